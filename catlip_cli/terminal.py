@@ -1,0 +1,121 @@
+"""How the command line speaks: results to stdout, progress and errors to stderr, plain lines where there is no terminal."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_SOME_FAILED = 3
+EXIT_INTERRUPTED = 130
+
+SECONDS_BETWEEN_LINES = 30.0
+
+stdout = Console(highlight=False)
+stderr = Console(stderr=True, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on stdout."""
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def print_table(title: str, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]]) -> None:
+    """A table on stdout. `columns`: (name, "left" | "right"). Without a terminal nothing is cut to a width."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
+    for name, side in columns:
+        table.add_column(name, justify="right" if side == "right" else "left", no_wrap=side == "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(_escape(cell) for cell in row))
+    if stdout.is_terminal:
+        stdout.print(table)
+    else:
+        stdout.print(table, width=200, soft_wrap=False)
+
+
+def print_facts(title: str, facts: Sequence[tuple[str, str]]) -> None:
+    """A titled block of `name  value` lines on stdout."""
+    stdout.print(title, style="bold", markup=False)
+    width = max(len(name) for name, _ in facts)
+    for name, value in facts:
+        stdout.print(f"  {name:<{width}}  {value}", markup=False, soft_wrap=True)
+
+
+def print_next(command: str) -> None:
+    """The command that a person would run now."""
+    stdout.print(f"Next: {command}", style="green", markup=False, soft_wrap=True)
+
+
+class Ticker:
+    """Progress of one long task: `update` as often as you like; it is shown on stderr without flooding it."""
+
+    def __init__(self, total: float, show: Any, hide: Any) -> None:
+        self._total = total
+        self._show = show
+        self.close = hide
+
+    def update(self, done: float, text: str = "") -> None:
+        """`done` of the total, and a short text (rates, losses) beside it."""
+        self._show(done, self._total, text)
+
+
+@contextmanager
+def progress(what: str, total: float, *, started_at: float = 0) -> Iterator[Ticker]:
+    """A progress bar on a terminal, one line every 30 s elsewhere. `started_at`: what an earlier run had done."""
+    ticker = _bar(what, total, started_at) if stderr.is_terminal else _lines(what, started_at, total)
+    try:
+        yield ticker
+    finally:
+        ticker.close()
+
+
+def _bar(what: str, total: float, started_at: float) -> Ticker:
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[text]}"),
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+        console=stderr,
+        transient=True,
+    )
+    task = bar.add_task(what, total=total, completed=started_at, text="")
+    bar.start()
+    return Ticker(total, lambda done, total, text: bar.update(task, completed=done, total=total, text=text), bar.stop)
+
+
+def _lines(what: str, started_at: float, total: float) -> Ticker:
+    start = last = time.monotonic()
+
+    def show(done: float, total: float, text: str) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < SECONDS_BETWEEN_LINES:
+            return
+        last = now
+        left = duration((total - done) * (now - start) / (done - started_at)) if done > started_at else "unknown"
+        click.echo(f"{what}: {done:,.0f} of {total:,.0f}, {text}{', ' if text else ''}ETA {left}", err=True)
+
+    return Ticker(total, show, lambda: None)
+
+
+def duration(seconds: float) -> str:
+    """`75.4` → `1 min 15 s`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def _escape(cell: str) -> str:
+    return cell.replace("[", r"\[")

@@ -1,0 +1,162 @@
+"""The label set: a folder, and the manifest (labelset.json) that vouches for everything in it."""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from labelshards import parquet, schema, storage
+from labelshards.errors import LabelSetError
+from labelshards.shards import LabelShard
+from labelshards.vocabulary import Vocabulary
+
+
+class ShardEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One label shard, and the input shard that it describes row by row."""
+
+    name: str
+    rows: int
+    labelled: int
+    images: int
+    bytes: int
+    xxh3_64: str
+    source: str
+    damage: str | None = None
+
+
+class FailedShard(msgspec.Struct, frozen=True, kw_only=True):
+    """An input shard that has no label shard, and why."""
+
+    source: str
+    reason: str
+
+
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """Sums over all shards. `problems` counts samples by reason; a sample may have several."""
+
+    samples: int
+    labelled: int
+    images: int
+    captions: int
+    labels: int
+    classes: int
+    problems: dict[str, int]
+
+
+class Provenance(msgspec.Struct, frozen=True, kw_only=True):
+    """What made the labels. Nothing in it changes from run to run: the same input gives the same bytes."""
+
+    catlip: str
+    sources: list[str]
+    labeler: str
+    settings: dict[str, Any]
+    spacy: dict[str, str]
+    wordnet: dict[str, str]
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of labelset.json."""
+
+    format: str
+    format_version: int
+    fingerprint: str
+    threshold: int | None
+    vocabulary_digest: str
+    vocabulary_from: str | None
+    with_captions: bool
+    totals: Totals
+    files: dict[str, str]
+    provenance: Provenance
+    shards: list[ShardEntry]
+    failed: list[FailedShard]
+
+    def to_bytes(self) -> bytes:
+        """JSON, indented, fields in the order of this class."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n"
+
+
+class LabelSet:
+    """A finished label set, opened for reading. What it returns was checked against the manifest."""
+
+    def __init__(self, root: str, manifest: Manifest, vocabulary: Vocabulary) -> None:
+        self.root = root
+        self.manifest = manifest
+        self.vocabulary = vocabulary
+
+    @classmethod
+    def open(cls, root: str) -> "LabelSet":
+        """Open the label set in folder `root`. Raises LabelSetError if it is missing, unfinished, foreign or changed."""
+        manifest = read_manifest(root)
+        if manifest is None:
+            raise LabelSetError(
+                f"{root} is not a finished label set: it has no {schema.MANIFEST_NAME}. "
+                "Run `catlip labels build SOURCE --out` with this folder; a build that was broken off goes on."
+            )
+        vocabulary = Vocabulary.from_bytes(
+            _read_vouched(root, schema.VOCABULARY_NAME, manifest.files),
+            storage.join(root, schema.VOCABULARY_NAME),
+        )
+        if vocabulary.digest != manifest.vocabulary_digest:
+            raise LabelSetError(f"{root}: the vocabulary's digest is not the manifest's. Build the label set again.")
+        return cls(root, manifest, vocabulary)
+
+    def read_shard(self, index: int) -> LabelShard:
+        """Label shard number `index` of the manifest's list, its hash, row count and vocabulary checked."""
+        entry = self.manifest.shards[index]
+        name = f"{schema.SHARD_FOLDER}/{entry.name}.parquet"
+        shard = LabelShard.from_bytes(
+            _read_vouched(self.root, name, {name: entry.xxh3_64}),
+            vocabulary_digest=self.vocabulary.digest,
+            with_captions=self.manifest.with_captions,
+            where=storage.join(self.root, name),
+        )
+        if len(shard) != entry.rows:
+            raise LabelSetError(f"{self.root}/{name} has {len(shard)} rows, the manifest says {entry.rows}.")
+        return shard
+
+    def examples(self) -> pa.Table:
+        """Terms and captions that produced each class (schema.EXAMPLES), the most frequent term of a class first."""
+        data = _read_vouched(self.root, schema.EXAMPLES_NAME, self.manifest.files)
+        return parquet.from_bytes(data, schema.EXAMPLES, storage.join(self.root, schema.EXAMPLES_NAME))
+
+    def cooccurrence(self) -> pa.Table:
+        """Pairs of classes that share samples (schema.COOCCURRENCE)."""
+        data = _read_vouched(self.root, schema.COOCCURRENCE_NAME, self.manifest.files)
+        return parquet.from_bytes(data, schema.COOCCURRENCE, storage.join(self.root, schema.COOCCURRENCE_NAME))
+
+    def rows_per_shard(self) -> np.ndarray:
+        """int64 [number of shards]: samples in each."""
+        return np.array([entry.rows for entry in self.manifest.shards], dtype=np.int64)
+
+
+def read_manifest(root: str) -> Manifest | None:
+    """The manifest of folder `root`, or None if there is none yet. Raises LabelSetError if it is of another format."""
+    where = storage.join(root, schema.MANIFEST_NAME)
+    try:
+        data = storage.read_bytes(where)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        head = msgspec.json.decode(data, type=dict[str, Any])
+        if head.get("format") != schema.FORMAT:
+            raise LabelSetError(f"{where} is not the manifest of a label set.")
+        if head.get("format_version") != schema.FORMAT_VERSION:
+            raise LabelSetError(
+                f"{where} has format version {head.get('format_version')}; this catlip reads version "
+                f"{schema.FORMAT_VERSION}. Build the label set again with this catlip, or read it with the one that made it."
+            )
+        return msgspec.json.decode(data, type=Manifest)
+    except msgspec.MsgspecError as error:
+        raise LabelSetError(f"{where} is damaged: {error}. Run `catlip labels build` again.") from error
+
+
+def _read_vouched(root: str, name: str, digests: dict[str, str]) -> bytes:
+    where = storage.join(root, name)
+    try:
+        data = storage.read_bytes(where)
+    except FileNotFoundError as error:
+        raise LabelSetError(f"{where} is missing. Run `catlip labels build` again.") from error
+    if storage.digest(data) != digests.get(name):
+        raise LabelSetError(f"{where} changed after the label set was finished. Run `catlip labels build` again.")
+    return data

@@ -1,0 +1,62 @@
+"""Arrow tables to Parquet bytes and back, the same bytes for the same table."""
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from labelshards.errors import LabelSetError
+from labelshards.schema import FORMAT_VERSION, META_VERSION
+
+
+def to_bytes(table: pa.Table, metadata: Mapping[bytes, bytes] | None = None) -> bytes:
+    """Parquet file (zstd) of `table`, with `metadata` and the format version in its footer.
+
+    Columns named `key` and `image.offset` grow from row to row, so they are stored as differences.
+    """
+    footer = {META_VERSION: str(FORMAT_VERSION).encode(), **(metadata or {})}
+    sink = pa.BufferOutputStream()
+    growing = {"key": "DELTA_BYTE_ARRAY", "image.offset": "DELTA_BINARY_PACKED"}
+    leaves = _leaf_names(table.schema)
+    pq.write_table(
+        table.replace_schema_metadata(footer),
+        sink,
+        compression="zstd",
+        compression_level=9,
+        use_dictionary=[name for name in leaves if name not in growing],
+        column_encoding={name: encoding for name, encoding in growing.items() if name in leaves},
+        store_schema=False,
+    )
+    return bytes(sink.getvalue())
+
+
+def from_bytes(data: bytes, schema: pa.Schema, where: str) -> pa.Table:
+    """The table in `data`, its columns as `schema` wants them. Raises LabelSetError that names `where`."""
+    try:
+        table = pq.read_table(pa.BufferReader(data))
+    except (pa.ArrowException, OSError) as error:
+        raise LabelSetError(f"{where} is not a readable Parquet file ({error}). Build the label set again.") from error
+    version = (table.schema.metadata or {}).get(META_VERSION)
+    if version != str(FORMAT_VERSION).encode():
+        found = version.decode(errors="replace") if version else "none"
+        raise LabelSetError(f"{where} has format version {found}; this catlip reads version {FORMAT_VERSION}.")
+    missing = [name for name in schema.names if name not in table.column_names]
+    if missing:
+        raise LabelSetError(f"{where} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}.")
+    try:
+        return table.select(schema.names).cast(schema.with_metadata(table.schema.metadata)).combine_chunks()
+    except (pa.ArrowException, ValueError) as error:
+        raise LabelSetError(f"{where} has columns of other types than the format says ({error}).") from error
+
+
+def _leaf_names(schema: pa.Schema) -> list[str]:
+    """Dotted names of the physical columns, as Parquet calls them."""
+    names: list[str] = []
+    for field in schema:
+        if pa.types.is_struct(field.type):
+            names += [f"{field.name}.{child.name}" for child in field.type]
+        elif pa.types.is_list(field.type):
+            names.append(f"{field.name}.list.element")
+        else:
+            names.append(field.name)
+    return names
