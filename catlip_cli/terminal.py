@@ -1,10 +1,8 @@
-"""How the command line speaks: results to stdout, progress and errors to stderr, plain lines where there is no terminal."""
+"""How the command line speaks: results to stdout, progress and errors to stderr; plain lines without a terminal."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
-
 import click
 import msgspec
 from rich.console import Console
@@ -22,7 +20,7 @@ stdout = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
 
 
-def print_json(value: Any) -> None:
+def print_json(value: object) -> None:
     """One JSON object on stdout."""
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
@@ -56,27 +54,27 @@ def print_next(command: str) -> None:
 class Ticker:
     """Progress of one long task: `update` as often as you like; it is shown on stderr without flooding it."""
 
-    def __init__(self, total: float, show: Any, hide: Any) -> None:
+    def __init__(self, total: int, show: Callable[[int, int, str], None], hide: Callable[[], None]) -> None:
         self._total = total
         self._show = show
         self.close = hide
 
-    def update(self, done: float, text: str = "") -> None:
+    def update(self, done: int, text: str = "") -> None:
         """`done` of the total, and a short text (rates, losses) beside it."""
         self._show(done, self._total, text)
 
 
 @contextmanager
-def progress(what: str, total: float, *, started_at: float = 0) -> Iterator[Ticker]:
+def progress(what: str, total: int, *, started_at: int = 0) -> Iterator[Ticker]:
     """A progress bar on a terminal, one line every 30 s elsewhere. `started_at`: what an earlier run had done."""
-    ticker = _bar(what, total, started_at) if stderr.is_terminal else _lines(what, started_at, total)
+    ticker = _bar(what, total, started_at) if stderr.is_terminal else _lines(what, total, started_at)
     try:
         yield ticker
     finally:
         ticker.close()
 
 
-def _bar(what: str, total: float, started_at: float) -> Ticker:
+def _bar(what: str, total: int, started_at: int) -> Ticker:
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
@@ -93,17 +91,17 @@ def _bar(what: str, total: float, started_at: float) -> Ticker:
     return Ticker(total, lambda done, total, text: bar.update(task, completed=done, total=total, text=text), bar.stop)
 
 
-def _lines(what: str, started_at: float, total: float) -> Ticker:
+def _lines(what: str, total: int, started_at: int) -> Ticker:
     start = last = time.monotonic()
 
-    def show(done: float, total: float, text: str) -> None:
+    def show(done: int, total: int, text: str) -> None:
         nonlocal last
         now = time.monotonic()
         if now - last < SECONDS_BETWEEN_LINES:
             return
         last = now
         left = duration((total - done) * (now - start) / (done - started_at)) if done > started_at else "unknown"
-        click.echo(f"{what}: {done:,.0f} of {total:,.0f}, {text}{', ' if text else ''}ETA {left}", err=True)
+        click.echo(f"{what}: {done:,} of {total:,}, {text}{', ' if text else ''}ETA {left}", err=True)
 
     return Ticker(total, show, lambda: None)
 

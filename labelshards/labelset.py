@@ -86,7 +86,7 @@ class LabelSet:
 
     @classmethod
     def open(cls, root: str) -> "LabelSet":
-        """Open the label set in folder `root`. Raises LabelSetError if it is missing, unfinished, foreign or changed."""
+        """Open the label set in folder `root`. Raises LabelSetError if it is missing, unfinished or changed."""
         manifest = read_manifest(root)
         if manifest is None:
             raise LabelSetError(
@@ -144,7 +144,7 @@ def read_manifest(root: str) -> Manifest | None:
         if head.get("format_version") != schema.FORMAT_VERSION:
             raise LabelSetError(
                 f"{where} has format version {head.get('format_version')}; this catlip reads version "
-                f"{schema.FORMAT_VERSION}. Build the label set again with this catlip, or read it with the one that made it."
+                f"{schema.FORMAT_VERSION}. Build it again with this catlip, or read it with the one that made it."
             )
         return msgspec.json.decode(data, type=Manifest)
     except msgspec.MsgspecError as error:

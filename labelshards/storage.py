@@ -77,7 +77,7 @@ def remove(uri: str) -> None:
 
 
 def list_files(uri: str) -> list[str]:
-    """Names (not paths) of the finished files directly in the folder `uri`, sorted; empty if there is no such folder."""
+    """Names (not paths) of the finished files in the folder `uri`, sorted; empty if there is no such folder."""
     fs, path = filesystem(uri)
     if not fs.isdir(path):
         return []
