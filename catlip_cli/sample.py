@@ -50,7 +50,7 @@ def sample(directory: Path, scenes: int, heldout: int, size: int, seed: int, as_
             ("pictures", f"{settings.size} x {settings.size}, OpenMoji (openmoji.org), CC BY-SA 4.0"),
         ],
     )
-    labels = directory.with_name("labels")
+    labels = directory.parent / "labels"
     print_next(
         f"catlip labels build {shlex.quote(f'{directory}/train/*.tar')} --out {shlex.quote(str(labels))} "
         "--threshold 25 --keep-captions"

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+
 import click
 import msgspec
 from rich.console import Console
@@ -59,8 +60,9 @@ class Ticker:
         self._show = show
         self.close = hide
 
-    def update(self, done: int, text: str = "") -> None:
-        """`done` of the total, and a short text (rates, losses) beside it."""
+    def update(self, done: int, text: str = "", total: int | None = None) -> None:
+        """`done` of the total, and a short text (rates, losses) beside it. `total`: if it was not known before."""
+        self._total = total or self._total
         self._show(done, self._total, text)
 
 

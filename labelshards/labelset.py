@@ -104,7 +104,7 @@ class LabelSet:
     def read_shard(self, index: int) -> LabelShard:
         """Label shard number `index` of the manifest's list, its hash, row count and vocabulary checked."""
         entry = self.manifest.shards[index]
-        name = f"{schema.SHARD_FOLDER}/{entry.name}.parquet"
+        name = _shard_file(entry)
         shard = LabelShard.from_bytes(
             _read_vouched(self.root, name, {name: entry.xxh3_64}),
             vocabulary_digest=self.vocabulary.digest,
@@ -149,6 +149,21 @@ def read_manifest(root: str) -> Manifest | None:
         return msgspec.json.decode(data, type=Manifest)
     except msgspec.MsgspecError as error:
         raise LabelSetError(f"{where} is damaged: {error}. Run `catlip labels build` again.") from error
+
+
+def is_intact(root: str, manifest: Manifest) -> bool:
+    """True if every file that the manifest vouches for is there and has its hash. Reads all of them."""
+    vouched = manifest.files | {_shard_file(entry): entry.xxh3_64 for entry in manifest.shards}
+    try:
+        for name in vouched:
+            _read_vouched(root, name, vouched)
+    except LabelSetError:
+        return False
+    return True
+
+
+def _shard_file(entry: ShardEntry) -> str:
+    return f"{schema.SHARD_FOLDER}/{entry.name}.parquet"
 
 
 def _read_vouched(root: str, name: str, digests: dict[str, str]) -> bytes:

@@ -25,7 +25,6 @@ def to_bytes(table: pa.Table, metadata: Mapping[bytes, bytes] | None = None) -> 
         compression_level=9,
         use_dictionary=[name for name in leaves if name not in growing],
         column_encoding={name: encoding for name, encoding in growing.items() if name in leaves},
-        store_schema=False,
     )
     return bytes(sink.getvalue())
 

@@ -33,6 +33,11 @@ class LabelShard:
     def __len__(self) -> int:
         return len(self.keys)
 
+    @property
+    def num_labelled(self) -> int:
+        """Samples that have at least one label."""
+        return int(np.count_nonzero(np.diff(self.offsets)))
+
     def labels(self, row: int) -> np.ndarray:
         """uint32 class ids of one sample."""
         return self.values[self.offsets[row] : self.offsets[row + 1]]

@@ -1,0 +1,183 @@
+"""`catlip labels`: build label sets, and fetch the language data that this takes."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from catlip_cli.terminal import (
+    EXIT_SOME_FAILED,
+    duration,
+    print_facts,
+    print_json,
+    print_next,
+    progress,
+    stderr,
+    stdout,
+)
+
+if TYPE_CHECKING:
+    from labelgen.build import Result
+
+_MANY = 10
+
+
+@click.group()
+def labels() -> None:
+    """Turn captions into label sets."""
+
+
+@labels.command()
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.option("--out", required=True, metavar="DIR", help="Folder of the label set.")
+@click.option("--threshold", type=click.IntRange(min=0), default=500, show_default=True, metavar="V",
+              help="Keep a synset as a class if it occurs in more than V samples.")  # fmt: skip
+@click.option("--vocabulary", metavar="DIR", help="Take the classes of this label set, for example for held-out data.")
+@click.option("--caption-key", default="captions", show_default=True, metavar="A,B",
+              help="JSON fields with captions; without them the .txt member, then the JSON's `caption`.")  # fmt: skip
+@click.option("--keep-captions", is_flag=True, help="Keep the cleaned captions in the label shards.")
+@click.option("--no-keep-candidates", is_flag=True,
+              help="Drop the parse at the end; another threshold then parses all captions again.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(min=1), help="Worker processes.  [default: one a core]")
+@click.option("--rebuild", is_flag=True, help="Parse all captions again, whatever stands in DIR.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
+def build(
+    sources: tuple[str, ...],
+    out: str,
+    threshold: int,
+    vocabulary: str | None,
+    caption_key: str,
+    keep_captions: bool,
+    no_keep_candidates: bool,
+    workers: int | None,
+    rebuild: bool,
+    as_json: bool,
+) -> int:
+    """Label the captions of SOURCE... and write a label set.
+
+    SOURCE is an img2dataset or WebDataset tar, or a TSV of caption<TAB>url; brace ranges and globs may be quoted.
+    A build that was broken off goes on when it is run again; another --threshold parses no caption again.
+
+    \b
+    Examples:
+      catlip labels build 'cc3m/{00000..00331}.tar' --out labels
+      catlip labels build 'cc3m/*.tar' --out labels --threshold 100
+      catlip labels build heldout.tar --vocabulary labels --out heldout-labels
+    """
+    from labelgen.build import Options, num_cores
+    from labelgen.build import build as build_label_set
+
+    options = Options(
+        sources=sources,
+        out=out,
+        threshold=threshold,
+        vocabulary_from=vocabulary,
+        caption_keys=tuple(key for key in caption_key.split(",") if key),
+        keep_captions=keep_captions,
+        keep_candidates=not no_keep_candidates,
+        num_workers=workers or num_cores(),
+        rebuild=rebuild,
+    )
+    with progress("Labelling shards", 1) as ticker:
+        result = build_label_set(
+            options, lambda at: ticker.update(at.done, f"{at.captions_per_second:,.0f} captions/s", total=at.total)
+        )
+    if as_json:
+        print_json(_summary(result))
+    else:
+        _show(result, out)
+    incomplete = result.manifest.failed or any(entry.damage for entry in result.manifest.shards)
+    return EXIT_SOME_FAILED if incomplete else 0
+
+
+@labels.command()
+def setup() -> None:
+    """Fetch what labelling needs and this machine lacks: WordNet 3.0 and a spaCy model.
+
+    \b
+    Example:
+      catlip labels setup
+    """
+    from labelgen import language_data, lexicon
+    from labelshards.errors import CatlipError
+
+    try:
+        model = language_data.spacy_model()
+    except CatlipError:
+        stderr.print("Installing the spaCy model en_core_web_sm …")
+        language_data.install_spacy_model()
+        model = language_data.spacy_model()
+    try:
+        folder = language_data.find_wordnet()
+        lexicon.verify(folder)
+    except CatlipError:
+        stderr.print("Fetching WordNet 3.0 …")
+        folder = language_data.fetch_wordnet()
+        lexicon.verify(folder)
+    print_facts("Language data is in place", [("spaCy model", model), ("WordNet 3.0", str(folder))])
+    print_next("catlip labels build SOURCE... --out DIR")
+
+
+def _summary(result: "Result") -> dict[str, object]:
+    totals = result.manifest.totals
+    return {
+        "changed": result.changed,
+        "samples": totals.samples,
+        "labelled": totals.labelled,
+        "images": totals.images,
+        "captions": totals.captions,
+        "labels": totals.labels,
+        "classes": totals.classes,
+        "threshold": result.manifest.threshold,
+        "problems": totals.problems,
+        "shards": len(result.manifest.shards),
+        "shards_extracted": result.num_extracted,
+        "damaged": [entry.damage for entry in result.manifest.shards if entry.damage],
+        "failed": result.manifest.failed,
+        "seconds": round(result.wall_seconds, 3),
+        "worker_seconds": {name: round(spent, 3) for name, spent in result.seconds.by_stage().items()},
+    }
+
+
+def _show(result: "Result", out: str) -> None:
+    manifest, totals = result.manifest, result.manifest.totals
+    if not result.changed:
+        stdout.print(f"{out} is up to date: nothing to do.", markup=False)
+    facts = [
+        ("samples", f"{totals.samples:,} in {len(manifest.shards):,} shards, {totals.captions:,} captions"),
+        ("labelled", f"{totals.labelled:,} ({_share(totals.labelled, totals.samples)})"),
+        ("labels", f"{totals.labels:,}, {totals.labels / max(1, totals.labelled):.2f} per labelled sample"),
+        ("classes", f"{totals.classes:,} " + _origin(result)),
+        ("images", f"{totals.images:,}" if totals.images else "none: this label set cannot be trained on"),
+    ]
+    facts += [("problem", f"{reason}: {count:,}") for reason, count in totals.problems.items()]
+    if result.changed:
+        facts.append(("time", f"{duration(result.wall_seconds)}{_rate(result)}"))
+    print_facts(f"Label set {out}", facts)
+    troubles = [entry.damage for entry in manifest.shards if entry.damage] + [fail.reason for fail in manifest.failed]
+    for trouble in troubles[:_MANY]:
+        stderr.print(f"Warning: {trouble}", style="yellow", markup=False, soft_wrap=True)
+    if len(troubles) > _MANY:
+        stderr.print(
+            f"… and {len(troubles) - _MANY:,} more; all are listed in {Path(out, 'labelset.json')}.", markup=False
+        )
+    print_next(f"catlip vocab inspect {out}")
+
+
+def _origin(result: "Result") -> str:
+    manifest = result.manifest
+    if manifest.threshold is None:
+        return f"(those of {manifest.vocabulary_from})"
+    return f"(synsets in more than {manifest.threshold:,} samples)"
+
+
+def _rate(result: "Result") -> str:
+    if not result.num_captions:
+        return ", no caption parsed"
+    stages = result.seconds.by_stage()
+    shares = ", ".join(f"{name} {_share(spent, sum(stages.values()))}" for name, spent in stages.items())
+    return f", {result.num_captions / result.wall_seconds:,.0f} captions/s ({shares})"
+
+
+def _share(part: float, whole: float) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else "0 %"

@@ -1,0 +1,1 @@
+"""Stage 1: captions → nouns → synsets → support → label set. Runs on CPUs, once, and never sees torch."""

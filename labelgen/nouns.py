@@ -1,0 +1,90 @@
+"""Clean texts → noun chunks, by spaCy. The hot loop of stage 1."""
+
+import importlib.util
+import json
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from labelshards import storage
+
+# Captions per spaCy batch. What spaCy computes depends on what is batched together (in the last bit of a float), so
+# batches are cut within a shard and never by who computes them.
+TEXTS_PER_BATCH = 128
+# Captions after which spaCy may forget the words it met; its string store grows without end otherwise.
+TEXTS_PER_ZONE = 1_024
+
+# The noun chunks need tags and a parse. Nothing here reads lemmas or entities.
+_UNUSED = ("ner", "lemmatizer")
+
+
+class Word(NamedTuple):
+    """One token of a chunk: its text as written, its Penn tag, and whether a space follows."""
+
+    text: str
+    tag: str
+    space_after: bool
+
+
+Chunk = tuple[Word, ...]
+
+
+class ChunkParser:
+    """A spaCy model, loaded once per process."""
+
+    def __init__(self, model: str) -> None:
+        import spacy
+
+        self._nlp = spacy.load(model, exclude=list(_UNUSED))
+        # spaCy's own small BLAS falls to a generic kernel on many CPUs; NumPy's is up to half as fast again.
+        for _, component in self._nlp.pipeline:
+            for layer in getattr(component, "model", _NO_MODEL).walk():
+                layer.ops.use_blis = False
+
+    def chunks(self, texts: Sequence[str]) -> list[list[Chunk]]:
+        """Noun chunks of each text, in order; the head is a chunk's last word."""
+        found: list[list[Chunk]] = []
+        for start in range(0, len(texts), TEXTS_PER_ZONE):
+            with self._nlp.memory_zone():
+                docs = self._nlp.pipe(texts[start : start + TEXTS_PER_ZONE], batch_size=TEXTS_PER_BATCH)
+                found += [[_words(span) for span in doc.noun_chunks] for doc in docs]
+        return found
+
+
+def model_provenance(model: str) -> dict[str, str]:
+    """Name, version and digest of a spaCy model, and spaCy's own version.
+
+    The digest is xxh3_64 over the files that decide what it computes, so that copies of one model count as the same.
+    """
+    folder = _model_folder(model)
+    meta = json.loads((folder / "meta.json").read_text())
+    names = ("config.cfg", "tokenizer", "vocab/strings.json", "tok2vec/model", "tagger/model", "parser/model")
+    content = b"".join((folder / name).read_bytes() for name in names if (folder / name).is_file())
+    return {
+        "version": version("spacy"),
+        "model": f"{meta['lang']}_{meta['name']}",
+        "model_version": meta["version"],
+        "model_digest": storage.digest(content),
+    }
+
+
+def _model_folder(model: str) -> Path:
+    """The data folder inside an installed model package, found without the second that importing spaCy takes."""
+    spec = importlib.util.find_spec(model)
+    assert spec is not None and spec.submodule_search_locations, f"{model} was found before"
+    package = Path(spec.submodule_search_locations[0])
+    return next((meta.parent for meta in sorted(package.glob("*/meta.json"))), package)
+
+
+def _words(span: Any) -> Chunk:  # noqa: ANN401  (spaCy is untyped)
+    return tuple(Word(token.text, token.tag_, bool(token.whitespace_)) for token in span)
+
+
+class _NoModel:
+    @staticmethod
+    def walk() -> tuple[()]:
+        return ()
+
+
+_NO_MODEL = _NoModel()
