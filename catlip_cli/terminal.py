@@ -1,5 +1,6 @@
 """How the command line speaks: results to stdout, progress and errors to stderr; plain lines without a terminal."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from contextlib import contextmanager
 import click
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -17,7 +19,10 @@ EXIT_INTERRUPTED = 130
 
 SECONDS_BETWEEN_LINES = 30.0
 
-stdout = Console(highlight=False)
+# Where nobody looks at a terminal, tables are as wide as they like.
+_WIDE = 160
+
+stdout = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
 stderr = Console(stderr=True, highlight=False)
 
 
@@ -26,17 +31,16 @@ def print_json(value: object) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
-def print_table(title: str, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]]) -> None:
-    """A table on stdout. `columns`: (name, "left" | "right"). Without a terminal nothing is cut to a width."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
+def print_table(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]]) -> None:
+    """A table on stdout, one line a row. `columns`: (name, "left" | "right"); long cells of the left kind are cut."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
     for name, side in columns:
-        table.add_column(name, justify="right" if side == "right" else "left", no_wrap=side == "right", overflow="fold")
+        table.add_column(
+            name, justify="right" if side == "right" else "left", no_wrap=True, overflow="ellipsis", max_width=60
+        )
     for row in rows:
-        table.add_row(*(_escape(cell) for cell in row))
-    if stdout.is_terminal:
-        stdout.print(table)
-    else:
-        stdout.print(table, width=200, soft_wrap=False)
+        table.add_row(*(escape(cell) for cell in row))
+    stdout.print(table)
 
 
 def print_facts(title: str, facts: Sequence[tuple[str, str]]) -> None:
@@ -115,7 +119,3 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
-
-
-def _escape(cell: str) -> str:
-    return cell.replace("[", r"\[")

@@ -1,8 +1,13 @@
 """`catlip vocab`: look at what a label set's classes are before training on them."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from catlip_cli.terminal import print_facts, print_json, print_next, print_table, stdout
+
+if TYPE_CHECKING:
+    from labelgen.audit import ClassRow
 
 
 @click.group()
@@ -13,9 +18,7 @@ def vocab() -> None:
 @vocab.command()
 @click.argument("folder", metavar="DIR")
 @click.argument("word", required=False)
-@click.option(
-    "--limit", type=click.IntRange(min=0), default=25, show_default=True, help="Classes to show; 0 shows all."
-)
+@click.option("--limit", type=click.IntRange(min=0), default=25, show_default=True, help="Classes shown; 0 for all.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def inspect(folder: str, word: str | None, limit: int, as_json: bool) -> None:
     """Show the classes of the label set DIR, most frequent first; with WORD, those whose names contain it.
@@ -49,28 +52,7 @@ def inspect(folder: str, word: str | None, limit: int, as_json: bool) -> None:
     if word is not None and not rows:
         stdout.print(f"No class of {folder} has {word!r} in its names.", markup=False)
     else:
-        print_table(
-            "",
-            [
-                ("rank", "right"),
-                ("synset", "left"),
-                ("wnid", "left"),
-                ("lemmas", "left"),
-                ("support", "right"),
-                ("gloss", "left"),
-            ],
-            [
-                (
-                    f"{row.rank:,}",
-                    row.synset,
-                    row.wnid,
-                    _short(", ".join(row.lemmas), 40),
-                    f"{row.support:,}",
-                    _short(row.gloss, 60),
-                )
-                for row in shown
-            ],
-        )
+        _print_classes(shown)
         if len(shown) < len(rows):
             stdout.print(f"… {len(rows) - len(shown):,} more; --limit 0 shows all.", style="dim")
     print_facts(
@@ -85,5 +67,11 @@ def inspect(folder: str, word: str | None, limit: int, as_json: bool) -> None:
     print_next(f"catlip train --labels {folder} --out RUN")
 
 
-def _short(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1].rstrip() + "…"
+def _print_classes(rows: "list[ClassRow]") -> None:
+    columns = [("rank", "right"), ("synset", "left"), ("wnid", "left")]
+    columns += [("lemmas", "left"), ("support", "right"), ("gloss", "left")]
+    cells = [
+        (f"{r.rank:,}", r.synset, r.wnid, ", ".join(r.lemmas), f"{r.support:,}", r.gloss.partition('; "')[0])
+        for r in rows
+    ]
+    print_table(columns, cells)

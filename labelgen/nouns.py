@@ -1,6 +1,6 @@
 """Clean texts → noun chunks, by spaCy. The hot loop of stage 1."""
 
-import importlib.util
+import importlib.resources
 import json
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -71,9 +71,7 @@ def model_provenance(model: str) -> dict[str, str]:
 
 def _model_folder(model: str) -> Path:
     """The data folder inside an installed model package, found without the second that importing spaCy takes."""
-    spec = importlib.util.find_spec(model)
-    assert spec is not None and spec.submodule_search_locations, f"{model} was found before"
-    package = Path(spec.submodule_search_locations[0])
+    package = Path(str(importlib.resources.files(model)))
     return next((meta.parent for meta in sorted(package.glob("*/meta.json"))), package)
 
 
