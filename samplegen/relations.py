@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 
-from samplegen.scenes import TOUCH, Thing, overlap
+from samplegen.things import Thing, covered, gap_below
 
-_CLEARLY = 0.02  # less than this beside each other or on top of each other is not worth a word
+_SLIGHTLY = 0.02  # of the picture's side: the eye calls this touching
+_NEAR = 0.15  # of the picture's side
+_VISIBLY = 0.08  # of what is behind
 
 
 def true_relations(subjects: Sequence[Thing], others: Sequence[Thing]) -> list[str]:
@@ -17,29 +19,30 @@ def true_relations(subjects: Sequence[Thing], others: Sequence[Thing]) -> list[s
 
 
 def _left_of(a: Thing, b: Thing) -> bool:
-    return a.box[2] <= b.box[0] + _CLEARLY and b.x - a.x > abs(b.y - a.y)
+    return a.box[2] <= b.box[0] + _SLIGHTLY and b.x - a.x > abs(b.y - a.y)
 
 
 def _above(a: Thing, b: Thing) -> bool:
-    return a.box[3] <= b.box[1] + _CLEARLY and b.y - a.y > abs(b.x - a.x)
+    return a.box[3] <= b.box[1] + _SLIGHTLY and b.y - a.y > abs(b.x - a.x)
 
 
 def _on_top_of(a: Thing, b: Thing) -> bool:
-    return abs(b.box[1] - a.box[3]) <= 2 * TOUCH and abs(a.x - b.x) <= b.half_width / 2
+    gap = gap_below(a, b)
+    return gap is not None and abs(gap) <= _SLIGHTLY and a.box[3] <= b.y and abs(a.x - b.x) <= b.width / 4
 
 
 def _next_to(a: Thing, b: Thing) -> bool:
     gap = max(a.box[0] - b.box[2], b.box[0] - a.box[2])
-    return -_CLEARLY <= gap <= 0.15 and abs(a.y - b.y) <= max(a.half_height, b.half_height)
+    return -_SLIGHTLY <= gap <= _NEAR and abs(a.y - b.y) <= max(a.height, b.height) / 2
 
 
 def _near(a: Thing, b: Thing) -> bool:
     gap = max(a.box[0] - b.box[2], b.box[0] - a.box[2], a.box[1] - b.box[3], b.box[1] - a.box[3])
-    return -_CLEARLY <= gap <= 0.15
+    return -_SLIGHTLY <= gap <= _NEAR
 
 
 def _in_front_of(a: Thing, b: Thing) -> bool:
-    return a.depth > b.depth and overlap(a, b) >= 0.15
+    return a.depth > b.depth and covered(b, a) >= _VISIBLY
 
 
 _RELATIONS: dict[str, Callable[[Thing, Thing], bool]] = {

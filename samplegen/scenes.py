@@ -1,9 +1,5 @@
-"""What is where: scenes as plain values, drawn from a seed. Nothing here knows pixels or words.
+"""What is where: scenes as plain values, drawn from a seed."""
 
-Lengths are fractions of the picture's side; x runs right, y runs down, angles are degrees counter-clockwise.
-"""
-
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,48 +7,11 @@ import numpy as np
 from samplegen.backgrounds import Background, draw_background
 from samplegen.emoji_nouns import NOUNS, Noun
 from samplegen.glyphs import aspect
+from samplegen.things import Thing, box_overlap, covered, drop
 
-_MAX_SCATTERED_OVERLAP = 0.06  # of the smaller box: enough to look natural, too little to say "behind"
-_MAX_HIDDEN = 0.4  # of a box behind another: the thing must still be known by what shows
+_MAX_BOX_OVERLAP = 0.06  # of things that nothing is to be said about: natural, and seldom "behind"
+_COVERED = (0.1, 0.4)  # of a thing behind another: enough to be seen, and what shows must still tell what it is
 _PLACING_ATTEMPTS = 24
-TOUCH = 0.01  # how far a thing sinks into the one it stands on, so that the drawn lines meet
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thing:
-    """One object. (x, y) is its centre; width and height are those of the upright picture; depth 0 is drawn first."""
-
-    noun: Noun
-    x: float
-    y: float
-    width: float
-    height: float
-    angle: float
-    flipped: bool
-    tint: tuple[float, float, float]  # factors of red, green and blue
-    depth: int
-
-    @property
-    def half_width(self) -> float:
-        """Half the width of the upright box around the turned picture."""
-        turn = math.radians(self.angle)
-        return (self.width * abs(math.cos(turn)) + self.height * abs(math.sin(turn))) / 2
-
-    @property
-    def half_height(self) -> float:
-        """Half the height of the upright box around the turned picture."""
-        turn = math.radians(self.angle)
-        return (self.width * abs(math.sin(turn)) + self.height * abs(math.cos(turn))) / 2
-
-    @property
-    def box(self) -> tuple[float, float, float, float]:
-        """left, top, right, bottom of the turned picture."""
-        return (
-            self.x - self.half_width,
-            self.y - self.half_height,
-            self.x + self.half_width,
-            self.y + self.half_height,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +20,6 @@ class Scene:
 
     background: Background
     things: tuple[Thing, ...]
-
-
-def overlap(a: Thing, b: Thing) -> float:
-    """The part of the smaller box that both boxes share, 0 to 1."""
-    (a_left, a_top, a_right, a_bottom), (b_left, b_top, b_right, b_bottom) = a.box, b.box
-    width = min(a_right, b_right) - max(a_left, b_left)
-    height = min(a_bottom, b_bottom) - max(a_top, b_top)
-    smaller = 4 * min(a.half_width * a.half_height, b.half_width * b.half_height)
-    return max(width, 0) * max(height, 0) / smaller
 
 
 def compose_scene(seed: int, split: int, index: int) -> Scene:
@@ -124,18 +74,20 @@ def _place_pair(back: Thing, front: Thing, rng: np.random.Generator) -> list[Thi
     arrangement = rng.choice(["stacked", "overlapping", "apart"], p=[0.25, 0.25, 0.5])
     if arrangement == "apart":
         return []
+    if arrangement == "stacked":  # upright: what leans does not stand
+        back, front = replace(back, angle=back.angle / 6), replace(front, angle=front.angle / 6)
     for _ in range(_PLACING_ATTEMPTS):
-        placed = _place_free(back, [], rng)
+        back = _place_free(back, [], rng)
         if arrangement == "stacked":
-            right = rng.uniform(-0.4, 0.4) * back.half_width
-            down = TOUCH - back.half_height - front.half_height
+            x = back.x + rng.uniform(-0.2, 0.2) * back.width
+            other = drop(replace(front, x=x, y=back.y - back.height / 2 - front.height / 2), back)
+            fits = other is not None
         else:
-            right = rng.choice([-1, 1]) * rng.uniform(0.4, 0.7) * (back.half_width + front.half_width)
-            down = rng.uniform(0, 0.5) * back.half_height
-        other = replace(front, x=placed.x + right, y=placed.y + down)
-        left, top, right, bottom = other.box
-        if min(left, top) >= 0 and max(right, bottom) <= 1 and overlap(placed, other) <= _MAX_HIDDEN:
-            return [placed, other]
+            x = back.x + rng.choice([-1, 1]) * rng.uniform(0.2, 0.35) * (back.width + front.width)
+            other = replace(front, x=x, y=back.y + rng.uniform(0, 0.25) * back.height)
+            fits = _COVERED[0] <= covered(back, other) <= _COVERED[1]
+        if other and fits and min(other.box) >= 0 and max(other.box) <= 1:
+            return [back, other]
     return []
 
 
@@ -143,11 +95,8 @@ def _place_free(thing: Thing, others: list[Thing], rng: np.random.Generator) -> 
     """Somewhere in the picture, off the others; a thing that finds no room shrinks until it does."""
     while True:
         for _ in range(_PLACING_ATTEMPTS):
-            placed = replace(
-                thing,
-                x=rng.uniform(thing.half_width, 1 - thing.half_width),
-                y=rng.uniform(thing.half_height, 1 - thing.half_height),
-            )
-            if all(overlap(placed, other) <= _MAX_SCATTERED_OVERLAP for other in others):
+            left, top, right, bottom = replace(thing, x=0, y=0).box
+            placed = replace(thing, x=rng.uniform(-left, 1 - right), y=rng.uniform(-top, 1 - bottom))
+            if all(box_overlap(placed, other) <= _MAX_BOX_OVERLAP for other in others):
                 return placed
         thing = replace(thing, width=0.85 * thing.width, height=0.85 * thing.height)
