@@ -1,0 +1,107 @@
+"""`catlip train`: options → trainer.train → progress and a summary."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from catlip_cli import terminal
+
+if TYPE_CHECKING:
+    from trainer.loop import Metrics
+    from trainer.train import Outcome, Start
+
+
+@click.command()
+@click.option("--labels", required=True, metavar="DIR", help="Label set made by `catlip labels build`.")
+@click.option("--out", required=True, metavar="RUN", type=click.Path(path_type=Path), help="Folder of the run.")
+@click.option("--recipe", metavar="FILE", type=click.Path(path_type=Path), help="TOML file of settings; see recipes/.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change one setting. Repeatable.")
+@click.option("--moved", multiple=True, metavar="OLD=NEW", help="Where image shards lie now. Repeatable.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
+def train(
+    labels: str, out: Path, recipe: Path | None, overrides: tuple[str, ...], moved: tuple[str, ...], as_json: bool
+) -> int:
+    """Train an image encoder on a label set.
+
+    Runs on one process, or under torchrun on many. Ctrl-C saves a checkpoint; the same command goes on from there.
+
+    \b
+    Examples:
+      catlip train --labels demo/labels --recipe recipes/demo_cpu.toml --out demo/run
+      torchrun --nproc-per-node 8 --no-python catlip train --labels L --out RUN --set optim.lr=5e-4
+    """
+    places = dict(_old_and_new(text) for text in moved)
+    from trainer import distributed
+    from trainer.config import load
+    from trainer.train import train as train_run
+
+    config = load(recipe, overrides)
+    with distributed.joined() as world, ExitStack() as stack:
+        view = _View(stack)
+        outcome = train_run(
+            config, labels=labels, out=out, world=world, moved=places, started=view.start, report=view.update
+        )
+    if world.is_main:
+        if as_json:
+            terminal.print_json(outcome)
+        else:
+            _print_summary(outcome, out)
+    return 0 if outcome.finished else terminal.EXIT_INTERRUPTED
+
+
+class _View:
+    """The progress line of a run, open as long as `stack`."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._text = ""
+
+    def start(self, start: "Start") -> None:
+        for note in start.notes:
+            terminal.stderr.print(f"Note: {note}", markup=False, soft_wrap=True)
+        if 0 < start.step < start.num_steps:
+            terminal.stderr.print(f"Going on after step {start.step:,} of {start.num_steps:,}.")
+        progress = terminal.progress("Training", start.num_steps, started_at=start.step)
+        self._ticker = self._stack.enter_context(progress)
+
+    def update(self, metrics: "Metrics | None", step: int) -> None:
+        if metrics:
+            self._text = (
+                f"loss {metrics.loss:.3f}, {metrics.images_per_second:,.0f} images/s, "
+                f"waiting for data {metrics.data_wait_share:.0%}"
+            )
+        self._ticker.update(step, self._text)
+
+
+def _print_summary(outcome: "Outcome", out: Path) -> None:
+    start, metrics = outcome.start, outcome.metrics
+    if start.step == start.num_steps:
+        terminal.stdout.print(
+            f"Nothing to do: {out} is finished ({start.num_steps:,} steps).", markup=False, soft_wrap=True
+        )
+    if metrics:
+        terminal.print_facts(
+            f"{'Trained' if outcome.finished else 'Stopped'} after step {metrics.step:,} of {start.num_steps:,}",
+            [
+                ("encoder", f"{start.num_parameters / 1e6:.1f} M parameters, {start.num_classes:,} classes"),
+                ("samples seen", f"{metrics.samples:,} (the label set has {start.num_samples:,})"),
+                ("loss", f"{metrics.loss:.3f}"),
+                ("images/s", f"{outcome.images_per_second:,.0f}"),
+                ("time", terminal.duration(outcome.seconds)),
+                ("broken pictures", f"{metrics.bad:,}"),
+                ("checkpoint", outcome.checkpoint or "none"),
+            ],
+        )
+    if outcome.finished:
+        terminal.print_next(f"catlip probe {out} --data DIR")
+    else:
+        terminal.stderr.print("Interrupted; the checkpoint is saved. Run the same command to go on.")
+
+
+def _old_and_new(text: str) -> tuple[str, str]:
+    old, equals, new = text.partition("=")
+    if not (old and equals):
+        raise click.BadParameter(f"{text!r} is not OLD=NEW.", param_hint="--moved")
+    return old, new

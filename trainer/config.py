@@ -1,0 +1,106 @@
+"""The whole configuration of a run: one struct per owner, a TOML recipe, and `--set key=value` on top."""
+
+import difflib
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from labelshards.errors import CatlipError
+from trainer.loader import DataConfig
+from trainer.loop import LoopConfig
+from trainer.models import ModelConfig
+from trainer.optim import OptimConfig
+from trainer.plan import PlanConfig
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A run's settings. `seed` decides everything random: weights, order, crops, flips."""
+
+    seed: Annotated[int, msgspec.Meta(ge=0)] = 0
+    plan: PlanConfig = PlanConfig()
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    optim: OptimConfig = OptimConfig()
+    loop: LoopConfig = LoopConfig()
+
+
+# What may change between a run and its continuation: these decide speed and reports, not a single weight.
+FREE_KEYS = frozenset({"data.num_workers", "data.max_bad_fraction", "loop.log_every", "loop.checkpoint_every"})
+
+
+def load(recipe: Path | None, overrides: Sequence[str] = ()) -> Config:
+    """The configuration of a recipe with `key=value` overrides, in this order, over the defaults.
+
+    A value is read as TOML, and as a string if it is not TOML. Raises CatlipError naming the dotted key that is
+    unknown (with the nearest known one) or has a value of the wrong type.
+    """
+    tree = _read(recipe) if recipe else {}
+    _refuse_unknown(flatten(tree), str(recipe))
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals:
+            raise CatlipError(f"--set {override}: write it as key=value, for example --set optim.lr=5e-4.")
+        _refuse_unknown({key.strip(): None}, "--set")
+        _assign(tree, key.strip(), _value(text.strip()))
+    try:
+        return msgspec.convert(tree, Config)
+    except msgspec.ValidationError as error:
+        what, _, path = str(error).partition(" - at `$.")
+        raise CatlipError(f"{path.rstrip('`') or 'the recipe'}: {what[:1].lower()}{what[1:]}") from error
+
+
+def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested tables → dotted keys, depth first, in order."""
+    flat: dict[str, Any] = {}
+    for name, value in tree.items():
+        if isinstance(value, dict) and value:
+            flat |= flatten(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
+def first_difference(old: dict[str, Any], new: dict[str, Any]) -> tuple[str, Any, Any] | None:
+    """(key, old value, new value) of the first setting that makes two resolved configurations different runs."""
+    before, after = flatten(old), flatten(new)
+    for key in dict.fromkeys([*before, *after]):
+        if key not in FREE_KEYS and before.get(key) != after.get(key):
+            return key, before.get(key), after.get(key)
+    return None
+
+
+def _read(recipe: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(recipe.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CatlipError(f"There is no recipe {recipe}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CatlipError(f"{recipe} is not valid TOML: {error}.") from error
+
+
+def _value(text: str) -> object:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _assign(tree: dict[str, Any], key: str, value: object) -> None:
+    *tables, name = key.split(".")
+    for table in tables:
+        tree = tree.setdefault(table, {})
+    tree[name] = value
+
+
+def _refuse_unknown(flat: dict[str, Any], where: str) -> None:
+    known = flatten(msgspec.to_builtins(Config()))
+    tables = {key.rpartition(".")[0] for key in known if "." in key}
+    for key in flat:
+        if key in known or key.startswith("model.kwargs.") or (where != "--set" and key in tables):
+            continue
+        near = difflib.get_close_matches(key, known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else f". Known keys: {', '.join(known)}."
+        raise CatlipError(f"{where}: unknown key {key}{hint}")

@@ -1,0 +1,97 @@
+"""The encoder: a timm ViT with a classifier head over the vocabulary.
+
+Shapes: B images, D features, K classes.
+"""
+
+import difflib
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+import timm
+import torch
+from torch import nn
+
+from labelshards.errors import CatlipError
+from labelshards.labelset import LabelSet
+
+_HEAD_STD = 0.02
+_FIXED = ("dynamic_img_size", "img_size", "num_classes", "pretrained")
+# A class in every picture or in none would start at an infinite logit.
+_MAX_PRIOR = 0.99
+
+Channels = tuple[float, float, float]
+
+
+class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[model]`: which encoder, and what it takes.
+
+    name: a ViT of timm. image_size: pixels a side. kwargs: handed to timm as they are (`depth`, `patch_size`,
+    `drop_path_rate`, …). mean, std: of pixels in [0, 1], per channel.
+    """
+
+    name: str = "vit_base_patch16_224"
+    image_size: Annotated[int, msgspec.Meta(ge=1)] = 224
+    kwargs: dict[str, Any] = {}
+    mean: Channels = (0.5, 0.5, 0.5)
+    std: Channels = (0.5, 0.5, 0.5)
+
+
+def build(config: ModelConfig, num_classes: int) -> nn.Module:
+    """The encoder with fresh weights, drawn from torch's global generator.
+
+    Raises CatlipError if timm does not know the name (with the nearest ones) or cannot build it so.
+    """
+    if not timm.is_model(config.name):
+        near = difflib.get_close_matches(config.name, timm.list_models(), n=3)
+        hint = f"; did you mean {', '.join(near)}?" if near else ". `timm.list_models()` lists them."
+        raise CatlipError(f"model.name: timm has no model {config.name!r}{hint}")
+    if taken := sorted(set(config.kwargs) & set(_FIXED)):
+        raise CatlipError(f"model.kwargs.{taken[0]} is set by catlip itself; the size is model.image_size.")
+    try:
+        model: nn.Module = timm.create_model(
+            config.name,
+            pretrained=False,
+            num_classes=num_classes,
+            img_size=config.image_size,
+            dynamic_img_size=True,
+            **config.kwargs,
+        )
+    except (TypeError, ValueError, AssertionError, RuntimeError) as error:
+        raise CatlipError(
+            f"model.name = {config.name!r} cannot be built as a ViT with model.kwargs: {error}"
+        ) from error
+    return model
+
+
+def init_head(model: nn.Module, prior_K: np.ndarray) -> None:
+    """Start the classifier at the classes' frequencies, so that training does not begin by learning what is rare.
+
+    Weights are truncated normal (0.02, as in the paper), biases the logit of `prior_K`, float [K].
+    """
+    head = model.get_submodule("head")
+    assert isinstance(head, nn.Linear), "build() makes a linear head"
+    p = torch.from_numpy(np.clip(prior_K, 1e-9, _MAX_PRIOR))
+    nn.init.trunc_normal_(head.weight, std=_HEAD_STD)
+    with torch.no_grad():
+        head.bias.copy_(torch.logit(p))
+
+
+def class_prior(label_set: LabelSet, *, labelled_only: bool) -> np.ndarray:
+    """float64 [K]: the share of samples that carry each class.
+
+    The vocabulary's support may come from another corpus, so it gives the proportions between classes, and this label
+    set's own number of labels per sample the level; for a vocabulary of its own this is support / samples.
+    """
+    totals = label_set.manifest.totals
+    samples = totals.labelled if labelled_only else totals.samples
+    support = label_set.vocabulary.support.astype(np.float64)
+    prior: np.ndarray = support * (totals.labels / (max(1.0, support.sum()) * max(1, samples)))
+    return prior
+
+
+def features(model: nn.Module, x_BCHW: torch.Tensor) -> torch.Tensor:
+    """float [B, D]: the pooled output in front of the head."""
+    tokens = model.forward_features(x_BCHW)  # type: ignore[operator]
+    pooled: torch.Tensor = model.forward_head(tokens, pre_logits=True)  # type: ignore[operator]
+    return pooled

@@ -1,0 +1,145 @@
+"""The run folder: what `catlip train` leaves behind, and how others open it.
+
+run.json             the resolved configuration, versions, and digests of what was trained on (`RunRecord`)
+vocabulary.parquet   what the head's classes mean
+metrics.jsonl        one line per log step
+checkpoints/         step-00001000.safetensors, the newest two
+features/, probes/   what `catlip probe` adds
+"""
+
+import fcntl
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+from torch import nn
+
+from labelshards import storage
+from labelshards.errors import CatlipError
+from labelshards.labelset import LabelSet
+from labelshards.schema import VOCABULARY_NAME
+from labelshards.vocabulary import Vocabulary
+from trainer import checkpoints, config, models
+
+RECORD_NAME = "run.json"
+METRICS_NAME = "metrics.jsonl"
+CHECKPOINT_FOLDER = "checkpoints"
+
+
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of run.json. labels_digest: identity of the label shards, rows and order included."""
+
+    config: config.Config
+    label_set: str
+    vocabulary_digest: str
+    labels_digest: str
+    num_classes: int
+    num_samples: int
+    num_steps: int
+    num_processes: int
+    device: str
+    versions: dict[str, str]
+
+    @property
+    def config_digest(self) -> str:
+        """Identity of everything in the configuration that decides a weight."""
+        flat = config.flatten(msgspec.to_builtins(self.config))
+        return storage.digest(msgspec.json.encode({k: v for k, v in flat.items() if k not in config.FREE_KEYS}))
+
+
+def labels_digest(label_set: LabelSet) -> str:
+    """Identity of a label set's shards, their order included."""
+    shards = label_set.manifest.shards
+    return storage.digest("\n".join(f"{shard.name} {shard.rows} {shard.xxh3_64}" for shard in shards).encode())
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes."""
+    packages = ("catlip", "torch", "timm", "numpy")
+    return {"python": platform.python_version(), **{package: version(package) for package in packages}}
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Hold the run folder as its only writer, clear of what a killed one left. Raises CatlipError if it is taken."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CatlipError(
+                f"Another catlip train is writing {folder}. Wait for it, or take another --out."
+            ) from error
+        for part in (folder, folder / CHECKPOINT_FOLDER):
+            storage.remove_leftovers(str(part))
+        yield
+
+
+def check_same(folder: Path, record: RunRecord) -> None:
+    """Raise CatlipError if `folder` holds another run than `record`, naming the first thing that differs."""
+    earlier = _read_record(folder)
+    if earlier is None:
+        return
+    mend = "Use the same settings to continue it, or another --out."
+    if earlier.vocabulary_digest != record.vocabulary_digest:
+        raise CatlipError(
+            f"{folder} was trained with vocabulary {earlier.vocabulary_digest}, this label set has "
+            f"{record.vocabulary_digest}. {mend}"
+        )
+    difference = config.first_difference(msgspec.to_builtins(earlier.config), msgspec.to_builtins(record.config))
+    if difference:
+        key, old, new = difference
+        raise CatlipError(f"{folder} was trained with {key} = {_toml(old)}, now it is {_toml(new)}. {mend}")
+    if earlier.labels_digest != record.labels_digest:
+        raise CatlipError(f"{folder} was trained on other label shards (same vocabulary). {mend}")
+
+
+def write(folder: Path, record: RunRecord, vocabulary: Vocabulary) -> None:
+    """Write run.json and the vocabulary."""
+    storage.write_bytes(str(folder / VOCABULARY_NAME), vocabulary.to_bytes())
+    text = msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"
+    storage.write_bytes(str(folder / RECORD_NAME), text)
+
+
+class TrainedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run opened for use: its encoder with averaged (EMA) weights, in eval mode."""
+
+    record: RunRecord
+    vocabulary: Vocabulary
+    checkpoint: checkpoints.CheckpointInfo
+    model: nn.Module
+
+
+def open_run(folder: Path) -> TrainedRun:
+    """The run's newest checkpoint. Raises CatlipError if there is none, or if it does not belong to the folder."""
+    record = _read_record(folder)
+    found = checkpoints.newest(folder / CHECKPOINT_FOLDER, lambda _: None) if record else None
+    if record is None or found is None:
+        raise CatlipError(f"{folder} holds no trained run yet. Run `catlip train --labels DIR --out {folder}`.")
+    path, info = found
+    if info.vocabulary_digest != record.vocabulary_digest or info.config_digest != record.config_digest:
+        raise CatlipError(f"{path} does not belong to {folder / RECORD_NAME}: their digests differ.")
+    where = str(folder / VOCABULARY_NAME)
+    vocabulary = Vocabulary.from_bytes(storage.read_bytes(where), where)
+    if vocabulary.digest != record.vocabulary_digest:
+        raise CatlipError(f"{where} is not the vocabulary that {folder} was trained with.")
+    model = models.build(record.config.model, record.num_classes)
+    model.load_state_dict(checkpoints.read_tensors(path, "ema."))
+    return TrainedRun(record=record, vocabulary=vocabulary, checkpoint=info, model=model.eval().requires_grad_(False))
+
+
+def _read_record(folder: Path) -> RunRecord | None:
+    path = folder / RECORD_NAME
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=RunRecord)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except msgspec.MsgspecError as error:
+        raise CatlipError(f"{path} cannot be read by this catlip ({error}). Use another --out.") from error
+
+
+def _toml(value: object) -> str:
+    return "nothing" if value is None else msgspec.json.encode(value).decode()

@@ -1,0 +1,111 @@
+"""Image bytes → uint8 pixels → what the encoder takes.
+
+Shapes: B images, C = 3 channels (RGB), H x W pixels. Pixels stay uint8 until they are on the device; flips and
+normalisation happen there. Orientation tags (EXIF) are ignored, as image-text corpora were captioned and resized
+without them.
+"""
+
+import io
+import math
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import simplejpeg
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from labelshards.errors import CatlipError
+
+# A picture beyond this is a decompression bomb or a scan, and would stall a worker; Pillow warns at the same size.
+MAX_PIXELS = 89_478_485
+_ASPECT_RATIOS = (3 / 4, 4 / 3)
+_CROP_TRIES = 10
+
+
+class BrokenImageError(CatlipError):
+    """Bytes that are not a picture."""
+
+
+def decode(data: bytes) -> torch.Tensor:
+    """uint8 [3, H, W] (RGB, channels-last in memory). Raises BrokenImageError for whatever no decoder can read whole.
+
+    Transparent pictures are laid on white.
+    """
+    pixels_HWC = _decode_jpeg(data)
+    if pixels_HWC is None:
+        pixels_HWC = _decode_any(data)
+    return torch.from_numpy(pixels_HWC).permute(2, 0, 1)
+
+
+def random_resized_crop(image_CHW: torch.Tensor, size: int, min_scale: float, rng: np.random.Generator) -> torch.Tensor:
+    """uint8 [3, size, size]: a random part of min_scale … 1 of the area, its sides at 3:4 … 4:3."""
+    height, width = image_CHW.shape[-2:]
+    flattest, steepest = map(math.log, _ASPECT_RATIOS)
+    for _ in range(_CROP_TRIES):
+        area = height * width * rng.uniform(min_scale, 1.0)
+        ratio = math.exp(rng.uniform(flattest, steepest))
+        w, h = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+        if 0 < w <= width and 0 < h <= height:
+            top, left = int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1))
+            return _resize(image_CHW[:, top : top + h, left : left + w], size)
+    return center_crop(image_CHW, size)
+
+
+def center_crop(image_CHW: torch.Tensor, size: int) -> torch.Tensor:
+    """uint8 [3, size, size]: the middle square, resized.
+
+    This is "resize the shorter side, then crop", in the order in which a very long picture cannot exhaust memory.
+    """
+    height, width = image_CHW.shape[-2:]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return _resize(image_CHW[:, top : top + side, left : left + side], size)
+
+
+def to_input(
+    images_BCHW: torch.Tensor, mean: Sequence[float], std: Sequence[float], flips_B: torch.Tensor | None = None
+) -> torch.Tensor:
+    """uint8 → float32 [B, 3, H, W] on its device: (x / 255 - mean) / std, mirrored where `flips_B` (bool) says so."""
+    if flips_B is not None:
+        images_BCHW = torch.where(flips_B[:, None, None, None], images_BCHW.flip(-1), images_BCHW)
+    x_BCHW = images_BCHW.float()
+    scale = torch.tensor([1 / (255 * s) for s in std], device=x_BCHW.device)
+    shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=x_BCHW.device)
+    return x_BCHW.mul_(scale[:, None, None]).add_(shift[:, None, None])
+
+
+def _resize(image_CHW: torch.Tensor, size: int) -> torch.Tensor:
+    if image_CHW.shape[-2:] == (size, size):
+        return image_CHW
+    return F.interpolate(image_CHW[None], (size, size), mode="bicubic", antialias=True)[0]
+
+
+def _decode_jpeg(data: bytes) -> np.ndarray | None:
+    """uint8 [H, W, 3] by libjpeg-turbo, or None if these bytes need Pillow (other formats, CMYK, damage)."""
+    try:
+        height, width, colorspace, _ = simplejpeg.decode_jpeg_header(data)
+        if colorspace in ("CMYK", "YCCK") or height * width > MAX_PIXELS:
+            return None
+        pixels: np.ndarray = simplejpeg.decode_jpeg(data, colorspace="RGB")
+        return pixels
+    except ValueError:
+        return None
+
+
+def _decode_any(data: bytes) -> np.ndarray:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # e.g. about odd metadata: either the pixels can be read or they cannot
+            with Image.open(io.BytesIO(data)) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise BrokenImageError(f"{image.width} x {image.height} pixels are more than {MAX_PIXELS:,}.")
+                if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+                    rgba = image.convert("RGBA")
+                    return np.array(Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB"))
+                return np.array(image.convert("RGB"))
+    except BrokenImageError:
+        raise
+    except Exception as error:  # decoders raise a dozen types on damaged bytes, struct.error and SyntaxError among them
+        raise BrokenImageError(f"not a readable picture: {error}") from error
