@@ -115,3 +115,7 @@ def _extra_of(module: str) -> str | None:
     }
     root = module.partition(".")[0]
     return next((extra for extra, modules in extras.items() if root in modules), None)
+
+
+if __name__ == "__main__":  # `torchrun -m catlip_cli.main train …`
+    main()
