@@ -20,7 +20,9 @@ EXIT_INTERRUPTED = 130
 SECONDS_BETWEEN_LINES = 30.0
 
 # Where nobody looks at a terminal, tables are as wide as they like.
-_WIDE = 160
+_WIDE = 200
+_NEVER_CUT = 24
+_LONGEST_CELL = 60
 
 stdout = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
 stderr = Console(stderr=True, highlight=False)
@@ -32,11 +34,17 @@ def print_json(value: object) -> None:
 
 
 def print_table(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]]) -> None:
-    """A table on stdout, one line a row. `columns`: (name, "left" | "right"); long cells of the left kind are cut."""
+    """A table on stdout, one line a row. `columns`: (name, "left" | "right"); only long texts are cut to fit."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name, side in columns:
+    for index, (name, side) in enumerate(columns):
+        width = max(len(name), *(len(row[index]) for row in rows)) if rows else len(name)
         table.add_column(
-            name, justify="right" if side == "right" else "left", no_wrap=True, overflow="ellipsis", max_width=60
+            name,
+            justify="right" if side == "right" else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+            min_width=width if width <= _NEVER_CUT else None,
+            max_width=_LONGEST_CELL,
         )
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))

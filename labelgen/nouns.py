@@ -1,6 +1,6 @@
 """Clean texts → noun chunks, by spaCy. The hot loop of stage 1."""
 
-import importlib.resources
+import importlib.util
 import json
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -71,7 +71,9 @@ def model_provenance(model: str) -> dict[str, str]:
 
 def _model_folder(model: str) -> Path:
     """The data folder inside an installed model package, found without the second that importing spaCy takes."""
-    package = Path(str(importlib.resources.files(model)))
+    spec = importlib.util.find_spec(model)
+    assert spec is not None, f"{model} was found before"
+    package = Path(str(spec.origin)).parent
     return next((meta.parent for meta in sorted(package.glob("*/meta.json"))), package)
 
 

@@ -1,0 +1,59 @@
+# `make` lists the targets. Each sets up .venv by itself, once; nothing needs to be installed by hand.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEMO := demo
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-unit lint types format bench lock clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Create .venv with everything in it, and fetch the language data
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[demo,dev]'
+	$(BIN)/catlip labels setup
+	@touch $@
+
+demo: $(READY) ## Sample, labels, inspect, train, probe, and a picture: the whole way on drawn scenes
+	$(BIN)/catlip sample $(DEMO)/data
+	$(BIN)/catlip labels build '$(DEMO)/data/train/*.tar' --out $(DEMO)/labels --threshold 25
+	$(BIN)/catlip vocab inspect $(DEMO)/labels --limit 12
+	$(BIN)/catlip train --labels $(DEMO)/labels --recipe recipes/demo_cpu.toml --out $(DEMO)/run
+	$(BIN)/catlip probe $(DEMO)/run --data $(DEMO)/data/objects
+	$(BIN)/catlip labels build '$(DEMO)/data/heldout/*.tar' --vocabulary $(DEMO)/labels --keep-captions --out $(DEMO)/heldout-labels
+	$(BIN)/catlip sheet $(DEMO)/run --labels $(DEMO)/heldout-labels --out $(DEMO)/sheet.png --credit 'Pictures: OpenMoji, CC BY-SA 4.0'
+
+test: $(READY) ## All tests: unit, processes killed, end to end on real data
+	$(BIN)/pytest --numprocesses 2 --dist worksteal
+
+test-unit: $(READY) ## The fast tests alone
+	$(BIN)/pytest --numprocesses 2 --dist worksteal -m 'not slow'
+
+lint: $(READY) ## Style, and which package may import which
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+types: $(READY) ## Static types, strict, tests too
+	$(BIN)/mypy
+
+format: $(READY) ## Put the code into its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY) ## Print the benchmarks' ratios
+	$(BIN)/python benchmarks/label_throughput.py
+
+lock: ## Write constraints.txt from what pyproject.toml's ranges give today
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --editable '.[demo,dev]'
+	$(BIN)/pip freeze --exclude-editable | grep -v -i -E '^(nvidia|cuda|triton)' > constraints.txt
+
+clean: ## Remove the environment and the demo
+	rm -rf $(VENV) $(DEMO)
