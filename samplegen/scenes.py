@@ -55,7 +55,7 @@ def _thing(
     noun: Noun, size: float, rng: np.random.Generator, *, max_angle: float, max_tint: float, depth: int
 ) -> Thing:
     ratio = aspect(noun.emoji)
-    red, green, blue = 1 + rng.uniform(-max_tint, max_tint, size=3)
+    red, green, blue = rng.uniform(1 - max_tint, 1 + max_tint, size=3).tolist()
     return Thing(
         noun=noun,
         x=0.5,
