@@ -53,7 +53,7 @@ def _sentence(groups: Sequence[_Group], background: Background, rng: np.random.G
         text = f"{phrases[0]} with {_listed(phrases[1:])}"
     else:
         text = _listed(phrases)
-    if rng.random() < 0.5:
+    if rng.random() < 0.35:
         texture = f"{background.texture} " if background.texture in ("striped", "dotted") else ""
         text += f" {rng.choice(['on', 'against'])} {with_article(f'{texture}{background.color} background')}"
     text = f"{opening}{text}"

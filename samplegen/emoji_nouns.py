@@ -1,7 +1,8 @@
 """What the scenes are made of: pictures that the OpenMoji font draws, and the English nouns for them.
 
-Every entry is one code point (ZWJ sequences need a text shaper that not every Pillow has), and every noun is one whose
-first WordNet sense is, with the exception of "hot dog", roughly what the picture shows.
+Every entry is one code point (ZWJ sequences need a text shaper that not every Pillow has). Every noun is one that
+taggers know as a noun, whose plural has no entry of its own in WordNet (as "cows" has), and whose first WordNet sense
+is roughly what the picture shows; "hot dog", first of all a person there, stands for the nouns where that rule fails.
 """
 
 from dataclasses import dataclass
@@ -10,8 +11,8 @@ from emoji import EMOJI_DATA
 
 _EMOJI = (
     *"🐕🐈🐎🦙🐖🐑🐐🐘🦒🦓🐪🦘🐒🐻🐼🦁🦊🐺🐇🐁🐿🦌🐊🐍🐸🐟🕷🐌🦋🐞🦆🦉🐧🦜🦩",
-    *"🍎🍐🍊🍋🍓🍉🍍🍅🥕🍆🍄🥐🥨🥑🍔🍕🌭🥪🍨🎂🫖☕🍭",
-    *"🚗🚌🚑🚒🚓🚜🏍🚲🚂✈🚁🚀⛵🛶",
+    *"🍎🍐🍊🍋🍓🍉🍍🍅🥕🍆🍄🍪🥨🥑🍔🍕🌭🥪🍨🎂🫖☕🍭",
+    *"🚗🚌🚑🚒🚓🚜🏍🚲🛵✈🚁🚀⛵🛶",
     *"🪑🛏🚪🧸⏰💻📷🔑🪓🔪🪣🧹🧺🕯💡☂🎒🪥",
     *"🌵🌳🌴🌻🍁",
     *"⚽🎾🥊⛸👟👢🎩👗🧣",
