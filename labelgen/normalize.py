@@ -11,16 +11,35 @@ MAX_CHARACTERS = 2_000
 
 _TAG = re.compile(r"<[a-zA-Z/!][^<>]{0,200}>")
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
+# How many layers of quoting are taken off ("&amp;amp;" has two); more is no text any more.
+_MAX_LAYERS = 10
+_ZERO_WIDTH_SPACE = "\u200b"
 
 
 def normalize(caption: str) -> tuple[str, bool]:
-    """(clean text, whether it was cut).
+    """(clean text, whether it was cut). Clean text stays as it is.
 
     HTML entities and URL quoting are decoded, tags dropped, mojibake mended, Unicode composed (NFC), control
-    characters dropped, white space collapsed. Longer than 2,000 characters is cut at a space.
+    and format characters dropped, white space collapsed. Longer than 2,000 characters is cut at a space.
     """
     # A caption is cut before the costly steps; the factor leaves room for entities and tags that shrink.
-    text = caption[: 8 * MAX_CHARACTERS]
+    text = _settled(caption[: 8 * MAX_CHARACTERS])
+    cut = len(caption) > 8 * MAX_CHARACTERS
+    if len(text) > MAX_CHARACTERS:
+        text, cut = _settled(text[:MAX_CHARACTERS].rsplit(" ", 1)[0]), True
+    return text, cut
+
+
+def _settled(text: str) -> str:
+    """`text`, cleaned until cleaning changes nothing: what was quoted twice comes out as once."""
+    for _ in range(_MAX_LAYERS):
+        before, text = text, _cleaned(text)
+        if text == before:
+            break
+    return text
+
+
+def _cleaned(text: str) -> str:
     if "%" in text and " " not in text.strip() and _PERCENT.search(text):
         text = unquote(text.replace("+", " "))
     if "&" in text:
@@ -29,10 +48,12 @@ def normalize(caption: str) -> tuple[str, bool]:
         text = _TAG.sub(" ", text)
     if not text.isascii():
         text = unicodedata.normalize("NFC", ftfy.fix_text(text))
-    text = " ".join(
-        "".join(c if c.isprintable() else " " for c in text).split() if not text.isprintable() else text.split()
-    )
-    if len(text) > MAX_CHARACTERS:
-        text = text[:MAX_CHARACTERS].rsplit(" ", 1)[0]
-        return text, True
-    return text, len(caption) > 8 * MAX_CHARACTERS
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else _in_place_of(c) for c in text)
+    return " ".join(text.split())
+
+
+def _in_place_of(character: str) -> str:
+    """Nothing for what only shapes the text around it (soft hyphen, joiners, direction marks), else a space."""
+    shapes = unicodedata.category(character) == "Cf" and character != _ZERO_WIDTH_SPACE
+    return "" if shapes else " "
