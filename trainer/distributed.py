@@ -10,6 +10,8 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from labelshards.errors import CatlipError
+
 
 @dataclass(frozen=True, kw_only=True)
 class World:
@@ -29,8 +31,7 @@ class World:
 @contextmanager
 def joined() -> Iterator[World]:
     """Join the processes that torchrun started (gloo on CPUs, NCCL on GPUs), or be alone if it did not."""
-    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
-    device = torch.device("cuda", local_rank) if torch.cuda.is_available() else torch.device("cpu")
+    device = default_device(int(os.environ.get("LOCAL_RANK", "0")))
     if device.type == "cuda":
         torch.cuda.set_device(device)
     if "RANK" not in os.environ:
@@ -44,8 +45,20 @@ def joined() -> Iterator[World]:
             size=dist.get_world_size(),
             ranks_here=int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
         )
+    except RuntimeError as error:
+        if not any(backend in str(error).lower() for backend in ("gloo", "nccl")):
+            raise
+        raise CatlipError(
+            "Another process of this run has died; its own last words say why. "
+            "Run the same command to go on from the last checkpoint."
+        ) from error
     finally:
         dist.destroy_process_group()
+
+
+def default_device(index: int = 0) -> torch.device:
+    """GPU number `index`, or the CPU where there is no GPU."""
+    return torch.device("cuda", index) if torch.cuda.is_available() else torch.device("cpu")
 
 
 def replicate(model: nn.Module, world: World) -> nn.Module:

@@ -112,9 +112,9 @@ class Loop:
                 metrics, stopping = self._close(interval, done, bad, bool(stop))
                 bad = metrics.bad
                 interval = _Interval(done)
+                self.report(metrics, done)  # before saving: a line without its checkpoint is dropped on resuming
                 if save or stopping:
                     self.save(done, bad)
-                self.report(metrics, done)
                 if stopping:
                     return done == self.num_steps
         return True

@@ -27,6 +27,8 @@ from trainer import checkpoints, config, models
 RECORD_NAME = "run.json"
 METRICS_NAME = "metrics.jsonl"
 CHECKPOINT_FOLDER = "checkpoints"
+FEATURE_FOLDER = "features"
+PROBE_FOLDER = "probes"
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):

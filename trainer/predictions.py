@@ -1,0 +1,82 @@
+"""What a trained encoder says about samples of a label set that speaks its vocabulary.
+
+Shapes: B images, K classes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from labelshards.errors import CatlipError
+from labelshards.labelset import LabelSet
+from trainer import run, transforms
+from trainer.samples import Samples
+from trainer.transforms import BrokenImageError
+
+_TRIES_PER_SAMPLE = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """One sample beside what the encoder makes of it.
+
+    pixels_CHW: uint8, the whole picture. labels: int64 class ids, rising. probabilities_K: float32.
+    """
+
+    pixels_CHW: torch.Tensor
+    captions: list[str]
+    labels: np.ndarray
+    probabilities_K: np.ndarray
+
+
+def open_matching(opened: run.TrainedRun, labels: str) -> LabelSet:
+    """The label set in folder `labels`. Raises CatlipError unless its classes are the run's."""
+    label_set = LabelSet.open(labels)
+    if label_set.vocabulary.digest != opened.record.vocabulary_digest:
+        raise CatlipError(
+            f"{labels} has vocabulary {label_set.vocabulary.digest}, the run was trained with "
+            f"{opened.record.vocabulary_digest}. Build it with --vocabulary of the run's labels."
+        )
+    return label_set
+
+
+@torch.inference_mode()
+def predict(
+    opened: run.TrainedRun,
+    label_set: LabelSet,
+    *,
+    count: int,
+    seed: int,
+    device: torch.device,
+    moved: dict[str, str] | None = None,
+) -> list[Prediction]:
+    """Predictions for `count` labelled samples drawn by `seed`, fewer if there are no more; broken pictures are skipped."""
+    samples = Samples(label_set, unlabelled="drop", moved=moved)
+    firsts = np.concatenate([[0], np.cumsum(samples.counts())])
+    total = int(firsts[-1])
+    drawn = np.random.default_rng(seed).choice(total, size=min(total, count * _TRIES_PER_SAMPLE), replace=False)
+    config = opened.record.config.model
+    model = opened.model.to(device)
+    predictions: list[Prediction] = []
+    for place in drawn.tolist():
+        if len(predictions) == count:
+            break
+        shard = int(np.searchsorted(firsts, place, side="right")) - 1
+        nth = place - int(firsts[shard])
+        sample = samples.read(shard, nth)
+        try:
+            pixels_CHW = transforms.decode(sample.image)
+        except BrokenImageError:
+            continue
+        images_BCHW = transforms.center_crop(pixels_CHW, config.image_size)[None].to(device)
+        logits_BK = model(transforms.to_input(images_BCHW, config.mean, config.std))
+        predictions.append(
+            Prediction(
+                pixels_CHW=pixels_CHW,
+                captions=samples.captions(shard, nth),
+                labels=sample.labels,
+                probabilities_K=logits_BK[0].float().sigmoid().cpu().numpy(),
+            )
+        )
+    return predictions
