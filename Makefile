@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := demo
+CAPTIONS ?= ../shared/data/cc3m-val.tsv
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-unit lint types format bench lock clean
@@ -47,8 +48,8 @@ format: $(READY) ## Put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY) ## Print the benchmarks' ratios
-	$(BIN)/python benchmarks/label_throughput.py
+bench: $(READY) ## Print the benchmarks' ratios; CAPTIONS=file.tsv names the captions
+	$(BIN)/python benchmarks/label_throughput.py $(CAPTIONS)
 
 lock: ## Write constraints.txt from what pyproject.toml's ranges give today
 	$(PYTHON) -m venv --clear $(VENV)

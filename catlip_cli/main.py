@@ -94,7 +94,9 @@ def run(arguments: list[str]) -> int:
         if extra is None:
             raise
         stderr.print(
-            f"Error: this command needs {error.name}. Install it with: pip install 'catlip[{extra}]'", markup=False
+            f"Error: this command needs {error.name}. Install it with: pip install 'catlip[{extra}]'",
+            markup=False,
+            soft_wrap=True,
         )
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone; nothing is left to say, nor anyone to say it to

@@ -78,14 +78,7 @@ def _build(options: Options, on_progress: Callable[[Progress], None]) -> Result:
     start = time.monotonic()
     model = language_data.spacy_model()
     wordnet = language_data.find_wordnet()
-    settings = Settings(
-        rules=RULES,
-        labeler=options.labeler,
-        caption_keys=tuple(options.caption_keys),
-        keep_captions=options.keep_captions,
-        spacy=model_provenance(model),
-        wordnet={"version": lexicon.VERSION, "digest": lexicon.DIGEST},
-    )
+    settings = settings_for(options, model)
     shards = sources.plan(options.sources)
     given = LabelSet.open(options.vocabulary_from).vocabulary if options.vocabulary_from else None
     goal = _goal(options, settings, shards, given.digest if given else None)
@@ -100,11 +93,11 @@ def _build(options: Options, on_progress: Callable[[Progress], None]) -> Result:
     _claim_candidates(folder, settings, rebuild=options.rebuild)
     synsets = lexicon.verify(wordnet)
     todo = [shard for shard in shards if not _is_done(folder, shard, settings)]
-    make_extractor = partial(_make_extractor, settings, model, wordnet, folder)
+    make = partial(make_extractor, settings, model, wordnet, folder)
     failed: dict[str, str] = {}
     seconds = Seconds()
     num_captions = 0
-    for number, outcome in enumerate(run_local(todo, make_extractor, options.num_workers), 1):
+    for number, outcome in enumerate(run_local(todo, make, options.num_workers), 1):
         if isinstance(outcome, Done):
             seconds += outcome.seconds
             num_captions += outcome.report.captions
@@ -144,7 +137,19 @@ def num_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _make_extractor(settings: Settings, model: str, wordnet: Path | zipfile.Path, folder: str) -> Extractor:
+def settings_for(options: Options, model: str) -> Settings:
+    """What decides the candidates: the options that do, and the versions of everything that reads a caption."""
+    return Settings(
+        rules=RULES,
+        labeler=options.labeler,
+        caption_keys=tuple(options.caption_keys),
+        keep_captions=options.keep_captions,
+        spacy=model_provenance(model),
+        wordnet={"version": lexicon.VERSION, "digest": lexicon.DIGEST},
+    )
+
+
+def make_extractor(settings: Settings, model: str, wordnet: Path | zipfile.Path, folder: str) -> Extractor:
     """What each worker loads, once."""
     return Extractor(settings=settings, model=model, lexicon=Lexicon.load(wordnet), folder=folder)
 
