@@ -39,10 +39,7 @@ def train(
 
     config = load(recipe, overrides)
     with distributed.joined() as world, ExitStack() as stack:
-        view = _View(stack)
-        outcome = train_run(
-            config, labels=labels, out=out, world=world, moved=places, started=view.start, report=view.update
-        )
+        outcome = train_run(config, labels=labels, out=out, world=world, watcher=_View(stack), moved=places)
     if world.is_main:
         if as_json:
             terminal.print_json(outcome)
@@ -59,6 +56,7 @@ class _View:
         self._text = ""
 
     def start(self, start: "Start") -> None:
+        """Open the progress line."""
         for note in start.notes:
             terminal.stderr.print(f"Note: {note}", markup=False, soft_wrap=True)
         if 0 < start.step < start.num_steps:
@@ -67,6 +65,7 @@ class _View:
         self._ticker = self._stack.enter_context(progress)
 
     def update(self, metrics: "Metrics | None", step: int) -> None:
+        """Show one step more, and the last metrics beside it."""
         if metrics:
             self._text = (
                 f"loss {metrics.loss:.3f}, {metrics.images_per_second:,.0f} images/s, "

@@ -56,13 +56,10 @@ class TrainState:
         """Take over what `tensors()` gave in an earlier process."""
         self.model.load_state_dict(_under("model.", tensors))
         self.ema.module.load_state_dict(_under("ema.", tensors))
-        by_moment = _under("optim.", tensors)
-        for name, parameter in self.model.named_parameters():
-            for key, value in by_moment.items():
-                moment, _, owner = key.partition(".")
-                if owner == name:
-                    device = value.device if moment == "step" and parameter.device.type == "cpu" else parameter.device
-                    self.optimizer.state[parameter][moment] = value.to(device).clone()
+        parameters = dict(self.model.named_parameters())
+        for key, value in _under("optim.", tensors).items():
+            moment, _, name = key.partition(".")
+            self.optimizer.state[parameters[name]][moment] = value.to(parameters[name].device)
 
 
 def save(folder: Path, tensors: dict[str, torch.Tensor], info: CheckpointInfo) -> Path:

@@ -51,7 +51,7 @@ def predict(
     device: torch.device,
     moved: dict[str, str] | None = None,
 ) -> list[Prediction]:
-    """Predictions for `count` labelled samples drawn by `seed`, fewer if there are no more; broken pictures are skipped."""
+    """Predictions for `count` labelled samples drawn by `seed`; fewer if there are no more."""
     samples = Samples(label_set, unlabelled="drop", moved=moved)
     firsts = np.concatenate([[0], np.cumsum(samples.counts())])
     total = int(firsts[-1])

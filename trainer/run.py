@@ -11,6 +11,7 @@ import fcntl
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from labelshards.labelset import LabelSet
 from labelshards.schema import VOCABULARY_NAME
 from labelshards.vocabulary import Vocabulary
 from trainer import checkpoints, config, models
+from trainer.loop import Metrics
 
 RECORD_NAME = "run.json"
 METRICS_NAME = "metrics.jsonl"
@@ -106,7 +108,29 @@ def write(folder: Path, record: RunRecord, vocabulary: Vocabulary) -> None:
     storage.write_bytes(str(folder / RECORD_NAME), text)
 
 
-class TrainedRun(msgspec.Struct, frozen=True, kw_only=True):
+def append_metrics(folder: Path, metrics: Metrics) -> None:
+    """Add a line to metrics.jsonl."""
+    with (folder / METRICS_NAME).open("ab") as file:
+        file.write(msgspec.json.encode(metrics) + b"\n")
+
+
+def drop_metrics_after(folder: Path, step: int) -> None:
+    """Forget the lines of steps that were done after the last checkpoint, and will be done again."""
+    path = folder / METRICS_NAME
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_bytes().splitlines(keepends=True):
+        try:
+            if msgspec.json.decode(line, type=Metrics).step <= step:
+                kept.append(line)
+        except msgspec.DecodeError:
+            break  # the process was killed while it wrote this line
+    storage.write_bytes(str(path), b"".join(kept))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedRun:
     """A run opened for use: its encoder with averaged (EMA) weights, in eval mode."""
 
     record: RunRecord

@@ -1,9 +1,11 @@
 """`catlip train` without its terminal: from a label set to a finished, interrupted or resumed run."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 import torch
@@ -32,7 +34,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run ended. new_steps: done by this process. metrics: the last line, None if there was nothing to do."""
+    """How a run ended. new_steps, seconds, images_per_second: this process alone. metrics: the last line it logged."""
 
     finished: bool
     start: Start
@@ -43,24 +45,28 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint: str | None
 
 
+class Watcher(Protocol):
+    """Who is told how a run goes; on the main rank only."""
+
+    def start(self, start: Start) -> None:
+        """Called once, before the first step."""
+
+    def update(self, metrics: Metrics | None, step: int) -> None:
+        """Called after every step, with metrics if they were logged."""
+
+
 def train(
-    config: Config,
-    *,
-    labels: str,
-    out: Path,
-    world: World,
-    moved: dict[str, str] | None = None,
-    started: Callable[[Start], None],
-    report: Callable[[Metrics | None, int], None],
+    config: Config, *, labels: str, out: Path, world: World, watcher: Watcher, moved: dict[str, str] | None = None
 ) -> Outcome:
     """Train, or go on training, the run in folder `out` on the label set `labels`.
 
-    `started` and `report` are called on the main rank only. Raises CatlipError for everything a person can mend.
+    `moved` maps prefixes of image URIs to where they lie now. Raises CatlipError for everything a person can mend.
     """
     label_set = LabelSet.open(labels)
-    samples = Samples(label_set, unlabelled=config.plan.unlabelled, moved=moved)
-    plan = Plan(samples.counts(), seed=config.seed, window_shards=config.plan.window_shards)
+    counts = Samples(label_set, unlabelled=config.plan.unlabelled, moved=moved).counts()
+    plan = Plan(counts, seed=config.seed, window_shards=config.plan.window_shards)
     num_steps = config.plan.num_steps(plan.num_samples)
+    # Both refuse what could never run, before anything is written.
     config.optim.warmup(num_steps)
     rank_places(0, batch_size=config.plan.batch_size, rank=world.rank, world_size=world.size)
     record = run.RunRecord(
@@ -76,122 +82,109 @@ def train(
         versions=run.versions(),
     )
     run.check_same(out, record)
+    state = _fresh_state(config, label_set, world)
     wait_for_all(world)
     with run.writing(out) if world.is_main else nullcontext():
-        if world.is_main:
-            run.write(out, record, label_set.vocabulary)
-        session = _Session(config, label_set, plan, record, out, world, moved)
-        return session.train(started, report)
+        session = _Session(
+            record=record,
+            label_set=label_set,
+            plan=plan,
+            out=out,
+            world=world,
+            moved=moved,
+            state=state,
+            watcher=watcher,
+        )
+        return session.train()
 
 
+def _fresh_state(config: Config, label_set: LabelSet, world: World) -> TrainState:
+    torch.manual_seed(config.seed)
+    model = models.build(config.model, len(label_set.vocabulary))
+    models.init_head(model, models.class_prior(label_set, labelled_only=config.plan.unlabelled == "drop"))
+    model.to(world.device)
+    return TrainState(model, Ema(model, config.optim.ema_decay), build_optimizer(model, config.optim))
+
+
+@dataclass(kw_only=True)
 class _Session:
     """One process's share of a run."""
 
-    def __init__(
-        self,
-        config: Config,
-        label_set: LabelSet,
-        plan: Plan,
-        record: run.RunRecord,
-        out: Path,
-        world: World,
-        moved: dict[str, str] | None,
-    ) -> None:
-        self._config, self._label_set, self._plan, self._record = config, label_set, plan, record
-        self._out, self._world, self._moved = out, world, moved
-        torch.manual_seed(config.seed)
-        model = models.build(config.model, record.num_classes)
-        models.init_head(model, models.class_prior(label_set, labelled_only=config.plan.unlabelled == "drop"))
-        model.to(world.device)
-        self._state = TrainState(model, Ema(model, config.optim.ema_decay), build_optimizer(model, config.optim))
-        self._checkpoint: Path | None = None
+    record: run.RunRecord
+    label_set: LabelSet
+    plan: Plan
+    out: Path
+    world: World
+    moved: dict[str, str] | None
+    state: TrainState
+    watcher: Watcher
+    checkpoint: Path | None = None
+    last: Metrics | None = None
 
-    def train(self, started: Callable[[Start], None], report: Callable[[Metrics | None, int], None]) -> Outcome:
-        config, world = self._config, self._world
+    def train(self) -> Outcome:
+        config, num_steps = self.record.config, self.record.num_steps
         notes: list[str] = []
         step, bad = self._resume(notes)
         start = Start(
             step=step,
-            num_steps=self._record.num_steps,
-            num_samples=self._plan.num_samples,
-            num_classes=self._record.num_classes,
-            num_parameters=sum(p.numel() for p in self._state.model.parameters()),
+            num_steps=num_steps,
+            num_samples=self.record.num_samples,
+            num_classes=self.record.num_classes,
+            num_parameters=sum(p.numel() for p in self.state.model.parameters()),
             notes=notes,
         )
-        last: list[Metrics] = []
-        metrics_path = self._out / run.METRICS_NAME
-
-        def report_here(metrics: Metrics | None, done: int) -> None:
-            if not world.is_main:
-                return
-            if metrics:
-                last[:] = [metrics]
-                with metrics_path.open("ab") as file:
-                    file.write(msgspec.json.encode(metrics) + b"\n")
-            report(metrics, done)
-
-        if world.is_main:
-            _drop_lines_after(metrics_path, step)
-            started(start)
-        wait_for_all(world)
+        wait_for_all(self.world)  # no rank looks for a checkpoint once another may write one
+        if self.world.is_main:
+            self.watcher.start(start)
+            if step < num_steps:
+                run.write(self.out, self.record, self.label_set.vocabulary)
+                run.drop_metrics_after(self.out, step)
         begun = time.perf_counter()
-        finished = True
-        if step < start.num_steps:
-            loop = Loop(
-                model=replicate(self._state.model, world),
-                optimizer=self._state.optimizer,
-                world=world,
-                seed=config.seed,
-                batch_size=config.plan.batch_size,
-                num_steps=start.num_steps,
-                config=config.loop,
-                model_config=config.model,
-                optim_config=config.optim,
-                max_bad_fraction=config.data.max_bad_fraction,
-                after_step=lambda step: self._state.ema.update(self._state.model, step),
-                save=self._save,
-                report=report_here,
-            )
-            loop.model.train()
-            finished = loop.run(self._batches(range(step, start.num_steps)), step, bad)
+        finished = step == num_steps or self._loop().run(self._batches(range(step, num_steps)), step, bad)
         seconds = time.perf_counter() - begun
-        new_steps = (last[0].step if last else step) - step
+        new_steps = self.last.step - step if self.last else 0
         return Outcome(
             finished=finished,
             start=start,
             new_steps=new_steps,
             seconds=seconds,
             images_per_second=new_steps * config.plan.batch_size / seconds,
-            metrics=last[0] if last else None,
-            checkpoint=str(self._checkpoint) if self._checkpoint else None,
+            metrics=self.last,
+            checkpoint=str(self.checkpoint) if self.checkpoint else None,
         )
 
     def _resume(self, notes: list[str]) -> tuple[int, int]:
         """Load the newest checkpoint that can be read: (steps done, broken pictures so far)."""
-        found = checkpoints.newest(self._out / run.CHECKPOINT_FOLDER, notes.append)
+        found = checkpoints.newest(self.out / run.CHECKPOINT_FOLDER, notes.append)
         if found is None:
             return 0, 0
-        self._checkpoint, info = found
-        self._state.load(checkpoints.read_tensors(self._checkpoint))
+        self.checkpoint, info = found
+        self.state.load(checkpoints.read_tensors(self.checkpoint))
         return info.step, info.bad
 
-    def _save(self, step: int, bad: int) -> None:
-        if not self._world.is_main:
-            return
-        info = CheckpointInfo(
-            step=step,
-            samples=step * self._config.plan.batch_size,
-            bad=bad,
-            config_digest=self._record.config_digest,
-            vocabulary_digest=self._record.vocabulary_digest,
+    def _loop(self) -> Loop:
+        config, state = self.record.config, self.state
+        return Loop(
+            model=replicate(state.model.train(), self.world),
+            optimizer=state.optimizer,
+            world=self.world,
+            seed=config.seed,
+            batch_size=config.plan.batch_size,
+            num_steps=self.record.num_steps,
+            config=config.loop,
+            model_config=config.model,
+            optim_config=config.optim,
+            max_bad_fraction=config.data.max_bad_fraction,
+            after_step=lambda step: state.ema.update(state.model, step),
+            save=self._save,
+            report=self._report,
         )
-        self._checkpoint = checkpoints.save(self._out / run.CHECKPOINT_FOLDER, self._state.tensors(), info)
 
     def _batches(self, steps: range) -> Iterator[loader.Batch]:
-        config, world = self._config, self._world
+        config, world = self.record.config, self.world
         dataset = loader.StepBatches(
-            label_set=self._label_set,
-            plan=self._plan,
+            label_set=self.label_set,
+            plan=self.plan,
             seed=config.seed,
             batch_size=config.plan.batch_size,
             image_size=config.model.image_size,
@@ -200,25 +193,26 @@ class _Session:
             max_shards=2 * config.plan.window_shards,
             rank=world.rank,
             world_size=world.size,
-            moved=self._moved,
+            moved=self.moved,
         )
-        return loader.batches(
-            dataset,
-            steps,
-            num_workers=loader.worker_count(config.data.num_workers, world.device, world.ranks_here),
-            pin_memory=world.device.type == "cuda",
+        num_workers = loader.worker_count(config.data.num_workers, world.device, world.ranks_here)
+        return loader.batches(dataset, steps, num_workers=num_workers, pin_memory=world.device.type == "cuda")
+
+    def _report(self, metrics: Metrics | None, step: int) -> None:
+        self.last = metrics or self.last
+        if self.world.is_main:
+            if metrics:
+                run.append_metrics(self.out, metrics)
+            self.watcher.update(metrics, step)
+
+    def _save(self, step: int, bad: int) -> None:
+        if not self.world.is_main:
+            return
+        info = CheckpointInfo(
+            step=step,
+            samples=step * self.record.config.plan.batch_size,
+            bad=bad,
+            config_digest=self.record.config_digest,
+            vocabulary_digest=self.record.vocabulary_digest,
         )
-
-
-def _drop_lines_after(path: Path, step: int) -> None:
-    """Forget the metrics of steps that were done after the checkpoint and are now done again."""
-    if not path.exists():
-        return
-    kept = []
-    for line in path.read_bytes().splitlines(keepends=True):
-        try:
-            if msgspec.json.decode(line)["step"] <= step:
-                kept.append(line)
-        except msgspec.DecodeError:
-            break  # the process was killed while it wrote this line
-    storage.write_bytes(str(path), b"".join(kept))
+        self.checkpoint = checkpoints.save(self.out / run.CHECKPOINT_FOLDER, self.state.tensors(), info)

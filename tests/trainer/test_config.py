@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from labelshards.errors import CatlipError
+from trainer.config import Config, first_difference, flatten, load
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "recipe.toml"
+    path.write_text('seed = 3\n[optim]\nlr = 2e-3\n[model]\nkwargs = { depth = 2 }\n[loop]\nprecision = "fp32"\n')
+    return path
+
+
+def test_load__recipe_over_defaults_and_overrides_over_both(recipe: Path) -> None:
+    config = load(recipe, ["optim.lr=5e-4", "model.kwargs.embed_dim=32", "plan.unlabelled=drop", "optim.min_lr=0"])
+    assert (config.seed, config.optim.lr, config.optim.min_lr) == (3, 5e-4, 0.0)
+    assert config.model.kwargs == {"depth": 2, "embed_dim": 32}
+    assert config.plan.unlabelled == "drop"
+    assert config.optim.weight_decay == Config().optim.weight_decay
+
+
+def test_load__nothing_gives_the_defaults() -> None:
+    assert load(None) == Config()
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("optim.lrr=1", r"--set: unknown key optim.lrr; did you mean optim.lr\?"),
+        ("lr=1", r"unknown key lr"),
+        ("optim=1", r"unknown key optim"),
+        ("optim.lr=fast", r"optim.lr: expected `float`, got `str`"),
+        ("optim.lr=-1", r"optim.lr: expected `float` > 0"),
+        ("plan.unlabelled=maybe", r"plan.unlabelled: invalid enum value 'maybe'"),
+        ("plan.batch_size=0", r"plan.batch_size: expected `int` >= 1"),
+        ("optim.betas=[0.9]", r"optim.betas: expected `array` of length 2"),
+        ("seed", r"--set seed: write it as key=value"),
+    ],
+)
+def test_load__a_wrong_setting_is_named(override: str, message: str) -> None:
+    with pytest.raises(CatlipError, match=message):
+        load(None, [override])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[optimm]\nlr = 1.0\n", r"recipe.toml: unknown key optimm.lr; did you mean optim.lr\?"),
+        ("[optim\n", r"recipe.toml is not valid TOML"),
+        ("optim = 3\n", r"optim: expected `object`, got `int`"),
+    ],
+)
+def test_load__a_wrong_recipe_is_named(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(text)
+    with pytest.raises(CatlipError, match=message):
+        load(path)
+
+
+def test_load__a_missing_recipe_is_named() -> None:
+    with pytest.raises(CatlipError, match=r"no recipe nowhere\.toml"):
+        load(Path("nowhere.toml"))
+
+
+@pytest.mark.parametrize("path", sorted(Path("recipes").glob("*.toml")), ids=lambda path: path.stem)
+def test_load__every_recipe_is_valid(path: Path) -> None:
+    config = load(path)
+    assert config != Config()
+    assert config.optim.warmup(config.plan.num_steps(3_000_000)) > 0
+
+
+def test_first_difference__names_what_decides_weights_and_nothing_else(recipe: Path) -> None:
+    def tree(*overrides: str) -> dict[str, object]:
+        tree: dict[str, object] = msgspec.to_builtins(load(recipe, overrides))
+        return tree
+
+    assert first_difference(tree(), tree()) is None
+    assert first_difference(tree(), tree("data.num_workers=3", "loop.log_every=7")) is None
+    assert first_difference(tree(), tree("loop.log_every=7", "optim.lr=1.0")) == ("optim.lr", 2e-3, 1.0)
+    assert first_difference(tree(), tree("model.kwargs.depth=3")) == ("model.kwargs.depth", 2, 3)
+    assert first_difference(tree(), tree("model.kwargs.patch_size=8")) == ("model.kwargs.patch_size", None, 8)
+
+
+def test_flatten__keeps_empty_tables() -> None:
+    assert flatten({"a": {"b": {"c": 1}, "d": {}}, "e": [1]}) == {"a.b.c": 1, "a.d": {}, "e": [1]}

@@ -1,0 +1,58 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from labelshards.errors import CatlipError
+from labelshards.labelset import LabelSet
+from tests.labelset_factory import Item, picture, write_label_set
+from trainer.config import Config, load
+from trainer.models import ModelConfig, build, class_prior, features, init_head
+
+
+def test_build__takes_other_sizes_than_its_own(tiny: Config) -> None:
+    model = build(tiny.model, 5).eval()
+    for size in (32, 48):
+        x = torch.zeros((2, 3, size, size))
+        assert model(x).shape == (2, 5)
+        assert features(model, x).shape == (2, 32)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (ModelConfig(name="vit_tiny_patch16_22"), "did you mean vit_tiny_patch16_224"),
+        (ModelConfig(name="nothing like it"), "timm has no model 'nothing like it'"),
+        (ModelConfig(name="resnet18"), "'resnet18' cannot be built as a ViT"),
+        (ModelConfig(name="vit_tiny_patch16_224", kwargs={"dept": 3}), "dept"),
+        (ModelConfig(kwargs={"num_classes": 3}), "model.kwargs.num_classes is set by catlip"),
+    ],
+)
+def test_build__what_timm_cannot_make_is_named(config: ModelConfig, message: str) -> None:
+    with pytest.raises(CatlipError, match=message):
+        build(config, 3)
+
+
+def test_init_head__predicts_the_prior(tiny: Config) -> None:
+    model = build(tiny.model, 3)
+    init_head(model, np.array([0.5, 0.01, 0.0]))
+    head = model.get_submodule("head")
+    assert isinstance(head, nn.Linear)
+    torch.testing.assert_close(head.bias.sigmoid(), torch.tensor([0.5, 0.01, 0.0]), atol=1e-8, rtol=1e-5)
+    assert 0 < head.weight.std() < 0.04
+
+
+def test_class_prior__is_support_by_samples(tmp_path: Path) -> None:
+    image = picture((1, 2, 3))
+    rows = [Item(key=str(n), labels=labels, image=image) for n, labels in enumerate([[0, 1], [0], [], []])]
+    label_set = LabelSet.open(str(write_label_set(tmp_path, [rows], num_classes=2)))
+    assert class_prior(label_set, labelled_only=False).tolist() == [0.5, 0.25]
+    assert class_prior(label_set, labelled_only=True).tolist() == [1.0, 0.5]
+
+
+@pytest.mark.parametrize("path", sorted(Path("recipes").glob("*.toml")), ids=lambda path: path.stem)
+def test_build__every_recipe_has_a_model(path: Path) -> None:
+    with torch.device("meta"):
+        assert build(load(path).model, 10).get_submodule("head").out_features == 10
