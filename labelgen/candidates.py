@@ -1,7 +1,7 @@
 """The parse before pruning, `_candidates/` in a label set: what a change of the threshold starts from.
 
 Private to stage 1. Per input shard: NAME.parquet (a row a sample: key, synsets, image, captions) and
-NAME.terms.parquet (which terms gave which synsets, how often, in which captions). NAME.parquet is written last, and its
+NAME.terms (which terms gave which synsets, how often, in which captions). NAME.parquet is written last, and its
 footer carries the shard's report and fingerprint: where it stands, the shard is done.
 """
 
@@ -66,7 +66,7 @@ def folder_of(label_set: str) -> str:
 
 def write(folder: str, name: str, shard: CandidateShard, terms: pa.Table) -> None:
     """Commit one shard: terms first, the shard itself last."""
-    storage.write_bytes(storage.join(folder, f"{name}.terms.parquet"), parquet.to_bytes(terms.cast(_TERMS)))
+    storage.write_bytes(storage.join(folder, f"{name}.terms"), parquet.to_bytes(terms.cast(_TERMS)))
     columns = [shard.keys, shard.synsets, shard.images]
     names = ["key", "labels", "image"]
     if shard.captions is not None:
@@ -98,7 +98,7 @@ def read(folder: str, name: str) -> CandidateShard:
 
 def read_terms(folder: str, name: str) -> pa.Table:
     """The terms of one shard: synset uint32, term string, count int64, captions list<string>."""
-    return _read(storage.join(folder, f"{name}.terms.parquet"))
+    return _read(storage.join(folder, f"{name}.terms"))
 
 
 def read_report(folder: str, name: str) -> Report | None:

@@ -1,9 +1,10 @@
 """Where a sample's image lies, and how to fetch its bytes from there without trusting that nothing moved."""
 
+import io
 import os
+import re
 import tarfile
 from collections import OrderedDict
-from typing import Any
 
 import msgspec
 
@@ -11,7 +12,13 @@ from labelshards import storage
 from labelshards.errors import LabelSetError
 
 TAR_BLOCK_BYTES = 512
-_USTAR_NAME_BYTES = 100
+# How both stages read the names of tar members: a key is text, also where the name is not UTF-8.
+TAR_ENCODING = "utf-8"
+TAR_ERRORS = "replace"
+# Longer names than the plain header can hold stand in an extended header before it; this is where it is looked for.
+_MAX_EXTENSION_BYTES = 16 * TAR_BLOCK_BYTES
+
+_KEY_AND_SUFFIX = re.compile(r"((?:.*/)?[^./]+)\.([^/]*)", re.DOTALL)
 
 
 class ImageFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,7 +30,7 @@ class ImageFile(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_tar(self) -> bool:
         """True if images are members of it, each behind a header of 512 bytes."""
-        return self.uri.endswith(".tar")
+        return self.uri.lower().endswith(".tar")
 
 
 class ImageRef(msgspec.Struct, frozen=True):
@@ -34,11 +41,15 @@ class ImageRef(msgspec.Struct, frozen=True):
     size: int
 
 
-def member_key(name: str) -> tuple[str, str]:
-    """A tar member's name → (key, suffix), as WebDataset cuts it: at the first dot of the last path component."""
-    folder, _, base = name.rpartition("/")
-    stem, _, suffix = base.partition(".")
-    return (f"{folder}/{stem}" if folder else stem), suffix.lower()
+def member_key(name: str) -> tuple[str, str] | None:
+    """A tar member's name → (key, suffix), as WebDataset cuts it: at the first dot of the last path component.
+
+    None for what is no part of a sample: names without a suffix, hidden files, WebDataset's own `__name__` members.
+    """
+    found = _KEY_AND_SUFFIX.fullmatch(name)
+    if found is None or (name.startswith("__") and name.endswith("__")):
+        return None
+    return found[1], found[2].lower()
 
 
 class ImageReader:
@@ -64,7 +75,7 @@ class ImageReader:
         if len(data) != ref.size + header:
             raise LabelSetError(f"{uri} ends before the image of {key!r}. {_REBUILD}")
         if header:
-            self._check_member(data[:TAR_BLOCK_BYTES], uri, ref, key)
+            self._check_member(data[:header], uri, image_file, ref, key)
         return data[header:]
 
     def close(self) -> None:
@@ -106,24 +117,46 @@ class ImageReader:
         self._open[uri] = descriptor
         return descriptor
 
-    @staticmethod
-    def _check_member(header: bytes, uri: str, ref: ImageRef, key: str) -> None:
+    def _check_member(self, header: bytes, uri: str, image_file: ImageFile, ref: ImageRef, key: str) -> None:
         try:
-            member: Any = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
+            member = _parse_header(header)
         except tarfile.HeaderError as error:
             raise LabelSetError(
                 f"{uri} has no tar member where the image of {key!r} should be: it changed. {_REBUILD}"
             ) from error
-        stem = member_key(member.name)[0]
-        # A name too long for the plain header is cut there; the whole one stands in an extended header further up.
-        same_name = stem == key or (
-            len(header[:_USTAR_NAME_BYTES].rstrip(b"\0")) == _USTAR_NAME_BYTES and key.startswith(stem)
-        )
-        if not same_name or member.size != ref.size:
+        name = member.name
+        if (member_key(name) or ("",))[0] != key:
+            start = max(0, ref.offset - TAR_BLOCK_BYTES - _MAX_EXTENSION_BYTES)
+            name = _extended_name(self._read_range(uri, image_file, start, ref.offset - start)) or name
+        if (member_key(name) or ("",))[0] != key or member.size != ref.size:
             raise LabelSetError(
-                f"{uri} holds {member.name!r} ({member.size:,} bytes) where the image of {key!r} "
+                f"{uri} holds {name!r} ({member.size:,} bytes) where the image of {key!r} "
                 f"({ref.size:,} bytes) should be: it changed. {_REBUILD}"
             )
+
+
+def _parse_header(block: bytes) -> tarfile.TarInfo:
+    return tarfile.TarInfo.frombuf(block, TAR_ENCODING, TAR_ERRORS)
+
+
+def _extended_name(blocks: bytes) -> str | None:
+    """The name that an extended header (PAX or GNU) gives to the member whose plain header is the last of `blocks`."""
+    for start in range(len(blocks) - 3 * TAR_BLOCK_BYTES, -1, -TAR_BLOCK_BYTES):
+        try:
+            kind = _parse_header(blocks[start : start + TAR_BLOCK_BYTES]).type
+        except tarfile.HeaderError:
+            continue  # not a header: the content of one
+        if kind not in (tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME):
+            return None
+        try:
+            with tarfile.open(
+                fileobj=io.BytesIO(blocks[start:]), mode="r:", encoding=TAR_ENCODING, errors=TAR_ERRORS
+            ) as archive:
+                member = archive.next()
+        except tarfile.ReadError:
+            return None
+        return member.name if member is not None and member.offset_data == len(blocks) - start else None
+    return None
 
 
 _REBUILD = "Run `catlip labels build` on it again."

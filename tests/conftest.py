@@ -1,9 +1,17 @@
-"""Shared by all tests: where real data lies, and language data loaded once per process."""
+"""Shared by all tests: where real data lies, language data loaded once per process, and small tars."""
 
+import io
 import os
+import tarfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from labelgen.lexicon import Lexicon, Synset
+    from labelgen.nouns import ChunkParser
 
 ROOT = Path(__file__).parent.parent
 TEST_DATA = Path(os.environ.get("CATLIP_TEST_DATA", ROOT.parent / "shared" / "data"))
@@ -18,3 +26,44 @@ def test_data() -> Path:
             pytest.fail(message)
         pytest.skip(message)
     return TEST_DATA
+
+
+@pytest.fixture(scope="session")
+def synsets() -> "dict[int, Synset]":
+    """All noun synsets of the real WordNet 3.0, by id."""
+    from labelgen import language_data, lexicon
+
+    return lexicon.verify(language_data.find_wordnet())
+
+
+@pytest.fixture(scope="session")
+def lexicon() -> "Lexicon":
+    """The real lexicon."""
+    from labelgen import language_data
+    from labelgen.lexicon import Lexicon
+
+    return Lexicon.load(language_data.find_wordnet())
+
+
+@pytest.fixture(scope="session")
+def chunk_parser() -> "ChunkParser":
+    """The real spaCy model."""
+    from labelgen import language_data
+    from labelgen.nouns import ChunkParser
+
+    return ChunkParser(language_data.spacy_model())
+
+
+@pytest.fixture(scope="session")
+def write_tar() -> Callable[..., Path]:
+    """`write_tar(path, members)` makes a tar of (name, content) pairs and returns its path."""
+
+    def write(path: Path, members: Iterable[tuple[str, bytes]], *, tar_format: int = tarfile.USTAR_FORMAT) -> Path:
+        with tarfile.open(path, "w", format=tar_format) as archive:
+            for name, content in members:
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+        return path
+
+    return write

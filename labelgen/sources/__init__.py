@@ -6,7 +6,8 @@ from typing import NamedTuple
 from braceexpand import braceexpand
 
 from labelgen.sources import tar, tsv
-from labelgen.sources.sample import InputShard, Sample, SourceError
+from labelgen.sources.identity import refuse_changed
+from labelgen.sources.sample import InputShard, Sample, SourceDamageError, SourceError
 from labelshards import storage
 
 
@@ -28,19 +29,25 @@ def plan(sources: Sequence[str]) -> list[InputShard]:
     """All input shards of `sources` (paths or URIs, with `{00000..00331}` ranges and globs), in order, each once.
 
     Shards get names that are unique among them: the file's stem, with as many parent folders as that takes. Raises
-    SourceError if a pattern matches nothing or a file is of no known format.
+    SourceError if a pattern matches nothing or a file is of no known format. A file that cannot be read is a shard
+    too: reading it fails, and the others go on.
     """
     uris = list(dict.fromkeys(uri for source in sources for uri in _expand(source)))
-    names = _unique_names(uris)
-    shards: list[InputShard] = []
-    for uri in uris:
-        shards += [shard.renamed(shard.name.format(stem=names[uri])) for shard in FORMATS[format_of(uri)].plan(uri)]
-    return shards
+    return _named([shard for uri in uris for shard in FORMATS[format_of(uri)].plan(uri)])
 
 
 def read(shard: InputShard, caption_keys: Sequence[str]) -> Iterator[Sample]:
-    """The samples of one shard, in order. Raises SourceError (unreadable) or SourceDamageError (breaks off here)."""
-    return FORMATS[shard.format].read(shard, caption_keys)
+    """The samples of one shard, in order.
+
+    Raises SourceError (unreadable, or not the file that was planned) or SourceDamageError (breaks off here).
+    """
+    refuse_changed(shard.uri, shard.identity)
+    try:
+        yield from FORMATS[shard.format].read(shard, caption_keys)
+    except SourceDamageError:
+        refuse_changed(shard.uri, shard.identity)
+        raise
+    refuse_changed(shard.uri, shard.identity)
 
 
 def format_of(uri: str) -> str:
@@ -66,17 +73,27 @@ def _expand(source: str) -> list[str]:
         fs, path = storage.filesystem(pattern)
         if fs.isdir(path):
             raise SourceError(f"{pattern} is a folder. Name its files, for example '{pattern.rstrip('/')}/*.tar'.")
-        found = sorted(fs.glob(path)) if any(mark in path for mark in "*?[") else [path] if fs.exists(path) else []
+        found = [path] if fs.exists(path) else sorted(fs.glob(path)) if any(mark in path for mark in "*?[") else []
         if not found:
             raise SourceError(f"No file matches {pattern!r}" + (f" (from {source!r})." if len(patterns) > 1 else "."))
         uris += [storage.absolute(str(fs.unstrip_protocol(match))) for match in found]
+    for uri in uris:
+        if not uri.isprintable():
+            raise SourceError(f"The name {uri!r} cannot be written down: it is not UTF-8, or has control characters.")
     return uris
 
 
-def _unique_names(uris: Sequence[str]) -> dict[str, str]:
-    """Each URI → its stem, preceded by as many of its folders (joined by `-`) as make all names differ."""
-    parts = {uri: [*uri.split("://")[-1].split("/")[:-1], uri.rsplit("/", 1)[-1].rsplit(".", 1)[0]] for uri in uris}
-    depth = 1
-    while len({"-".join(path[-depth:]) for path in parts.values()}) < len(uris) and depth < 99:
-        depth += 1
-    return {uri: "-".join(path[-depth:]).lstrip("-") for uri, path in parts.items()}
+def _named(shards: Sequence[InputShard]) -> list[InputShard]:
+    """The shards under names that all differ. Raises SourceError if that cannot be."""
+    for depth in range(1, 1 + max(shard.uri.count("/") for shard in shards)):
+        names = [shard.name.format(stem=_stem(shard.uri, depth)) for shard in shards]
+        if len(set(names)) == len(names):
+            return [shard.renamed(name) for shard, name in zip(shards, names, strict=True)]
+    same = [shard.uri for shard, name in zip(shards, names, strict=True) if names.count(name) > 1]
+    raise SourceError(f"{same[0]} and {same[1]} would get label shards of one name. Rename one of the two.")
+
+
+def _stem(uri: str, depth: int) -> str:
+    """The file's name without its ending, preceded by its folders, `depth` parts in all, joined by `-`."""
+    parts = uri.split("://")[-1].rsplit(".", 1)[0].split("/")
+    return "-".join(part for part in parts[-depth:] if part)

@@ -17,6 +17,7 @@ class Problem(StrEnum):
     BROKEN_JSON = "broken JSON"
     MISSING_IMAGE = "missing image"
     EMPTY_IMAGE = "empty image"
+    HUGE_IMAGE = "image of 2 GiB or more"
     DUPLICATE_KEY = "duplicate key"
     NO_KNOWN_NOUN = "no noun that WordNet knows"
 

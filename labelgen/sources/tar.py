@@ -1,8 +1,8 @@
 """img2dataset and WebDataset tars: `key.jpg`, `key.txt`, `key.json`, members of one sample side by side."""
 
+import json
 import tarfile
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from typing import IO, Any
 
 import msgspec
@@ -10,9 +10,10 @@ import msgspec
 from labelgen.sources.identity import identity_and_size
 from labelgen.sources.sample import InputShard, Problem, Sample, SourceDamageError, SourceError
 from labelshards import storage
-from labelshards.images import ImageFile, ImageRef, member_key
+from labelshards.images import TAR_BLOCK_BYTES, TAR_ENCODING, TAR_ERRORS, ImageFile, ImageRef, member_key
 
 IMAGE_SUFFIXES = frozenset({"jpg", "jpeg", "png", "webp"})
+MAX_IMAGE_BYTES = 2**31 - 1  # the label shard counts them in an int32
 
 
 def plan(uri: str) -> list[InputShard]:
@@ -39,44 +40,62 @@ def read(shard: InputShard, caption_keys: Sequence[str]) -> Iterator[Sample]:
 
 def _samples(file: IO[bytes], shard: InputShard, caption_keys: Sequence[str]) -> Iterator[Sample]:
     seen: set[str] = set()
-    members = _members(file, shard)
-    for key, group in groupby(members, key=lambda member: member_key(member.name)[0]):
-        for parts in _one_sample_each(group):
-            yield _sample(file, key, parts, caption_keys, repeated=key in seen)
-            seen.add(key)
+    for key, parts in _side_by_side(_members(file, shard)):
+        yield _sample(file, key, parts, caption_keys, repeated=key in seen)
+        seen.add(key)
 
 
-def _members(file: IO[bytes], shard: InputShard) -> Iterator[tarfile.TarInfo]:
-    """Regular files that lie wholly inside the tar."""
+def _members(file: IO[bytes], shard: InputShard) -> Iterator[tuple[str, str, tarfile.TarInfo]]:
+    """(key, suffix, member) of the parts of samples that lie wholly inside the tar."""
     if shard.size == 0:
         raise SourceError(f"{shard.uri} is empty (0 bytes).")
     last = "its start"
     try:
-        with tarfile.open(fileobj=file, mode="r:") as archive:
+        with tarfile.open(fileobj=file, mode="r:", encoding=TAR_ENCODING, errors=TAR_ERRORS) as archive:
             for member in archive:
                 archive.members = []  # type: ignore[attr-defined]  # tarfile keeps every header it saw
+                if member.size < 0:  # tarfile would go back, and never end
+                    raise SourceDamageError(f"{shard.uri} is broken after {last} (a member of negative size).")
                 if member.offset_data + member.size > shard.size:
                     raise SourceDamageError(f"{shard.uri} is cut off inside {member.name!r}.")
                 last = repr(member.name)
-                if member.isreg():
-                    yield member
+                part = member_key(member.name)
+                if part is not None and member.isreg() and not member.issparse():
+                    yield *part, member
+            # tarfile takes any block that is no header for the end.
+            file.seek(archive.offset)
+            if (block := file.read(TAR_BLOCK_BYTES)) != bytes(TAR_BLOCK_BYTES):
+                how = "is broken" if len(block) == TAR_BLOCK_BYTES else "is cut off"
+                raise SourceDamageError(f"{shard.uri} {how} after {last}: no end mark of a tar stands there.")
     except tarfile.ReadError as error:
         if last == "its start":
             raise SourceError(f"{shard.uri} is not a tar ({error}).") from error
         raise SourceDamageError(f"{shard.uri} is broken after {last} ({error}).") from error
 
 
-def _one_sample_each(group: Iterator[tarfile.TarInfo]) -> Iterator[dict[str, tarfile.TarInfo]]:
-    """Members of one key, by suffix; a suffix that comes again begins another sample of the same key."""
+def _side_by_side(
+    members: Iterator[tuple[str, str, tarfile.TarInfo]],
+) -> Iterator[tuple[str, dict[str, tarfile.TarInfo]]]:
+    """(key, suffix → member) of each sample; a suffix that comes again begins another sample of the same key.
+
+    Where the tar breaks off, what was found of the last sample comes before the error.
+    """
+    key = ""
     parts: dict[str, tarfile.TarInfo] = {}
-    for member in group:
-        suffix = member_key(member.name)[1]
-        if suffix in parts:
-            yield parts
-            parts = {}
-        parts[suffix] = member
+    damage = None
+    try:
+        for member_of, suffix, member in members:
+            if parts and (member_of != key or suffix in parts):
+                yield key, parts
+                parts = {}
+            key = member_of
+            parts[suffix] = member
+    except SourceDamageError as error:
+        damage = error
     if parts:
-        yield parts
+        yield key, parts
+    if damage:
+        raise damage
 
 
 def _sample(
@@ -90,6 +109,8 @@ def _sample(
         problems.append(Problem.MISSING_IMAGE)
     elif picture.size == 0:
         problems.append(Problem.EMPTY_IMAGE)
+    elif picture.size > MAX_IMAGE_BYTES:
+        problems.append(Problem.HUGE_IMAGE)
     else:
         image = ImageRef(0, picture.offset_data, picture.size)
     return Sample(key, captions, image, tuple(problems))
@@ -105,19 +126,27 @@ def _captions(
             found = [_bytes(file, parts["txt"]).decode()]
         except UnicodeDecodeError:
             problems.append(Problem.CAPTION_NOT_UTF8)
-            return ()
     found = found or _strings(record.get("caption"))
-    if not found:
+    if not found and Problem.CAPTION_NOT_UTF8 not in problems:
         problems.append(Problem.MISSING_CAPTION)
     return tuple(found)
 
 
 def _json(file: IO[bytes], member: tarfile.TarInfo, problems: list[Problem]) -> dict[str, Any]:
+    data = _bytes(file, member)
     try:
-        return msgspec.json.decode(_bytes(file, member), type=dict[str, Any])
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        problems.append(Problem.BROKEN_JSON)
-        return {}
+        try:
+            return msgspec.json.decode(data, type=dict[str, Any])
+        except msgspec.DecodeError:
+            record = json.loads(data)  # slow, and lenient as those who write NaN and half surrogates are
+            return record if isinstance(record, dict) else _broken(problems)
+    except (ValueError, RecursionError):
+        return _broken(problems)
+
+
+def _broken(problems: list[Problem]) -> dict[str, Any]:
+    problems.append(Problem.BROKEN_JSON)
+    return {}
 
 
 def _strings(value: object) -> list[str]:
