@@ -35,6 +35,7 @@ def labels() -> None:
 @click.option("--vocabulary", metavar="DIR", help="Take the classes of this label set, for example for held-out data.")
 @click.option("--caption-key", default="captions", show_default=True, metavar="A,B",
               help="JSON fields with captions; without them the .txt member, then the JSON's `caption`.")  # fmt: skip
+@click.option("--no-stoplist", is_flag=True, help="Label words about the picture too (image, view, background, left).")
 @click.option("--keep-captions", is_flag=True, help="Keep the cleaned captions in the label shards.")
 @click.option("--no-keep-candidates", is_flag=True,
               help="Drop the parse at the end; another threshold then parses all captions again.")  # fmt: skip
@@ -47,6 +48,7 @@ def build(
     threshold: int,
     vocabulary: str | None,
     caption_key: str,
+    no_stoplist: bool,
     keep_captions: bool,
     no_keep_candidates: bool,
     workers: int | None,
@@ -73,6 +75,7 @@ def build(
         threshold=threshold,
         vocabulary_from=vocabulary,
         caption_keys=tuple(key for key in caption_key.split(",") if key),
+        stoplist=not no_stoplist,
         keep_captions=keep_captions,
         keep_candidates=not no_keep_candidates,
         num_workers=workers or num_cores(),

@@ -30,7 +30,11 @@ DEFAULT_THRESHOLD = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What a person asks for. `vocabulary_from`: a label set whose vocabulary is taken instead of a new one."""
+    """What a person asks for.
+
+    vocabulary_from: a label set whose vocabulary is taken instead of a new one. stoplist: leave out words about the
+    picture itself (labelgen/stoplist.py).
+    """
 
     sources: Sequence[str]
     out: str
@@ -38,6 +42,7 @@ class Options:
     vocabulary_from: str | None = None
     labeler: str = labelers.DEFAULT
     caption_keys: Sequence[str] = ("captions",)
+    stoplist: bool = True
     keep_captions: bool = False
     keep_candidates: bool = True
     num_workers: int = field(default_factory=lambda: num_cores())
@@ -143,6 +148,7 @@ def settings_for(options: Options, model: str) -> Settings:
         rules=RULES,
         labeler=options.labeler,
         caption_keys=tuple(options.caption_keys),
+        stoplist=options.stoplist,
         keep_captions=options.keep_captions,
         spacy=model_provenance(model),
         wordnet={"version": lexicon.VERSION, "digest": lexicon.DIGEST},

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 import msgspec
 import pyarrow as pa
 
-from labelgen import candidates, labelers, sources
+from labelgen import candidates, labelers, sources, stoplist
 from labelgen.candidates import CandidateShard, Report
 from labelgen.lexicon import Lexicon
 from labelgen.normalize import normalize
@@ -25,6 +25,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rules: int
     labeler: str
     caption_keys: tuple[str, ...]
+    stoplist: bool
     keep_captions: bool
     spacy: dict[str, str]
     wordnet: dict[str, str]
@@ -59,6 +60,7 @@ class Extractor:
         self._settings = settings
         self._parser = ChunkParser(model)
         self._lexicon = lexicon
+        self._stop_terms = stoplist.TERMS if settings.stoplist else frozenset[str]()
         self._folder = folder
 
     def extract(self, shard: InputShard) -> tuple[Report, Seconds]:
@@ -89,7 +91,7 @@ class Extractor:
             labels: set[int] = set()
             for caption in captions:
                 for chunk in next(chunks):
-                    for label in labelers.noun_chunks(chunk, self._lexicon):
+                    for label in labelers.noun_chunks(chunk, self._lexicon, self._stop_terms):
                         labels.add(label.synset)
                         rows.note_term(label, caption)
             rows.add(sample, clean, labels)
@@ -124,7 +126,7 @@ class _Rows:
         if any(cut for _, cut in cleaned):
             problems.add(Problem.CAPTION_CUT)
         if not labels and any(text for text, _ in cleaned):
-            problems.add(Problem.NO_KNOWN_NOUN)
+            problems.add(Problem.NO_NOUN)
         self.problems.update(problem.value for problem in problems)
         self.keys.append(sample.key)
         self.synsets.append(sorted(labels))

@@ -1,6 +1,6 @@
 """From a noun chunk to synsets: the labelers by name. A labeler sees one chunk at a time and keeps no state."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import NamedTuple
 
 from labelgen.lexicon import Lexicon
@@ -22,11 +22,12 @@ class Label(NamedTuple):
     term: str
 
 
-def noun_chunks(chunk: Chunk, lexicon: Lexicon) -> Iterator[Label]:
+def noun_chunks(chunk: Chunk, lexicon: Lexicon, stop_terms: Set[str] = frozenset()) -> Iterator[Label]:
     """The longest term that ends at the chunk's head, then longer terms (two words or more) among the words before.
 
     "a large polar bear" → polar bear; "a hot dog stand" → stand and hot dog; "a red bike" → bike. Each term gives the
-    first of its senses, so synonyms meet in one synset. A chunk whose head is a pronoun or a number gives nothing.
+    first of its senses, so synonyms meet in one synset. A chunk whose head is a pronoun or a number gives nothing,
+    and neither does a term in `stop_terms`.
     """
     end = len(chunk)
     if chunk[-1].tag not in _NOUN_TAGS:
@@ -39,7 +40,8 @@ def noun_chunks(chunk: Chunk, lexicon: Lexicon) -> Iterator[Label]:
                 continue
             found = lexicon.find(_surface(words), words[-1].tag in _PLURAL_TAGS)
             if found is not None:
-                yield Label(found[1][0], found[0])
+                if found[0] not in stop_terms:
+                    yield Label(found[1][0], found[0])
                 end = start
                 break
         else:

@@ -91,7 +91,11 @@ def publish(
             catlip=version("catlip"),
             sources=list(sources),
             labeler=settings.labeler,
-            settings={"rules": settings.rules, "caption_keys": list(settings.caption_keys)},
+            settings={
+                "rules": settings.rules,
+                "caption_keys": list(settings.caption_keys),
+                "stoplist": settings.stoplist,
+            },
             spacy=settings.spacy,
             wordnet=settings.wordnet,
         ),

@@ -19,7 +19,7 @@ class Problem(StrEnum):
     EMPTY_IMAGE = "empty image"
     HUGE_IMAGE = "image of 2 GiB or more"
     DUPLICATE_KEY = "duplicate key"
-    NO_KNOWN_NOUN = "no noun that WordNet knows"
+    NO_NOUN = "no noun to label"
 
 
 class SourceError(CatlipError):

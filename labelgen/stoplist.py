@@ -1,0 +1,17 @@
+"""Terms that are no labels: they speak of the picture, or of places in it, not of what can be seen there.
+
+Without this list `background`, `picture` and `image` lead the vocabulary of every caption corpus. Multiword terms that
+contain one of these ("picture frame", "top hat") are labels like any other.
+"""
+
+GROUPS: dict[str, frozenset[str]] = {
+    "the picture itself": frozenset(
+        "closeup close-up illustration image photo photograph photography pic picture scene shot snapshot stock "
+        "view wallpaper".split()
+    ),
+    "a place in the picture": frozenset(
+        "background backdrop bottom center centre corner distance foreground front left middle right side top".split()
+    ),
+}
+
+TERMS = frozenset().union(*GROUPS.values())
