@@ -4,14 +4,12 @@ Without this list `background`, `picture` and `image` lead the vocabulary of eve
 contain one of these ("picture frame", "top hat") are labels like any other.
 """
 
-GROUPS: dict[str, frozenset[str]] = {
-    "the picture itself": frozenset(
-        "closeup close-up illustration image photo photograph photography pic picture scene shot snapshot stock "
-        "view wallpaper".split()
-    ),
-    "a place in the picture": frozenset(
-        "background backdrop bottom center centre corner distance foreground front left middle right side top".split()
-    ),
+GROUPS = {
+    "the picture itself": """
+        closeup close-up illustration image photo photograph photography pic picture scene shot snapshot stock view
+        wallpaper""",
+    "a place in the picture": """
+        background backdrop bottom center centre corner distance foreground front left middle right side top""",
 }
 
-TERMS = frozenset().union(*GROUPS.values())
+TERMS = frozenset(term for terms in GROUPS.values() for term in terms.split())
