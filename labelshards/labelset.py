@@ -147,7 +147,7 @@ def read_manifest(root: str) -> Manifest | None:
                 f"{schema.FORMAT_VERSION}. Build it again with this catlip, or read it with the one that made it."
             )
         return msgspec.json.decode(data, type=Manifest)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise LabelSetError(f"{where} is damaged: {error}. Run `catlip labels build` again.") from error
 
 

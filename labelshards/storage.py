@@ -55,7 +55,7 @@ def write_bytes(uri: str, data: bytes) -> None:
 
 @contextlib.contextmanager
 def whole_file(target: Path) -> Iterator[Path]:
-    """A temporary path beside the local `target`: what the body wrote there becomes `target` when the body ends well."""
+    """A temporary path beside the local `target`: what the body wrote there is `target` once the body ended well."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f"{target.name}{_TEMPORARY_MARK}{os.getpid()}-{secrets.token_hex(4)}")
     try:
@@ -63,9 +63,11 @@ def whole_file(target: Path) -> Iterator[Path]:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(target)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(target)  # "No space left on device" alone does not say where
         raise
 
 

@@ -232,7 +232,7 @@ def test_read__cut_off(three: Path, size: int, keys: list[str], reason: str) -> 
 def test_read__sample_cut_off_between_image_and_caption(three: Path) -> None:
     os.truncate(three, 5 * 1024 + 600)
     (shard,) = sources.plan([str(three)])
-    samples = []
+    samples: list[Sample] = []
     with pytest.raises(SourceDamageError):
         samples += iter(sources.read(shard, ()))
     assert samples[-1].problems == (Problem.MISSING_CAPTION,)
