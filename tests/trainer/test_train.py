@@ -1,0 +1,216 @@
+import os
+import signal
+from pathlib import Path
+
+import msgspec
+import pytest
+import torch
+
+from labelshards.errors import CatlipError
+from tests.labelset_factory import COLOURS, Item, coloured, picture, write_label_set
+from trainer import checkpoints, run
+from trainer.config import Config, load
+from trainer.distributed import World
+from trainer.loop import Metrics
+from trainer.train import Outcome, Start, train
+
+TINY = [
+    "model.name=vit_tiny_patch16_224",
+    "model.image_size=32",
+    "model.kwargs={depth=2, embed_dim=32, num_heads=2, drop_path_rate=0.2}",
+    "plan.batch_size=8",
+    "plan.steps=12",
+    "optim.lr=3e-3",
+    "loop.log_every=4",
+    "loop.checkpoint_every=4",
+]
+
+
+class Recorder:
+    """A watcher that remembers, and sends this process a signal after some step."""
+
+    def __init__(self, stop_after: int | None = None) -> None:
+        self.started: list[Start] = []
+        self.metrics: list[Metrics] = []
+        self.steps: list[int] = []
+        self._stop_after = stop_after
+
+    def start(self, start: Start) -> None:
+        self.started.append(start)
+
+    def update(self, metrics: Metrics | None, step: int) -> None:
+        self.steps.append(step)
+        if metrics:
+            self.metrics.append(metrics)
+        if step == self._stop_after:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def go(labels: Path, out: Path, *overrides: str, watcher: Recorder | None = None) -> Outcome:
+    world = World(device=torch.device("cpu"))
+    watcher = watcher or Recorder()
+    return train(load(None, [*TINY, *overrides]), labels=str(labels), out=out, world=world, watcher=watcher)
+
+
+def final(out: Path) -> bytes:
+    return (out / "checkpoints" / "step-00000012.safetensors").read_bytes()
+
+
+def lines(out: Path) -> list[Metrics]:
+    return [msgspec.json.decode(line, type=Metrics) for line in (out / "metrics.jsonl").read_bytes().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def unbroken(labels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.set_num_threads(1)
+    out = tmp_path_factory.mktemp("unbroken")
+    go(labels, out)
+    return out
+
+
+def test_train__leaves_a_whole_run(labels: Path, unbroken: Path) -> None:
+    opened = run.open_run(unbroken)
+    assert opened.checkpoint.step == 12
+    assert opened.checkpoint.samples == 96
+    assert opened.record.num_samples == 30
+    assert torch.__version__.startswith(opened.record.versions["torch"])
+    assert opened.vocabulary.synsets[0] == "colour0.n.01"
+    assert [line.step for line in lines(unbroken)] == [4, 8, 12]
+    assert sorted(path.name for path in (unbroken / "checkpoints").iterdir()) == [
+        "step-00000008.safetensors",
+        "step-00000012.safetensors",
+    ]
+
+
+def test_train__learns(labels: Path, tmp_path: Path) -> None:
+    recorder = Recorder()
+    go(labels, tmp_path / "run", "plan.steps=60", "loop.log_every=20", "loop.checkpoint_every=60", watcher=recorder)
+    losses = [metrics.loss for metrics in recorder.metrics]
+    assert losses[0] < 2.6  # four classes at their prior: 2.25
+    assert losses[-1] < 0.75 * losses[0]
+
+
+def test_train__golden_losses(unbroken: Path) -> None:
+    """Numerics are a contract: a change that is not about them leaves these as they are."""
+    assert [line.loss for line in lines(unbroken)] == pytest.approx([2.224321, 1.81978, 1.787724], rel=1e-4)
+
+
+@pytest.mark.parametrize("stop_after", [1, 4, 6])
+def test_train__stopped_and_resumed_ends_with_the_same_bits(
+    labels: Path, unbroken: Path, tmp_path: Path, stop_after: int
+) -> None:
+    out = tmp_path / "run"
+    stopped = go(labels, out, watcher=Recorder(stop_after))
+    assert not stopped.finished
+    assert stopped.new_steps == stop_after + 1  # the step in hand is finished
+    recorder = Recorder()
+    resumed = go(labels, out, watcher=recorder)
+    assert resumed.finished
+    assert recorder.started[0].step == stop_after + 1
+    assert recorder.steps == list(range(stop_after + 2, 13))
+    assert final(out) == final(unbroken)
+
+
+def test_train__going_back_to_an_older_checkpoint_ends_with_the_same_bits(
+    labels: Path, unbroken: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    go(labels, out)
+    newest = out / "checkpoints" / "step-00000012.safetensors"
+    newest.write_bytes(newest.read_bytes()[:1000])
+    with (out / "metrics.jsonl").open("ab") as file:
+        file.write(b'{"step": 12, "samp')
+    recorder = Recorder()
+    go(labels, out, watcher=recorder)
+    [start] = recorder.started
+    assert start.step == 8
+    assert "not a readable checkpoint" in start.notes[0]
+    assert final(out) == final(unbroken)
+    assert [line.step for line in lines(out)] == [4, 8, 12]
+    assert [line.loss for line in lines(out)] == [line.loss for line in lines(unbroken)]
+
+
+def test_train__a_finished_run_is_left_alone(labels: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    go(labels, out)
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.name != ".lock" and path.is_file()}
+    again = go(labels, out)
+    assert again.finished
+    assert again.new_steps == 0
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def test_train__another_configuration_is_refused(labels: Path, unbroken: Path) -> None:
+    with pytest.raises(CatlipError, match=r"was trained with optim.lr = 0.003, now it is 0.1\. Use the same settings"):
+        go(labels, unbroken, "optim.lr=0.1")
+    assert go(labels, unbroken, "loop.log_every=3").finished
+
+
+def test_train__another_vocabulary_is_refused(unbroken: Path, tmp_path: Path) -> None:
+    other = write_label_set(tmp_path, coloured(3, 10), prefix="shade")
+    with pytest.raises(CatlipError, match="was trained with vocabulary"):
+        go(other, unbroken)
+
+
+def test_train__other_shards_are_refused(unbroken: Path, tmp_path: Path) -> None:
+    with pytest.raises(CatlipError, match="trained on other label shards"):
+        go(write_label_set(tmp_path, coloured(2, 10)), unbroken)
+
+
+def test_train__two_writers_of_one_run_are_refused(labels: Path, tmp_path: Path) -> None:
+    with run.writing(tmp_path), pytest.raises(CatlipError, match="Another catlip train is writing"):
+        go(labels, tmp_path)
+
+
+@pytest.mark.parametrize("steps", [3, 12])
+def test_train__a_loss_that_is_not_finite_names_the_step(labels: Path, tmp_path: Path, steps: int) -> None:
+    with pytest.raises(CatlipError, match=r"Step [23]: loss .*Lower optim.lr"):
+        go(labels, tmp_path / "run", "optim.lr=1e30", "optim.warmup_steps=0", f"plan.steps={steps}")
+    assert not list((tmp_path / "run" / "checkpoints").glob("*"))
+
+
+def broken_set(folder: Path, num_broken: int, rows: int = 40) -> Path:
+    good = picture(COLOURS[0])
+    return write_label_set(
+        folder,
+        [[Item(key=f"k{n}", labels=[n % 4], image=b"broken" if n < num_broken else good) for n in range(rows)]],
+    )
+
+
+def test_train__broken_pictures_are_counted(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    outcome = go(broken_set(tmp_path, 2), out, "plan.steps=10")  # two epochs
+    assert outcome.metrics is not None
+    assert outcome.metrics.bad >= 4
+    assert run.open_run(out).checkpoint.bad == outcome.metrics.bad
+
+
+def test_train__too_many_broken_pictures_stop_it_and_are_named(tmp_path: Path) -> None:
+    with pytest.raises(CatlipError, match=r"data.max_bad_fraction = 0.01 allows \(for example 00000/k"):
+        go(broken_set(tmp_path, 20), tmp_path / "run")
+
+
+def test_train__interrupted_twice_by_hand_ends_at_once(labels: Path, tmp_path: Path) -> None:
+    class Impatient(Recorder):
+        def update(self, metrics: Metrics | None, step: int) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        go(labels, tmp_path / "run", watcher=Impatient())
+
+
+def test_open_run__nothing_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CatlipError, match="holds no trained run yet"):
+        run.open_run(tmp_path)
+
+
+def test_open_run__a_checkpoint_of_another_run_is_refused(labels: Path, tmp_path: Path, tiny: Config) -> None:
+    go(labels, tmp_path / "a")
+    go(labels, tmp_path / "b", "seed=1")
+    ours = checkpoints.newest(tmp_path / "b" / "checkpoints", print)
+    assert ours is not None
+    for path in (tmp_path / "a" / "checkpoints").iterdir():
+        path.write_bytes(ours[0].read_bytes())
+    with pytest.raises(CatlipError, match="does not belong to"):
+        run.open_run(tmp_path / "a")
