@@ -1,5 +1,6 @@
 """`catlip labels`: build label sets, and fetch the language data that this takes."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,7 @@ import click
 
 from catlip_cli.terminal import (
     EXIT_SOME_FAILED,
+    Ticker,
     duration,
     print_facts,
     print_json,
@@ -17,7 +19,7 @@ from catlip_cli.terminal import (
 )
 
 if TYPE_CHECKING:
-    from labelgen.build import Result
+    from labelgen.build import Progress, Result
 
 _MANY = 10
 
@@ -81,10 +83,15 @@ def build(
         num_workers=workers or num_cores(),
         rebuild=rebuild,
     )
-    with progress("Labelling shards", 1) as ticker:
-        result = build_label_set(
-            options, lambda at: ticker.update(at.done, f"{at.captions_per_second:,.0f} captions/s", total=at.total)
-        )
+    with ExitStack() as stack:
+        tickers: list[Ticker] = []
+
+        def show(at: "Progress") -> None:
+            if not tickers:  # the first report says what an earlier run had done
+                tickers.append(stack.enter_context(progress("Labelling shards", at.total, started_at=at.done)))
+            tickers[0].update(at.done, f"{at.captions_per_second:,.0f} captions/s")
+
+        result = build_label_set(options, show)
     if as_json:
         print_json(_summary(result))
     else:

@@ -73,7 +73,6 @@ def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code. Errors become lines on stderr."""
     from labelshards.errors import CatlipError
 
-    debug = "--debug" in arguments
     try:
         code = cli.main(args=arguments, prog_name="catlip", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -87,8 +86,6 @@ def run(arguments: list[str]) -> int:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not cut the last words
         stderr.print("Interrupted. Run the same command again to go on.")
         return EXIT_INTERRUPTED
-    except CatlipError as error:
-        stderr.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
     except ModuleNotFoundError as error:
         extra = _extra_of(error.name or "")
         if extra is None:
@@ -100,11 +97,10 @@ def run(arguments: list[str]) -> int:
         )
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone; nothing is left to say, nor anyone to say it to
-        return EXIT_FAILED
-    except OSError as error:
+    except (CatlipError, OSError) as error:
         stderr.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-    if debug:
-        traceback.print_exc()
+        if "--debug" in arguments:
+            traceback.print_exc()
     return EXIT_FAILED
 
 

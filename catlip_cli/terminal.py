@@ -24,8 +24,9 @@ _WIDE = 200
 _NEVER_CUT = 24
 _LONGEST_CELL = 60
 
-stdout = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
-stderr = Console(stderr=True, highlight=False)
+# No emoji codes: ":dog:" in a path or a gloss stays what it is.
+stdout = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else _WIDE)
+stderr = Console(stderr=True, highlight=False, emoji=False)
 
 
 def print_json(value: object) -> None:

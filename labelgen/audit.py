@@ -11,7 +11,11 @@ from labelshards.vocabulary import Vocabulary
 
 
 class ClassRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One class. `rank` counts from 1; `share` is the part of all samples that carry it."""
+    """One class. `rank` counts from 1; `share` is the part of all samples that carry it.
+
+    Support, and so the rank, is of the corpus that the vocabulary was counted on; where that is another one (the
+    vocabulary was taken over), there is no share.
+    """
 
     rank: int
     class_id: int
@@ -19,7 +23,7 @@ class ClassRow(msgspec.Struct, frozen=True, kw_only=True):
     wnid: str
     lemmas: list[str]
     support: int
-    share: float
+    share: float | None
     gloss: str
 
 
@@ -35,7 +39,7 @@ def classes(label_set: LabelSet, word: str | None = None) -> list[ClassRow]:
             wnid=vocab.wnids[class_id],
             lemmas=vocab.lemmas[class_id],
             support=int(vocab.support[class_id]),
-            share=int(vocab.support[class_id]) / samples,
+            share=int(vocab.support[class_id]) / samples if label_set.manifest.vocabulary_from is None else None,
             gloss=vocab.glosses[class_id],
         )
         for class_id in range(len(vocab))

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from filelock import FileLock, Timeout
@@ -19,13 +20,14 @@ from labelgen.lexicon import Lexicon
 from labelgen.nouns import model_provenance
 from labelgen.publish import publish
 from labelgen.sources.sample import InputShard
-from labelshards import storage
-from labelshards.errors import CatlipError
+from labelshards import schema, storage
+from labelshards.errors import CatlipError, LabelSetError
 from labelshards.labelset import FailedShard, LabelSet, Manifest, is_intact, read_manifest
 
 # Raise it when the same caption may get other labels than before: candidate shards made under other rules are refused.
 RULES = 1
 DEFAULT_THRESHOLD = 500
+_LOCK_NAME = ".build.lock"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +65,7 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Sent after each shard: shards done and in all, and this run's rate."""
+    """Sent at the start and after each shard: shards done and in all, and this run's rate."""
 
     done: int
     total: int
@@ -75,6 +77,9 @@ def build(options: Options, on_progress: Callable[[Progress], None] = lambda _: 
 
     Raises CatlipError; whatever was extracted before stays, and the same call goes on from there.
     """
+    if options.vocabulary_from and storage.absolute(options.vocabulary_from) == storage.absolute(options.out):
+        raise CatlipError(f"{options.out} cannot take its vocabulary from itself. Choose another --out.")
+    _refuse_strangers(options.out)
     with _lock(options.out):
         return _build(options, on_progress)
 
@@ -88,13 +93,15 @@ def _build(options: Options, on_progress: Callable[[Progress], None]) -> Result:
     given = LabelSet.open(options.vocabulary_from).vocabulary if options.vocabulary_from else None
     goal = _goal(options, settings, shards, given.digest if given else None)
 
-    manifest = read_manifest(options.out)
+    manifest = _finished(options.out)
+    folder = candidates.folder_of(options.out)
     if manifest is not None and _is_current(options.out, manifest, goal) and not options.rebuild:
+        if not options.keep_candidates:
+            storage.remove(folder)
         return Result(
             manifest=manifest, num_extracted=0, num_captions=0, wall_seconds=0.0, seconds=Seconds(), changed=False
         )
 
-    folder = candidates.folder_of(options.out)
     _claim_candidates(folder, settings, rebuild=options.rebuild)
     synsets = lexicon.verify(wordnet)
     todo = [shard for shard in shards if not _is_done(folder, shard, settings)]
@@ -102,6 +109,8 @@ def _build(options: Options, on_progress: Callable[[Progress], None]) -> Result:
     failed: dict[str, str] = {}
     seconds = Seconds()
     num_captions = 0
+    before = len(shards) - len(todo)
+    on_progress(Progress(done=before, total=len(shards), captions_per_second=0.0))
     for number, outcome in enumerate(run_local(todo, make, options.num_workers), 1):
         if isinstance(outcome, Done):
             seconds += outcome.seconds
@@ -109,7 +118,7 @@ def _build(options: Options, on_progress: Callable[[Progress], None]) -> Result:
         else:
             failed[outcome.shard.name] = outcome.reason
         rate = num_captions / (time.monotonic() - start)
-        on_progress(Progress(done=len(shards) - len(todo) + number, total=len(shards), captions_per_second=rate))
+        on_progress(Progress(done=before + number, total=len(shards), captions_per_second=rate))
     good = [shard for shard in shards if shard.name not in failed]
     if not good:
         raise CatlipError("No input shard could be read:\n" + "\n".join(f"  {reason}" for reason in failed.values()))
@@ -167,6 +176,14 @@ def _goal(options: Options, settings: Settings, shards: Sequence[InputShard], gi
     return storage.digest(msgspec.json.encode([settings, how, list(options.sources), inputs]))
 
 
+def _finished(out: str) -> Manifest | None:
+    """The manifest of a label set that an earlier build finished. A damaged or outdated one is as good as none."""
+    try:
+        return read_manifest(out)
+    except LabelSetError:
+        return None
+
+
 def _is_current(out: str, manifest: Manifest, goal: str) -> bool:
     """True if nothing is left to do. Failed shards are tried again: what was wrong with them may have been mended."""
     return manifest.fingerprint == goal and not manifest.failed and is_intact(out, manifest)
@@ -183,7 +200,10 @@ def _claim_candidates(folder: str, settings: Settings, *, rebuild: bool) -> None
     if rebuild:
         storage.remove(folder)
     if storage.exists(where):
-        was = msgspec.json.decode(storage.read_bytes(where))
+        try:
+            was = msgspec.json.decode(storage.read_bytes(where), type=dict[str, Any])
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise CatlipError(f"{where} is damaged ({error}). Use --rebuild to parse all captions again.") from error
         now = msgspec.json.decode(msgspec.json.encode(settings))
         for name in now:
             if was.get(name) != now[name]:
@@ -195,6 +215,18 @@ def _claim_candidates(folder: str, settings: Settings, *, rebuild: bool) -> None
     storage.write_bytes(where, msgspec.json.format(msgspec.json.encode(settings), indent=1))
 
 
+def _refuse_strangers(out: str) -> None:
+    """Raise CatlipError if `out` holds files that no build put there: writing would delete or replace some of them."""
+    fs, path = storage.filesystem(out)
+    if fs.exists(path) and not fs.isdir(path):
+        raise CatlipError(f"{out} is a file. Choose a folder for --out.")
+    names = (
+        {str(name).rstrip("/").rsplit("/", 1)[-1] for name in fs.ls(path, detail=False)} if fs.isdir(path) else set()
+    )
+    if names and not names & {_LOCK_NAME, schema.MANIFEST_NAME, candidates.FOLDER_NAME}:
+        raise CatlipError(f"{out} holds other files. Choose a new or empty folder for --out, so that none is lost.")
+
+
 @contextmanager
 def _lock(out: str) -> Iterator[None]:
     """Hold the folder for this process; a second build into it is refused at once. A killed holder frees it."""
@@ -204,7 +236,7 @@ def _lock(out: str) -> Iterator[None]:
     folder = Path(storage.absolute(out))
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder / ".build.lock", timeout=0):
+        with FileLock(folder / _LOCK_NAME, timeout=0):
             yield
     except Timeout as error:
         raise CatlipError(f"Another build is writing to {out}. Wait for it, or choose another --out.") from error

@@ -16,6 +16,7 @@ from labelshards import parquet, schema, storage
 from labelshards.errors import CatlipError
 from labelshards.images import ImageFile
 
+FOLDER_NAME = "_candidates"
 SETTINGS_NAME = "settings.json"
 
 _META_REPORT = b"catlip.report"
@@ -61,7 +62,7 @@ class CandidateShard:
 
 def folder_of(label_set: str) -> str:
     """Where the candidates of a label set lie."""
-    return storage.join(label_set, "_candidates")
+    return storage.join(label_set, FOLDER_NAME)
 
 
 def write(folder: str, name: str, shard: CandidateShard, terms: pa.Table) -> None:

@@ -17,7 +17,8 @@ from labelgen.sources.sample import InputShard, SourceError
 # Each worker computes on one core; threads of a BLAS below it would only be in each other's way.
 _ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
-_extractor: Extractor
+_make_extractor: Callable[[], Extractor]
+_extractor: Extractor | None = None
 
 
 class Done(NamedTuple):
@@ -107,10 +108,10 @@ def _processes(pool: ProcessPoolExecutor) -> list[Any]:
 
 
 def _start_worker(make_extractor: Callable[[], Extractor]) -> None:
-    global _extractor
+    global _make_extractor
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the leader ends the workers
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    _extractor = make_extractor()
+    _make_extractor = make_extractor
 
 
 def _die_with_parent() -> None:
@@ -122,4 +123,7 @@ def _die_with_parent() -> None:
 
 
 def _extract(shard: InputShard) -> tuple[Report, Seconds]:
+    global _extractor
+    if _extractor is None:  # not in _start_worker: what is raised there is lost
+        _extractor = _make_extractor()
     return _extractor.extract(shard)

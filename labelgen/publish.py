@@ -118,4 +118,5 @@ def _remove_strangers(out: str, entries: Sequence[ShardEntry]) -> None:
     folder = storage.join(out, schema.SHARD_FOLDER)
     storage.remove_leftovers(folder)
     for name in set(storage.list_files(folder)) - {f"{entry.name}.parquet" for entry in entries}:
-        storage.remove(storage.join(folder, name))
+        if name.endswith(".parquet"):
+            storage.remove(storage.join(folder, name))
