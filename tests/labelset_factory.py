@@ -96,7 +96,9 @@ def write_label_set(
             values=np.array([label for item in items for label in item.labels], dtype=np.uint32),
             images=pa.array(places, schema.IMAGE),
             image_files=(ImageFile(uri=str(tar), bytes=tar.stat().st_size),),
-            captions=pa.array([list(item.captions) for item in items], pa.list_(pa.string())) if with_captions else None,
+            captions=pa.array([list(item.captions) for item in items], pa.list_(pa.string()))
+            if with_captions
+            else None,
         )
         data = shard.to_bytes(words.digest)
         storage.write_bytes(f"{root}/{schema.SHARD_FOLDER}/{tar.stem}.parquet", data)

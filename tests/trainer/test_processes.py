@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from safetensors.torch import load_file
 
+from tests.tiny_run import TINY
 from trainer.loop import Metrics
 
 pytestmark = pytest.mark.slow
@@ -26,16 +27,7 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 def command(launcher: Sequence[str], labels: Path, out: Path, *overrides: str) -> list[str]:
-    settings = [
-        "model.name=vit_tiny_patch16_224",
-        "model.image_size=32",
-        "model.kwargs={depth=2, embed_dim=32, num_heads=2, drop_path_rate=0.2}",
-        "plan.batch_size=8",
-        f"plan.steps={STEPS}",
-        "loop.log_every=5",
-        "loop.checkpoint_every=5",
-        *overrides,
-    ]
+    settings = [*TINY, f"plan.steps={STEPS}", "loop.log_every=5", "loop.checkpoint_every=5", *overrides]
     options = [word for setting in settings for word in ("--set", setting)]
     return [*launcher, "train", "--labels", str(labels), "--out", str(out), *options]
 

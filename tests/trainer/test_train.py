@@ -8,48 +8,10 @@ import torch
 
 from labelshards.errors import CatlipError
 from tests.labelset_factory import COLOURS, Item, coloured, picture, write_label_set
+from tests.tiny_run import Recorder, go
 from trainer import checkpoints, run
-from trainer.config import Config, load
-from trainer.distributed import World
+from trainer.config import Config
 from trainer.loop import Metrics
-from trainer.train import Outcome, Start, train
-
-TINY = [
-    "model.name=vit_tiny_patch16_224",
-    "model.image_size=32",
-    "model.kwargs={depth=2, embed_dim=32, num_heads=2, drop_path_rate=0.2}",
-    "plan.batch_size=8",
-    "plan.steps=12",
-    "optim.lr=3e-3",
-    "loop.log_every=4",
-    "loop.checkpoint_every=4",
-]
-
-
-class Recorder:
-    """A watcher that remembers, and sends this process a signal after some step."""
-
-    def __init__(self, stop_after: int | None = None) -> None:
-        self.started: list[Start] = []
-        self.metrics: list[Metrics] = []
-        self.steps: list[int] = []
-        self._stop_after = stop_after
-
-    def start(self, start: Start) -> None:
-        self.started.append(start)
-
-    def update(self, metrics: Metrics | None, step: int) -> None:
-        self.steps.append(step)
-        if metrics:
-            self.metrics.append(metrics)
-        if step == self._stop_after:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-
-def go(labels: Path, out: Path, *overrides: str, watcher: Recorder | None = None) -> Outcome:
-    world = World(device=torch.device("cpu"))
-    watcher = watcher or Recorder()
-    return train(load(None, [*TINY, *overrides]), labels=str(labels), out=out, world=world, watcher=watcher)
 
 
 def final(out: Path) -> bytes:
@@ -62,7 +24,6 @@ def lines(out: Path) -> list[Metrics]:
 
 @pytest.fixture(scope="module")
 def unbroken(labels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.set_num_threads(1)
     out = tmp_path_factory.mktemp("unbroken")
     go(labels, out)
     return out
