@@ -1,5 +1,6 @@
 """From a noun chunk to synsets: the labelers by name. A labeler sees one chunk at a time and keeps no state."""
 
+import unicodedata
 from collections.abc import Iterator, Set
 from typing import NamedTuple
 
@@ -36,6 +37,9 @@ def noun_chunks(chunk: Chunk, lexicon: Lexicon, stop_terms: Set[str] = frozenset
         shortest = 1 if end == len(chunk) else 2
         for start in range(max(0, end - lexicon.longest_term_words), end - shortest + 1):
             words = chunk[start:end]
+            # "a 12-year-old boy" is no old boy: several words do not begin inside a hyphenated one.
+            if len(words) > 1 and start > 0 and chunk[start - 1].text == "-":
+                continue
             if words[-1].tag not in _NOUN_TAGS or any(word.tag in _NEVER_IN_A_TERM for word in words):
                 continue
             found = lexicon.find(_surface(words), words[-1].tag in _PLURAL_TAGS)
@@ -49,5 +53,11 @@ def noun_chunks(chunk: Chunk, lexicon: Lexicon, stop_terms: Set[str] = frozenset
 
 
 def _surface(words: tuple[Word, ...]) -> str:
-    """Lower-case text of the words with the spaces that stood between them ("t-shirt" stays one)."""
-    return "".join(word.text + " " * word.space_after for word in words).strip().lower()
+    """Lower-case text of the words with the spaces that stood between them ("t-shirt" stays one).
+
+    WordNet writes without accents ("cafe", "creme brulee"), so they are taken off.
+    """
+    text = "".join(word.text + " " * word.space_after for word in words).strip().lower()
+    if text.isascii():
+        return text
+    return "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))

@@ -6,7 +6,7 @@ contain one of these ("picture frame", "top hat") are labels like any other.
 
 GROUPS = {
     "the picture itself": """
-        closeup close-up illustration image photo photograph photography pic picture scene shot snapshot stock view
+        closeup illustration image photo photograph photography pic picture scene shot snapshot stock view
         wallpaper""",
     "a place in the picture": """
         background backdrop bottom center centre corner distance foreground front left middle right side top""",
