@@ -100,7 +100,11 @@ class StepBatches(Dataset[Batch | CatlipError]):
     moved: dict[str, str] | None = None
 
     def __post_init__(self) -> None:
-        self._samples: Samples | None = None  # opened in the process that reads: files are not shared
+        self._samples: Samples | None = None
+
+    def __getstate__(self) -> dict[str, object]:
+        """Without open files: their numbers mean nothing, or another file, in the worker that this goes to."""
+        return vars(self) | {"_samples": None}
 
     def __getitem__(self, step: int) -> Batch | CatlipError:
         """The batch of `step`, or the error that must stop the run."""

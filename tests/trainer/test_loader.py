@@ -77,7 +77,8 @@ def test_batches__epochs_and_seeds_crop_differently(labels: Path) -> None:
 
 @pytest.mark.slow
 def test_batches__workers_change_nothing(labels: Path) -> None:
-    alone, together = read(dataset(labels), range(2, 7)), read(dataset(labels), range(2, 7), num_workers=2)
+    data = dataset(labels)
+    alone, together = read(data, range(2, 7)), read(data, range(2, 7), num_workers=2)
     assert all(map(equal, alone, together))
 
 
