@@ -46,7 +46,7 @@ def find_wordnet() -> Path | zipfile.Path:
     for resource in ("corpora/wordnet", "corpora/wordnet.zip/wordnet/"):
         try:
             found = nltk.data.find(resource)
-        except LookupError:
+        except (LookupError, zipfile.BadZipFile):
             continue
         archive = getattr(found, "zipfile", None)
         return zipfile.Path(archive.filename, "wordnet/") if archive else Path(str(found))

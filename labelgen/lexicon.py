@@ -5,6 +5,7 @@ Synsets are numbered as in WordNet's Prolog files: 100,000,000 + offset for noun
 
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -130,9 +131,10 @@ def verify(folder: Path | zipfile.Path) -> dict[int, Synset]:
         if _HEAD_OF_3_0 not in head:
             raise CatlipError(f"{where} is not WordNet 3.0. {_MEND}")
         synsets = read_synsets(folder)
-    except (OSError, ValueError, IndexError, KeyError) as error:
+        digest = _digest(folder, synsets)
+    except (OSError, ValueError, LookupError, zipfile.BadZipFile, zlib.error) as error:
         raise CatlipError(f"{where} does not hold readable WordNet files ({error}). {_MEND}") from error
-    if _DOG not in synsets or _digest(folder, synsets) != DIGEST:
+    if _DOG not in synsets or digest != DIGEST:
         raise CatlipError(f"{where} says that it is WordNet 3.0, and its nouns differ from Princeton's. {_MEND}")
     return synsets
 
