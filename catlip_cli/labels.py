@@ -8,6 +8,7 @@ import click
 
 from catlip_cli.terminal import (
     EXIT_SOME_FAILED,
+    count,
     Ticker,
     duration,
     print_facts,
@@ -154,7 +155,10 @@ def _show(result: "Result", out: str) -> None:
     if not result.changed:
         stdout.print(f"{out} is up to date: nothing to do.", markup=False)
     facts = [
-        ("samples", f"{totals.samples:,} in {len(manifest.shards):,} shards, {totals.captions:,} captions"),
+        (
+            "samples",
+            f"{totals.samples:,} in {count(len(manifest.shards), 'shard')}, {count(totals.captions, 'caption')}",
+        ),
         ("labelled", f"{totals.labelled:,} ({_share(totals.labelled, totals.samples)})"),
         ("labels", f"{totals.labels:,}, {totals.labels / max(1, totals.labelled):.2f} per labelled sample"),
         ("classes", f"{totals.classes:,} " + _origin(result)),

@@ -121,6 +121,11 @@ def _lines(what: str, total: int, started_at: int) -> Ticker:
     return Ticker(total, show, lambda: None)
 
 
+def count(number: int, noun: str) -> str:
+    """`1 shard`, `2 shards`."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def duration(seconds: float) -> str:
     """`75.4` → `1 min 15 s`."""
     if seconds < 60:
