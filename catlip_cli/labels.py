@@ -8,8 +8,8 @@ import click
 
 from catlip_cli.terminal import (
     EXIT_SOME_FAILED,
-    count,
     Ticker,
+    count,
     duration,
     print_facts,
     print_json,
