@@ -95,8 +95,6 @@ def run(arguments: list[str]) -> int:
             markup=False,
             soft_wrap=True,
         )
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone; nothing is left to say, nor anyone to say it to
     except (CatlipError, OSError) as error:
         stderr.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         if "--debug" in arguments:

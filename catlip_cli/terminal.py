@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import click
 import msgspec
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -48,7 +48,7 @@ def print_table(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]
             max_width=_LONGEST_CELL,
         )
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
+        table.add_row(*(Text(cell) for cell in row))
     stdout.print(table)
 
 

@@ -115,6 +115,6 @@ def read_report(folder: str, name: str) -> Report | None:
 
 def _read(where: str) -> pa.Table:
     try:
-        return pq.read_table(pa.BufferReader(storage.read_bytes(where)))
+        return parquet.read_table(storage.read_bytes(where))
     except (OSError, pa.ArrowException) as error:
         raise CatlipError(f"{where} cannot be read ({error}). Run the same build with --rebuild.") from error

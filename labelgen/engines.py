@@ -112,6 +112,8 @@ def _start_worker(make_extractor: Callable[[], Extractor]) -> None:
     global _make_extractor
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the leader ends the workers
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    # spaCy imports torch wherever it is installed, 2.5 s that nothing here needs.
+    sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
     _make_extractor = make_extractor
 
 

@@ -32,7 +32,7 @@ def to_bytes(table: pa.Table, metadata: Mapping[bytes, bytes] | None = None) -> 
 def from_bytes(data: bytes, schema: pa.Schema, where: str) -> pa.Table:
     """The table in `data`, its columns as `schema` wants them. Raises LabelSetError that names `where`."""
     try:
-        table = pq.read_table(pa.BufferReader(data))
+        table = read_table(data)
     except (pa.ArrowException, OSError) as error:
         raise LabelSetError(f"{where} is not a readable Parquet file ({error}). Build the label set again.") from error
     version = (table.schema.metadata or {}).get(META_VERSION)
@@ -46,6 +46,14 @@ def from_bytes(data: bytes, schema: pa.Schema, where: str) -> pa.Table:
         return table.select(schema.names).cast(schema.with_metadata(table.schema.metadata)).combine_chunks()
     except (pa.ArrowException, ValueError) as error:
         raise LabelSetError(f"{where} has columns of other types than the format says ({error}).") from error
+
+
+def read_table(data: bytes) -> pa.Table:
+    """All of the Parquet file in `data`, read by this thread alone.
+
+    `pq.read_table` reads in threads of its own, and one that still holds `data` when Python ends aborts the process.
+    """
+    return pq.ParquetFile(pa.BufferReader(data), pre_buffer=False).read(use_threads=False)
 
 
 def _leaf_names(schema: pa.Schema) -> list[str]:

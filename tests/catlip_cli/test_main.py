@@ -1,0 +1,144 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from catlip_cli import main
+from catlip_cli.main import COMMANDS, cli, run
+
+OFTEN_FORGOTTEN = ("spacy", "nltk", "torch", "timm", "pyarrow", "numpy", "labelgen", "trainer")
+
+
+def catlip(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`catlip` in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "catlip_cli.main", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def all_commands() -> dict[str, click.Command]:
+    """`labels build` → its command, for every command there is."""
+    found: dict[str, click.Command] = {}
+    context = click.Context(cli)
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        assert command is not None, name
+        if isinstance(command, click.Group):
+            found |= {f"{name} {sub}": child for sub, child in command.commands.items()}
+        else:
+            found[name] = command
+    return found
+
+
+def test_help__imports_neither_half() -> None:
+    code = (
+        "import sys; from catlip_cli.main import run; assert run(['--help']) == 0;"
+        f"print([name for name in {OFTEN_FORGOTTEN!r} if name in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.splitlines()[-1] == "[]"
+
+
+def test_help__lists_all_commands() -> None:
+    done = catlip("--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    listed = [line.split()[0] for line in done.stdout.partition("Commands:")[2].splitlines() if line.startswith("  ")]
+    assert [name for name in listed if name in COMMANDS] == list(COMMANDS)
+    assert "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize("name", all_commands())
+def test_help__every_command_ends_with_an_example(name: str) -> None:
+    text = all_commands()[name].help
+    assert text is not None
+    head, _, examples = text.rpartition("\b\n")
+    assert head.strip(), f"{name} says what it does"
+    assert examples.lstrip().startswith("Example"), name
+    assert f"catlip {name}" in examples, name
+
+
+@pytest.mark.parametrize("name", all_commands())
+def test_help__every_command_has_one(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*name.split(), "--help"]) == 0
+    assert f"Usage: catlip {name} " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nothing"], "No such command 'nothing'"),
+        (["labels", "nothing"], "No such command 'nothing'"),
+        (["labels", "build"], "Missing argument 'SOURCE...'"),
+        (["labels", "build", "x.tar"], "Missing option '--out'"),
+        (["labels", "build", "x.tar", "--out", "y", "--threshold", "-1"], "-1 is not in the range x>=0"),
+        (["labels", "build", "x.tar", "--out", "y", "--workers", "0"], "0 is not in the range x>=1"),
+        (["labels", "build", "x.tar", "--out", "y", "--nothing"], "No such option"),
+        (["vocab", "inspect"], "Missing argument 'DIR'"),
+        (["vocab", "inspect", "x", "--limit", "many"], "'many' is not a valid integer"),
+    ],
+)
+def test_run__usage_errors(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(arguments) == 2
+    captured = capsys.readouterr()
+    assert said in captured.err
+    assert captured.out == ""
+
+
+def test_run__version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("catlip, version ")
+
+
+def test_run__error_is_one_line_and_a_traceback_only_with_debug(tmp_path: Path) -> None:
+    plain = catlip("vocab", "inspect", str(tmp_path))
+    debug = catlip("--debug", "vocab", "inspect", str(tmp_path))
+    assert plain.returncode == debug.returncode == 1
+    assert plain.stdout == ""
+    assert len(plain.stderr.splitlines()) == 1
+    assert plain.stderr.startswith(f"Error: {tmp_path} is not a finished label set")
+    assert debug.stderr.startswith(plain.stderr)
+    assert "Traceback (most recent call last)" in debug.stderr
+    assert "LabelSetError" in debug.stderr
+
+
+def test_run__what_the_system_refuses_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "labelset.json").mkdir()
+    assert run(["vocab", "inspect", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("Error: [Errno 21] Is a directory")
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("module", "extra"), [("spacy", "labels"), ("ftfy", "labels"), ("torch", "train")])
+def test_run__missing_half_names_its_extra(
+    module: str, extra: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(**_: object) -> None:
+        raise ModuleNotFoundError(f"No module named '{module}.sub'", name=f"{module}.sub")
+
+    monkeypatch.setattr(cli, "main", fail)
+    assert run(["anything"]) == 1
+    said = capsys.readouterr().err
+    assert f"needs {module}.sub. Install it with: pip install 'catlip[{extra}]'" in said
+
+
+def test_run__module_of_our_own_that_is_missing_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: object) -> None:
+        raise ModuleNotFoundError("No module named 'labelgen.gone'", name="labelgen.gone")
+
+    monkeypatch.setattr(cli, "main", fail)
+    with pytest.raises(ModuleNotFoundError):
+        run(["anything"])
+
+
+def test_get_command__unknown_is_none() -> None:
+    assert cli.get_command(click.Context(cli), "nothing") is None
+    assert main.cli.list_commands(click.Context(cli)) == list(COMMANDS)

@@ -1,0 +1,98 @@
+import multiprocessing
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from labelgen.engines import run_local
+
+# The workers below are real processes; what they do with a shard is written in its name.
+WORKER = """
+import os, signal, sys
+from labelgen.engines import run_local, Done
+from labelgen.candidates import Report
+from labelgen.extract import Seconds
+from labelgen.sources.sample import InputShard, SourceError
+from labelshards.errors import CatlipError
+
+class Extractor:
+    def extract(self, shard):
+        if shard.name.startswith("kill"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if shard.name.startswith("bad"):
+            raise SourceError(f"{shard.name} is bad")
+        if shard.name.startswith("once") and not os.path.exists(shard.uri):
+            open(shard.uri, "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if shard.name.startswith("bug"):
+            raise CatlipError("torch" if sys.modules.get("torch") else "no torch")
+        nothing = dict(fingerprint="", samples=0, captions=0, images=0, problems={}, damage=None, image_files=())
+        return Report(**nothing), Seconds()
+
+def make(how):
+    if how == "broken":
+        raise CatlipError("the model cannot be loaded")
+    return Extractor()
+"""
+
+MAIN = """
+if __name__ == "__main__":
+    from functools import partial
+    folder, how, workers, *names = sys.argv[1:]
+    todo = [InputShard(name=n, uri=f"{folder}/{n}", format="tar", identity="", size=1) for n in names]
+    try:
+        for outcome in run_local(todo, partial(make, how), int(workers)):
+            print(outcome.shard.name, "done" if isinstance(outcome, Done) else outcome.reason)
+    except CatlipError as error:
+        print("error", error)
+"""
+
+
+def run(folder: Path, *names: str, how: str = "fine", workers: int = 2) -> list[str]:
+    """Lines that a leader in a process of its own says, sorted."""
+    script = folder / "leader.py"
+    script.write_text(WORKER + MAIN)
+    done = subprocess.run(
+        [sys.executable, str(script), str(folder), how, str(workers), *names],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stderr == ""
+    return sorted(done.stdout.splitlines())
+
+
+@pytest.mark.slow
+def test_run_local__only_the_guilty_shard_fails(tmp_path: Path) -> None:
+    names = ["a", "b", "bad", "kill1", "c", "d", "kill2", "e"]
+    said = dict(line.split(" ", 1) for line in run(tmp_path, *names))
+    reason = "the worker died on it twice (killed, or out of memory)"
+    assert said == {**dict.fromkeys(names, "done"), "bad": "bad is bad", "kill1": reason, "kill2": reason}
+
+
+@pytest.mark.slow
+def test_run_local__killed_once_is_done_the_second_time(tmp_path: Path) -> None:
+    assert run(tmp_path, "a", "once", "b") == ["a done", "b done", "once done"]
+
+
+@pytest.mark.slow
+def test_run_local__each_shard_once_with_more_workers_than_shards(tmp_path: Path) -> None:
+    assert run(tmp_path, "a", "b", workers=5) == ["a done", "b done"]
+
+
+@pytest.mark.slow
+def test_run_local__worker_that_cannot_start_says_why(tmp_path: Path) -> None:
+    assert run(tmp_path, "a", "b", how="broken") == ["error the model cannot be loaded"]
+
+
+@pytest.mark.slow
+def test_run_local__other_errors_end_the_run(tmp_path: Path) -> None:
+    assert run(tmp_path, "bug", workers=1) == ["error no torch"]
+
+
+def test_run_local__nothing_to_do_starts_nothing() -> None:
+    def fail() -> None:
+        raise AssertionError
+
+    before = multiprocessing.active_children()
+    assert list(run_local([], fail, 2)) == []  # type: ignore[arg-type]
+    assert multiprocessing.active_children() == before
