@@ -2,6 +2,7 @@
 
 import io
 import os
+import sys
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -51,7 +52,10 @@ def chunk_parser() -> "ChunkParser":
     from labelgen import language_data
     from labelgen.nouns import ChunkParser
 
-    return ChunkParser(language_data.spacy_model())
+    with pytest.MonkeyPatch.context() as patch:
+        if "torch" not in sys.modules:
+            patch.setitem(sys.modules, "torch", None)  # as in a worker: spaCy would import it, for nothing
+        return ChunkParser(language_data.spacy_model())
 
 
 @pytest.fixture(scope="session")
