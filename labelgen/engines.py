@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait as wait_for
 from typing import Any, NamedTuple
 
@@ -72,6 +73,7 @@ def _run_pool(
 ) -> Iterator[Done | Failed]:
     """One pool's life. `unfinished` holds at any time the shards that were handed out and have not come back."""
     os.environ.update({name: value for name, value in _ONE_THREAD.items() if name not in os.environ})
+    _start_forkserver()
     pool = ProcessPoolExecutor(
         max_workers=min(num_workers, len(shards)),
         mp_context=multiprocessing.get_context("forkserver"),
@@ -108,9 +110,22 @@ def _processes(pool: ProcessPoolExecutor) -> list[Any]:
     return list((getattr(pool, "_processes", None) or {}).values())
 
 
+def _start_forkserver() -> None:
+    """Start the process that starts the workers, deaf to Ctrl-C from its first moment on.
+
+    Ctrl-C reaches the whole group. The leader alone reacts to it; a child that is still importing would print a
+    traceback. The mask is inherited, and what is blocked meanwhile reaches the leader right after.
+    """
+    resource_tracker.ensure_running()  # it changes the mask itself
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
 def _start_worker(make_extractor: Callable[[], Extractor]) -> None:
     global _make_extractor
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the leader ends the workers
     threading.Thread(target=_die_with_parent, daemon=True).start()
     # spaCy imports torch wherever it is installed, 2.5 s that nothing here needs.
     sys.modules.setdefault("torch", None)  # type: ignore[arg-type]

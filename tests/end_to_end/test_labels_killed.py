@@ -165,7 +165,9 @@ def test_build__second_build_is_refused_and_the_first_interrupted(
     out = tmp_path / "labels"
     with started(tars, out, "--workers", "1") as process:
         wait_until(lambda: (out / "_candidates" / "settings.json").exists())
+        os.killpg(process.pid, signal.SIGSTOP)  # so that the first one cannot be done before the second one tries
         second = build(tars, out)
+        os.killpg(process.pid, signal.SIGCONT)
         assert (second.returncode, second.stdout) == (1, "")
         assert second.stderr.startswith(f"Error: Another build is writing to {out}.")
         os.killpg(process.pid, signal.SIGINT)  # as a terminal sends Ctrl-C
