@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/label-set-format.md")
 # The same commands on less data, so that a test can run them; a setting already there is not repeated.
 SMALLER = {
-    "sample": ["--scenes", "300", "--heldout", "30"],
+    "sample": ["--scenes", "1500", "--heldout", "30"],
     "train": ["--set", "plan.steps=3", "--set", "plan.batch_size=8"],
 }
 
