@@ -8,7 +8,7 @@ DEMO := demo
 CAPTIONS ?= ../shared/data/cc3m-val.tsv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit lint types format bench lock clean
+.PHONY: help setup demo test test-unit lint types format bench quality lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ format: $(READY) ## Put the code into its form
 
 bench: $(READY) ## Print the benchmarks' ratios; CAPTIONS=file.tsv names the captions
 	$(BIN)/python benchmarks/label_throughput.py $(CAPTIONS)
+
+quality: $(READY) ## Measure how right the labels are, against gold data and captions judged by hand
+	$(BIN)/python -m benchmarks.label_quality
 
 lock: ## Write constraints.txt from what pyproject.toml's ranges give today
 	$(PYTHON) -m venv --clear $(VENV)
