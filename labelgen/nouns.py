@@ -1,4 +1,4 @@
-"""Clean texts → noun chunks, by spaCy. The hot loop of stage 1."""
+"""Clean texts → words with their tags, and noun chunks, by spaCy. The hot loop of stage 1."""
 
 import importlib.util
 import json
@@ -15,19 +15,26 @@ TEXTS_PER_BATCH = 128
 # Captions after which spaCy may forget the words it met; its string store grows without end otherwise.
 TEXTS_PER_ZONE = 1_024
 
+# From so many words on, a text whose words all begin with a capital is a headline; fewer may be a name.
+_HEADLINE_WORDS = 4
+
 # The noun chunks need tags and a parse. Nothing here reads lemmas or entities.
 _UNUSED = ("ner", "lemmatizer")
 
 
 class Word(NamedTuple):
-    """One token of a chunk: its text as written, its Penn tag, and whether a space follows."""
+    """One token: its text as written, its Penn tag, and whether a space follows."""
 
     text: str
     tag: str
     space_after: bool
 
 
-Chunk = tuple[Word, ...]
+class Parse(NamedTuple):
+    """One caption. `chunks` are its noun chunks as ranges of words; the head is a chunk's last word."""
+
+    words: tuple[Word, ...]
+    chunks: tuple[tuple[int, int], ...]
 
 
 class ChunkParser:
@@ -42,13 +49,14 @@ class ChunkParser:
             for layer in getattr(component, "model", _NO_MODEL).walk():
                 layer.ops.use_blis = False
 
-    def chunks(self, texts: Sequence[str]) -> list[list[Chunk]]:
-        """Noun chunks of each text, in order; the head is a chunk's last word."""
-        found: list[list[Chunk]] = []
+    def parse(self, texts: Sequence[str]) -> list[Parse]:
+        """Words and noun chunks of each text, in order."""
+        found: list[Parse] = []
         for start in range(0, len(texts), TEXTS_PER_ZONE):
             with self._nlp.memory_zone():
-                docs = self._nlp.pipe(texts[start : start + TEXTS_PER_ZONE], batch_size=TEXTS_PER_BATCH)
-                found += [[_words(span) for span in doc.noun_chunks] for doc in docs]
+                in_sentence_case = [_sentence_case(text) for text in texts[start : start + TEXTS_PER_ZONE]]
+                docs = self._nlp.pipe(in_sentence_case, batch_size=TEXTS_PER_BATCH)
+                found += [_parse(doc) for doc in docs]
         return found
 
 
@@ -77,8 +85,19 @@ def _model_folder(model: str) -> Path:
     return next((meta.parent for meta in sorted(package.glob("*/meta.json"))), package)
 
 
-def _words(span: Any) -> Chunk:  # noqa: ANN401  (spaCy is untyped)
-    return tuple(Word(token.text, token.tag_, bool(token.whitespace_)) for token in span)
+def _parse(doc: Any) -> Parse:  # noqa: ANN401  (spaCy is untyped)
+    words = tuple(Word(token.text, token.tag_, bool(token.whitespace_)) for token in doc)
+    return Parse(words, tuple((span.start, span.end) for span in doc.noun_chunks))
+
+
+def _sentence_case(text: str) -> str:
+    """A headline ("Polar Bear On The Ice", "POLAR BEAR") in lower case, anything else as it is.
+
+    In a headline capitals say nothing, and the tagger would take every word for a name.
+    """
+    words = [word for word in text.split() if word[0].isalpha()]
+    capitals = sum(word[0].isupper() for word in words)
+    return text.lower() if len(words) >= _HEADLINE_WORDS and capitals == len(words) else text
 
 
 class _NoModel:

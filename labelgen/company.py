@@ -1,0 +1,174 @@
+"""The company that a sense keeps: which words, in the same sample, speak for one sense of a term and not for another.
+
+Three things are asked of a word c in the company of a term t, for each sense s of t: is c among the words with which
+WordNet speaks of s; are the topics of c's senses like those of s; and do the relatives of s, in this very corpus, occur
+with c more often than chance. What the corpus says of all of t's company together is a fourth, and belongs to the prior.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from labelgen.corpus import Corpus, Word
+from labelgen.senses import Senses
+from labelgen.terms import Role, Term
+from labelgen.topics import Topics, Vector
+from labelgen.wordnet import Pos
+
+# Weights in nats; fitted like those of senses.py.
+SPOKEN_OF = 7.5  # times c's weight in the topics of s
+LIKE = 0.65  # times the logarithm of how much more alike than everyday words
+TOGETHER = 0.4  # times the pointwise mutual information of c and the relatives of s
+OVERALL = 1.1  # times that information's mean over the company of t in the corpus
+
+_ALIKE_FLOOR = 0.01
+_PRIOR_SAMPLES = 30.0  # so many samples of chance are mixed into every count
+_RARE = 10  # words in fewer samples say nothing by statistics
+_RARE_OVERALL = 20
+_SENSES_OF_COMPANY = 4
+_LIKELY = 0.1
+_MAX_FAMILY = 100
+_SPECIFIC = 3_000  # kinds below a synset, beyond which it is too general to be company
+
+
+class Company:
+    """Weighs company for the senses of terms, in one corpus."""
+
+    def __init__(self, senses: Senses, topics: Topics, corpus: Corpus) -> None:
+        self._senses = senses
+        self._topics = topics
+        self._corpus = corpus
+        self._pairs = corpus.pairs()
+        self._words = list(corpus.words)
+        self._vector = lru_cache(maxsize=None)(self._vector_of_word)
+        self._likeness = lru_cache(maxsize=None)(self._usual_likeness)
+        self._together = lru_cache(maxsize=256)(self._with_relatives)
+        everyday = [self._word_vector(text, Pos.NOUN) for text in topics.background()]
+        self._background = Vector(
+            np.concatenate([vector.words for vector in everyday]),
+            np.concatenate([vector.weights for vector in everyday]) / np.float32(len(everyday)),
+        )
+        self._by_main_sense = self._main_senses()
+
+    def gains(self, word: int, synsets: Sequence[int], company: np.ndarray) -> np.ndarray:
+        """float32 [S, C]: what each of C words says for each of S senses of `word`, in nats. Words are the corpus's."""
+        gains = np.zeros((len(synsets), len(company)), np.float32)
+        if not len(company):
+            return gains
+        vectors = [self._vector(int(word)) for word in company]
+        words = np.concatenate([vector.words for vector in vectors])
+        weights = np.concatenate([vector.weights for vector in vectors])
+        starts = np.concatenate([[0], np.cumsum([len(vector.words) for vector in vectors])[:-1]])
+        empty = np.array([not len(vector.words) for vector in vectors])
+        own = np.array([self._topics.id_of(self._words[int(word)][0]) for word in company])
+        for row, synset in enumerate(synsets):
+            spread = self._spread(synset)
+            products = np.append(spread[words] * weights, np.float32(0))
+            alike = np.where(empty, 0, np.add.reduceat(products, starts))
+            likeness = np.log((alike + _ALIKE_FLOOR) / (self._likeness(synset) + _ALIKE_FLOOR))
+            gains[row] = SPOKEN_OF * spread[own] + LIKE * likeness
+            gains[row] += TOGETHER * self._information(word, synset, company)
+        return gains
+
+    def seen_with(self, word: int) -> tuple[np.ndarray, np.ndarray]:
+        """(int64 [n] words of the corpus seen with `word`, int64 [n] in how many samples)."""
+        return self._pairs.row(word)
+
+    def overall(self, word: int, synsets: Sequence[int]) -> np.ndarray:
+        """float64 [S]: what all the company of a word in the corpus says for each of its senses, in nats."""
+        company, counts = self._pairs.row(word)
+        frequent = self._corpus.support[company] >= _RARE_OVERALL
+        company, counts = company[frequent], counts[frequent]
+        if not len(company):
+            return np.zeros(len(synsets))
+        told = [float((self._information(word, synset, company) * counts).sum()) for synset in synsets]
+        return OVERALL * np.array(told) / counts.sum()
+
+    def _information(self, word: int, synset: int, company: np.ndarray) -> np.ndarray:
+        """float64 [C]: logarithm of how much more often than by chance each word occurs with relatives of the sense."""
+        with_relatives, all_relatives = self._together(word, synset)
+        known = self._corpus.support[company] >= _RARE
+        chance = np.where(known, self._corpus.support[company] / self._corpus.num_samples, 1.0)
+        mixed = (with_relatives[company] + _PRIOR_SAMPLES * chance) / ((all_relatives + _PRIOR_SAMPLES) * chance)
+        return np.where(known, np.log(mixed), 0.0)
+
+    def _with_relatives(self, word: int, synset: int) -> tuple[np.ndarray, float]:
+        """(float64 [W]: samples with each word and a relative of the sense; samples with a relative), weighted.
+
+        `word`, whose sense it is, is no relative of itself.
+        """
+        counts = np.zeros(len(self._words))
+        total = 0.0
+        for relative, weight in self._relatives(synset).items():
+            if relative != word:
+                columns, together = self._pairs.row(relative)
+                counts[columns] += weight * together
+                total += weight * float(self._corpus.support[relative])
+        return counts, total
+
+    def _relatives(self, synset: int) -> dict[int, float]:
+        """Words of the corpus whose main sense is near: kinds and kinds of them, siblings, parts, what it is a kind of."""
+        synsets = self._senses.synsets
+        near = {synset: 1.0}
+
+        def meet(others: Iterable[int], weight: float) -> None:
+            for other in others:
+                near[other] = max(weight, near.get(other, 0.0))
+
+        for above in synsets[synset].hypernyms:
+            if self._topics.size(above) < _SPECIFIC:
+                meet([above], 0.8)
+            siblings = self._topics.kinds(above)
+            meet(siblings if len(siblings) <= _MAX_FAMILY else [], 0.7)
+            meet([*synsets[above].parts, *synsets[above].topics, *synsets[above].derived], 0.4)
+        kinds = self._topics.kinds(synset)
+        meet(kinds, 0.9)
+        for kind in kinds:
+            meet(self._topics.kinds(kind)[:_MAX_FAMILY], 0.7)
+        meet([*synsets[synset].parts, *synsets[synset].topics, *synsets[synset].derived], 0.8)
+        found: dict[int, float] = {}
+        for other, weight in near.items():
+            for word, likely in self._by_main_sense.get(other, ()):
+                found[word] = max(found.get(word, 0.0), weight * likely)
+        return found
+
+    def _main_senses(self) -> Mapping[int, list[tuple[int, float]]]:
+        """Synset → the nouns of the corpus that have it as their likeliest sense, and how likely it is."""
+        found: dict[int, list[tuple[int, float]]] = defaultdict(list)
+        for (text, pos), number in self._corpus.words.items():
+            likely = self._likely(text, pos) if pos is Pos.NOUN and self._corpus.support[number] >= _RARE else []
+            if likely:
+                synset, share = max(likely, key=lambda item: item[1])
+                found[synset].append((number, share))
+        return found
+
+    def _likely(self, text: str, pos: Pos) -> list[tuple[int, float]]:
+        """The senses of a word of the company, with how likely each is by itself."""
+        term = Term(text, {Pos.NOUN: Role.HEAD, Pos.VERB: Role.ACTION, Pos.ADJECTIVE: Role.ATTRIBUTE}[pos])
+        candidates = self._senses.candidates(term)
+        if not candidates:
+            return []
+        scores = np.array([sum(part.nats for part in parts) for parts in self._senses.prior(term, candidates)])
+        shares = np.exp(scores - scores.max())
+        shares /= shares.sum()
+        likely = [(found.synset, float(share)) for found, share in zip(candidates, shares, strict=True)]
+        return [item for item in likely if item[1] > _LIKELY][:_SENSES_OF_COMPANY]
+
+    def _vector_of_word(self, number: int) -> Vector:
+        return self._word_vector(*self._words[number])
+
+    def _word_vector(self, text: str, pos: Pos) -> Vector:
+        return self._topics.blend(self._likely(text, pos))
+
+    def _usual_likeness(self, synset: int) -> float:
+        """How much everyday words are like the sense, on average."""
+        return float(self._spread(synset)[self._background.words] @ self._background.weights)
+
+    def _spread(self, synset: int) -> np.ndarray:
+        """float32 [words]: the sense's topics, dense. Valid until the next call."""
+        vector = self._topics.of_synset(synset)
+        dense = np.zeros(self._topics.num_words, np.float32)
+        dense[vector.words] = vector.weights
+        return dense

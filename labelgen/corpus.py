@@ -1,0 +1,71 @@
+"""How often words occur in a corpus, and with which others: counted once per sample, over terms as they are looked up."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from labelgen.terms import Form, Term
+from labelgen.wordnet import Pos
+
+Word = tuple[str, Pos]
+
+
+def word_of(term: Term) -> Word | None:
+    """The word that a term counts as in statistics, whatever its form; None for "a group of", which says nothing."""
+    return None if term.form is Form.PARTITIVE else (term.text, term.pos)
+
+
+class Pairs:
+    """A symmetric sparse matrix [W, W] of counts: columns[starts[w]:starts[w+1]] are the words seen with w, rising."""
+
+    def __init__(self, keys: np.ndarray, counts: np.ndarray, num_words: int) -> None:
+        """`keys`: int64 [P], a · W + b with a < b, each once; `counts`: int64 [P]."""
+        a, b = np.divmod(keys, max(1, num_words))
+        rows, columns = np.concatenate([a, b]), np.concatenate([b, a])
+        order = np.lexsort((columns, rows))
+        self.columns = columns[order]
+        self.counts = np.concatenate([counts, counts])[order]
+        self.starts = np.searchsorted(rows[order], np.arange(num_words + 1))
+
+    def row(self, word: int) -> tuple[np.ndarray, np.ndarray]:
+        """(int64 [n] words seen with `word`, int64 [n] in how many samples)."""
+        span = slice(self.starts[word], self.starts[word + 1])
+        return self.columns[span], self.counts[span]
+
+
+class Corpus:
+    """Counts over N samples. words: the W words, numbered; support: int64 [W], samples that have each."""
+
+    def __init__(self, words: Iterable[Word]) -> None:
+        self.words = {word: number for number, word in enumerate(dict.fromkeys(words))}
+        self.num_samples = 0
+        self.support = np.zeros(len(self.words), np.int64)
+        self._keys = np.empty(0, np.int64)
+        self._counts = np.empty(0, np.int64)
+
+    def add(self, offsets: np.ndarray, words: np.ndarray) -> None:
+        """Count samples: sample i has words[offsets[i]:offsets[i+1]], unique numbers in rising order."""
+        num_words = len(self.words)
+        lengths = np.diff(offsets)
+        self.num_samples += len(lengths)
+        self.support += np.bincount(words, minlength=num_words)
+        pairs = [np.empty(0, np.int64)]
+        ends = np.repeat(offsets[1:], lengths)
+        for distance in range(1, int(lengths.max(initial=0))):
+            firsts = np.flatnonzero(np.arange(len(words)) + distance < ends)
+            pairs.append(words[firsts].astype(np.int64) * num_words + words[firsts + distance])
+        keys, counts = np.unique(np.concatenate(pairs), return_counts=True)
+        merged, places = np.unique(np.concatenate([self._keys, keys]), return_inverse=True)
+        self._counts = np.bincount(places, np.concatenate([self._counts, counts]), len(merged)).astype(np.int64)
+        self._keys = merged
+
+    def pairs(self) -> Pairs:
+        """Which words occur together, as far as it was counted."""
+        return Pairs(self._keys, self._counts, len(self.words))
+
+
+def as_rows(samples: Sequence[Iterable[int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Lists of numbers → (offsets int64 [N+1], values int64 [offsets[N]]), each list unique and rising."""
+    rows = [sorted(set(sample)) for sample in samples]
+    offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows], dtype=np.int64)])
+    return offsets, np.array([value for row in rows for value in row], dtype=np.int64)

@@ -1,0 +1,160 @@
+"""Terms of a sample → one sense for each: the policies `first`, `visual` and `context`.
+
+`first` takes WordNet's order. `visual` takes the sense that a picture is likeliest to show. `context` adds the company
+that the term keeps, in its sample and in the corpus, and asks less for what can be seen where the corpus speaks of
+other things.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from labelgen.company import Company
+from labelgen.corpus import Corpus, word_of
+from labelgen.senses import Candidate, Part, Senses
+from labelgen.terms import Term
+from labelgen.topics import Topics
+from labelgen.wordnet import Pos
+
+FIRST, VISUAL, CONTEXT = "first", "visual", "context"
+NAMES = (FIRST, VISUAL, CONTEXT)
+
+NONE = 0  # stands where a term has no sense
+
+_MAX_SENSES = 6
+# A sense that is so much less likely by itself is not weighed against company, in nats.
+_OUT_OF_REACH = 5.0
+# So many words of the company are heard, those that say most for the sense.
+_HEARD = 3
+# Captions speak of things and deeds in 50 to 75 of 100 words, newspapers in 30: below the first bound nothing is
+# expected to be seen, above the second everything is.
+_SPEAKS_OF_NOTHING, _SPEAKS_OF_THINGS = 0.33, 0.48
+_FEWEST_SAMPLES = 100  # fewer say nothing about what a corpus speaks of
+
+
+class Weighed(NamedTuple):
+    """One candidate sense: what speaks for it by itself, and its company's words with what each says, in nats."""
+
+    candidate: Candidate
+    parts: list[Part]
+    company: list[tuple[str, float]]
+
+    @property
+    def score(self) -> float:
+        """Nats for this sense, all in all."""
+        return sum(part.nats for part in self.parts) + sum(nats for _, nats in self.company)
+
+
+class Chooser:
+    """One sense for each term of each sample, for the T terms of a corpus."""
+
+    def __init__(self, policy: str, senses: Senses, terms: Sequence[Term], corpus: Corpus) -> None:
+        self._senses = senses
+        self._corpus = corpus
+        self._policy = policy
+        self.terms = list(terms)
+        self._words = np.array([corpus.words.get(word_of(term) or ("", Pos.NOUN), -1) for term in terms], np.int64)
+        self._company = Company(senses, Topics(senses), corpus) if policy == CONTEXT else None
+        self._seen = share_seen(senses, corpus) if policy == CONTEXT else 1.0
+        self._synsets = np.zeros((len(terms), _MAX_SENSES), np.int64)
+        self._priors = np.full((len(terms), _MAX_SENSES), -np.inf, np.float32)
+        keys: list[np.ndarray] = []
+        gains: list[np.ndarray] = []
+        for number, term in enumerate(self.terms):
+            synsets, scores = self._rank(number, term)
+            self._synsets[number, : len(synsets)] = synsets
+            self._priors[number, : len(synsets)] = scores
+            if self._company and len(synsets) > 1 and term.pos is Pos.NOUN and self._words[number] >= 0:
+                company, _ = self._company.seen_with(int(self._words[number]))
+                table = np.zeros((len(company), _MAX_SENSES), np.float32)
+                table[:, : len(synsets)] = self._company.gains(int(self._words[number]), synsets, company).T
+                keys.append(number * len(corpus.words) + company)
+                gains.append(table)
+        self._keys = np.concatenate([np.empty(0, np.int64), *keys])
+        self._gains = np.concatenate([np.empty((0, _MAX_SENSES), np.float32), *gains])
+
+    def choose(self, offsets: np.ndarray, terms: np.ndarray) -> np.ndarray:
+        """int64 [M]: a synset id, or NONE, for each of M mentions. Sample i has terms[offsets[i]:offsets[i+1]]."""
+        scores = self._priors[terms].copy()
+        open_ones = np.flatnonzero(np.isfinite(scores[:, 1])) if len(self._keys) else np.empty(0, np.int64)
+        if len(open_ones):
+            mentions, rows = self._meetings(offsets, terms, open_ones)
+            for sense in range(_MAX_SENSES):
+                scores[:, sense] += _largest(mentions, self._gains[rows, sense], len(terms))
+        chosen: np.ndarray = self._synsets[terms, scores.argmax(axis=1)]
+        return chosen
+
+    def _meetings(self, offsets: np.ndarray, terms: np.ndarray, mentions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(mention, row of gains) for each mention with each word of its sample that says anything about it."""
+        samples = np.searchsorted(offsets, mentions, side="right") - 1
+        lengths = offsets[samples + 1] - offsets[samples]
+        pair_of = np.repeat(np.arange(len(mentions)), lengths)
+        within = np.arange(len(pair_of)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        others = terms[offsets[samples][pair_of] + within]
+        keys = terms[mentions][pair_of] * len(self._corpus.words) + self._words[others]
+        keys[self._words[others] < 0] = -1
+        # A word that stands in the sample twice, in two forms, is heard once.
+        once = np.unique(np.stack([pair_of, keys]), axis=1) if len(keys) else np.empty((2, 0), np.int64)
+        rows = np.minimum(np.searchsorted(self._keys, once[1]), len(self._keys) - 1)
+        known = self._keys[rows] == once[1]
+        return mentions[once[0][known]], rows[known]
+
+    def weigh(self, number: int, company: Sequence[int]) -> list[Weighed]:
+        """Every sense of one term among other terms of its sample, likeliest first, with all reasons."""
+        term = self.terms[number]
+        candidates = self._senses.candidates(term)
+        if self._policy == FIRST:
+            order = [Part("WordNet's order", -float(rank)) for rank in range(len(candidates))]
+            return [Weighed(candidate, [part], []) for candidate, part in zip(candidates, order, strict=True)]
+        word = int(self._words[number])
+        parts = self._senses.prior(term, candidates, self._seen)
+        said: list[list[tuple[str, float]]] = [[] for _ in candidates]
+        if self._company and term.pos is Pos.NOUN and word >= 0:
+            synsets = [candidate.synset for candidate in candidates]
+            for reasons, nats in zip(parts, self._company.overall(word, synsets), strict=True):
+                reasons.append(Part("its company in the corpus", float(nats)))
+            others = np.unique([self._words[other] for other in company if self._words[other] not in (-1, word)])
+            others = others.astype(np.int64)
+            texts = list(self._corpus.words)
+            for heard, gains in zip(said, self._company.gains(word, synsets, others), strict=True):
+                largest = sorted(zip(gains, others, strict=True), reverse=True)[:_HEARD]
+                heard += [(texts[int(other)][0], float(gain)) for gain, other in largest]
+        weighed = [Weighed(*each) for each in zip(candidates, parts, said, strict=True)]
+        return sorted(weighed, key=lambda each: -each.score)
+
+    def _rank(self, number: int, term: Term) -> tuple[list[int], list[float]]:
+        """The senses of a term that may win, likeliest by themselves first, with their scores."""
+        candidates = self._senses.candidates(term)
+        if self._policy == FIRST or len(candidates) < 2:
+            return [candidate.synset for candidate in candidates[:1]], [0.0] * len(candidates[:1])
+        parts = self._senses.prior(term, candidates, self._seen)
+        scores = np.array([sum(part.nats for part in reasons) for reasons in parts])
+        synsets = [candidate.synset for candidate in candidates]
+        if self._company and term.pos is Pos.NOUN and self._words[number] >= 0:
+            scores += self._company.overall(int(self._words[number]), synsets)
+        order = np.argsort(-scores, kind="stable")[:_MAX_SENSES]
+        order = order[scores[order] > scores.max() - _OUT_OF_REACH]
+        return [synsets[at] for at in order], [float(scores[at]) for at in order]
+
+
+def share_seen(senses: Senses, corpus: Corpus) -> float:
+    """How far a corpus speaks of what can be seen, 0 … 1; a corpus too small to tell is taken for captions."""
+    if corpus.num_samples < _FEWEST_SAMPLES:
+        return 1.0
+    counted = [(number, word) for word, number in corpus.words.items() if word[1] in (Pos.NOUN, Pos.VERB)]
+    weights = np.array([corpus.support[number] for number, _ in counted], np.float64)
+    if not weights.sum():
+        return 1.0
+    shares = np.array([senses.share_seen(*word) for _, word in counted])
+    share = float((weights * shares).sum() / weights.sum())
+    return min(1.0, max(0.0, (share - _SPEAKS_OF_NOTHING) / (_SPEAKS_OF_THINGS - _SPEAKS_OF_NOTHING)))
+
+
+def _largest(mentions: np.ndarray, gains: np.ndarray, num_mentions: int) -> np.ndarray:
+    """float64 [num_mentions]: for each mention, the sum of its `_HEARD` largest gains."""
+    order = np.lexsort((-gains, mentions))
+    ordered = mentions[order]
+    place = np.arange(len(order)) - np.searchsorted(ordered, ordered)
+    heard = place < _HEARD
+    return np.bincount(ordered[heard], gains[order][heard], num_mentions)

@@ -1,0 +1,175 @@
+"""The senses that a term can have, and how likely a picture shows each of them before its company is looked at."""
+
+import math
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+from labelgen.lexicon import Lexicon
+from labelgen.terms import Form, Role, Term
+from labelgen.wordnet import Pos, Synset
+from labelshards.errors import CatlipError
+
+# What speaks for a sense, in nats. The weights were fitted to senses of everyday words in captions and rounded;
+# docs/quality.md says on what, and what else was tried.
+#
+# How readily a picture shows a sense, by the file of WordNet's lexicographers that it stands in.
+SEEN = {
+    "noun.artifact": 2.1, "noun.food": 2.1, "noun.animal": 1.9, "noun.Tops": 1.0, "noun.body": 0.8, "noun.object": 0.7,
+    "noun.substance": 0.7, "noun.plant": 0.4, "noun.location": 0.4, "noun.possession": 0.3, "noun.phenomenon": 0.1,
+    "noun.communication": 0.0, "noun.group": 0.0, "noun.person": -0.2, "noun.shape": -0.2, "noun.attribute": -0.5,
+    "noun.feeling": -0.5, "noun.state": -0.5, "noun.motive": -0.8, "noun.process": -0.8, "noun.relation": -0.8,
+    "noun.cognition": -1.0, "noun.event": -1.0, "noun.time": -1.3, "noun.act": -1.4, "noun.quantity": -1.5,
+    "verb.motion": 1.0, "verb.contact": 1.0, "verb.consumption": 1.0, "verb.body": 0.8, "verb.competition": 0.6,
+    "verb.weather": 0.6, "verb.perception": 0.4, "verb.creation": 0.2, "verb.social": -0.3, "verb.stative": -0.4,
+    "verb.cognition": -0.6,
+}  # fmt: skip
+COUNT = 1.1  # logarithm of its share of the term's uses in WordNet's tagged texts
+HEADWORD = 1.3  # the term is the synset's first lemma, not one of its synonyms
+OF_PLURAL = 1.0  # the sense belongs to the plural itself: "glasses" are spectacles
+CAPITAL = -0.7  # WordNet writes the lemma with a capital, the caption does not
+SLANG = -0.6
+MASS_COUNTED = -1.0  # "a glass" is no material
+
+_MASS = frozenset({"noun.substance", "noun.attribute", "noun.act", "noun.state", "noun.feeling", "noun.cognition"})
+_THINGS = frozenset(
+    "noun." + name for name in ("animal", "artifact", "body", "food", "object", "person", "plant", "substance")
+)
+_DEEDS = frozenset(
+    "verb." + name for name in ("body", "competition", "consumption", "contact", "motion", "perception", "weather")
+)
+_SLANG = ("slang", "offensive", "derogat", "disparag")
+_SLANG_WITHIN = 80
+# Colours, sizes and ages describe what the next word names: "a yellow jacket" is no wasp, "an old man" nobody's boss.
+DESCRIBING = frozenset(
+    """beautiful beige big black blond blonde blue brand broad brown fat giant golden great green grey gray high huge
+    large little long low new old orange pink pretty purple red short silver small tall tan thin tiny violet white
+    wide yellow young""".split()
+)
+
+
+class Candidate(NamedTuple):
+    """A sense that a term can have, and the lemma under which it has it ("glass" or "glasses")."""
+
+    synset: int
+    lemma: str
+
+
+class Part(NamedTuple):
+    """One reason for or against a sense: what it is, and its weight in nats."""
+
+    name: str
+    nats: float
+
+
+class Senses:
+    """What WordNet says of a term's senses. `pins`: what a person decided by hand."""
+
+    def __init__(self, lexicon: Lexicon, synsets: Mapping[int, Synset], pins: "Pins | None" = None) -> None:
+        self.lexicon = lexicon
+        self.synsets = synsets
+        self._pins = pins or Pins({}, {})
+        self.candidates = lru_cache(maxsize=None)(self._candidates)
+        self._ancestors = lru_cache(maxsize=None)(self._find_ancestors)
+
+    def _candidates(self, term: Term) -> tuple[Candidate, ...]:
+        """The senses of a term in WordNet's order; none if it can be no label, as "Rose" where it is a name."""
+        found = self._in_wordnet(term)
+        pinned = self._pins.pinned.get(term.text)
+        if pinned is not None:
+            return tuple(candidate for candidate in found if candidate.synset == pinned) or (
+                Candidate(pinned, term.text),
+            )
+        forbidden = self._pins.forbidden.get(term.text, frozenset()) | self._pins.forbidden.get("*", frozenset())
+        return tuple(candidate for candidate in found if candidate.synset not in forbidden)
+
+    def _in_wordnet(self, term: Term) -> list[Candidate]:
+        own = self._of(term.text, term.pos)
+        if term.form is Form.NAME:
+            return self._of_name(term.text, own)
+        if term.pos is not Pos.NOUN:
+            return own
+        if term.form is Form.PLURAL:
+            own = [found for one in self.lexicon.singulars(term.text) for found in self._of(one, Pos.NOUN)] + own
+        common = [found for found in own if not self._is_capital(found)] or own
+        first, _, last = term.text.rpartition(" ")
+        if first.partition(" ")[0] in DESCRIBING:
+            common = self._described(last, common)
+        return list({found.synset: found for found in reversed(common)}.values())[::-1]
+
+    def _of(self, text: str, pos: Pos) -> list[Candidate]:
+        return [Candidate(synset, text) for synset in self.lexicon.senses(text, pos)]
+
+    def _of_name(self, text: str, own: list[Candidate]) -> list[Candidate]:
+        """Senses of a capitalised name: those that WordNet writes so.
+
+        One word alone ("Crane") may be anybody's name, so it stands for no person; for nothing but a place, if people
+        of that name are in WordNet.
+        """
+        if text in self.lexicon.added:
+            return own
+        names = [found for found in own if self._is_capital(found)]
+        if " " in text:
+            return names or own
+        people = any(self._is_person(found) for found in names)
+        return [found for found in names if not people or self.synsets[found.synset].lexname == "noun.location"]
+
+    def _described(self, last: str, common: list[Candidate]) -> list[Candidate]:
+        """Senses of a colour, size or age with a noun: kinds of what the noun names ("polar bear"), else the noun's."""
+        plain = [found for one in (last, *self.lexicon.singulars(last)) for found in self._of(one, Pos.NOUN)]
+        heads = {found.synset for found in plain}
+        kinds = [found for found in common if heads & self._ancestors(found.synset) and not self._is_person(found)]
+        return kinds or [found for found in plain if not self._is_capital(found)] or common
+
+    def _is_capital(self, found: Candidate) -> bool:
+        lemmas = self.synsets[found.synset].lemmas
+        return found.lemma not in lemmas and any(lemma.lower() == found.lemma for lemma in lemmas)
+
+    def _is_person(self, found: Candidate) -> bool:
+        return self.synsets[found.synset].lexname == "noun.person"
+
+    def _find_ancestors(self, synset: int) -> frozenset[int]:
+        return frozenset({synset}).union(*(self._ancestors(above) for above in self.synsets[synset].hypernyms))
+
+    def prior(self, term: Term, candidates: Iterable[Candidate], seen: float = 1.0) -> list[list[Part]]:
+        """Per candidate, what speaks for it by itself. `seen` in 0 … 1: how far the texts speak of what can be seen."""
+        found = list(candidates)
+        counts = [self.lexicon.count(each.lemma, each.synset) for each in found]
+        return [
+            self._reasons(term, each, math.log((count + 1) / (sum(counts) + len(found))), seen)
+            for each, count in zip(found, counts, strict=True)
+        ]
+
+    def _reasons(self, term: Term, found: Candidate, log_share: float, seen: float) -> list[Part]:
+        synset = self.synsets[found.synset]
+        gloss = synset.gloss[:_SLANG_WITHIN].lower()
+        reasons = [Part(f"a picture shows {synset.lexname}", seen * SEEN.get(synset.lexname, 0.0))]
+        reasons.append(Part("frequent in tagged texts", COUNT * log_share))
+        if synset.lemmas[0].lower() == found.lemma and term.pos is Pos.NOUN:
+            reasons.append(Part("the synset's first word", seen * HEADWORD))
+        if term.form is Form.PLURAL and found.lemma == term.text:
+            reasons.append(Part("a sense of the plural", OF_PLURAL))
+        if term.form is not Form.NAME and self._is_capital(found):
+            reasons.append(Part("written with a capital", CAPITAL))
+        if any(mark in gloss for mark in _SLANG):
+            reasons.append(Part("slang", SLANG))
+        if term.form in (Form.COUNTED, Form.PLURAL) and synset.lexname in _MASS:
+            reasons.append(Part("cannot be counted", MASS_COUNTED))
+        return reasons
+
+    def share_seen(self, text: str, pos: Pos) -> float:
+        """How much of a word's use, 0 … 1, is of things to see or deeds to watch; tagged texts decide, then the order."""
+        senses = self.lexicon.senses(text, pos)
+        weights = [self.lexicon.count(text, synset) + 1 / rank for rank, synset in enumerate(senses, 1)]
+        shown = [weight for weight, synset in zip(weights, senses, strict=True) if self._can_be_seen(synset)]
+        return sum(shown) / sum(weights) if weights else 0.0
+
+    def _can_be_seen(self, synset: int) -> bool:
+        return self.synsets[synset].lexname in _THINGS | _DEEDS
+
+
+class Pins(NamedTuple):
+    """Senses decided by hand: term → the synset it stands for; term (or "*" for all) → synsets it never stands for."""
+
+    pinned: dict[str, int]
+    forbidden: dict[str, frozenset[int]]

@@ -1,0 +1,222 @@
+"""The words of a caption → the terms in it: what WordNet is asked for, and in which role it stands."""
+
+import unicodedata
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import NamedTuple
+
+from labelgen.lexicon import Lexicon
+from labelgen.nouns import Parse, Word
+from labelgen.wordnet import Pos
+
+
+class Role(StrEnum):
+    """What a term does in its caption."""
+
+    HEAD = "head"
+    MODIFIER = "modifier"
+    ATTRIBUTE = "attribute"
+    ACTION = "action"
+
+
+class Form(StrEnum):
+    """How a noun is written where it says something about the sense. Empty where it does not."""
+
+    PLAIN = ""
+    COUNTED = "counted"  # "a glass", "two glasses": no material, no colour
+    PLURAL = "plural"  # "glasses" is a term of its own, and the plural of another
+    NAME = "name"  # "Rose", "Golden Gate Bridge"
+    PARTITIVE = "partitive"  # "a group of", "the edge of": it counts or places what follows
+
+
+class Term(NamedTuple):
+    """What is looked up: lower case, the base form, with spaces between words."""
+
+    text: str
+    role: Role
+    form: Form = Form.PLAIN
+
+    @property
+    def pos(self) -> Pos:
+        """The part of speech under which it is looked up."""
+        return {Role.ATTRIBUTE: Pos.ADJECTIVE, Role.ACTION: Pos.VERB}.get(self.role, Pos.NOUN)
+
+
+class Mention(NamedTuple):
+    """A term of a caption. `of`: the term of the head that it modifies, if it does. `surface`: as it is written."""
+
+    term: Term
+    surface: str
+    of: Term | None = None
+
+
+class Dropped(NamedTuple):
+    """Words that could have been a term, and why they are none."""
+
+    surface: str
+    reason: str
+
+
+_NOUN_TAGS = frozenset({"NN", "NNS", "NNP", "NNPS"})
+_PLURAL_TAGS = frozenset({"NNS", "NNPS"})
+_NAME_TAGS = frozenset({"NNP", "NNPS"})
+_ADJECTIVE_TAGS = frozenset({"JJ", "JJR", "JJS"})
+_VERB_TAGS = frozenset({"VB", "VBD", "VBG", "VBN", "VBP", "VBZ"})
+_COUNTING_TAGS = frozenset({"CD", "PRP$"})
+_COUNTING_WORDS = frozenset({"a", "an", "another", "each", "every", "this", "that", "these", "those", "one"})
+# Determiners, pronouns and numbers take no part in a term: "the street" is a lemma of Wall Street, "us" is not "u".
+_NEVER_IN_A_TERM = frozenset({"DT", "PDT", "WDT", "PRP", "PRP$", "WP", "WP$", "EX", "CD"})
+# Verbs that help others and show nothing.
+_AUXILIARIES = frozenset("be have do can could may might must shall should will would get".split())
+# Before "of" these count or place what follows: "a group of", "the edge of". Elsewhere they are nouns like others.
+PARTITIVES = frozenset(
+    """amount array assortment back base bit bottom bunch center centre collection combination corner couple dozen
+    edge end front group half handful hundred inside kind lot middle mix mixture number outside pair part piece plenty
+    portion quantity range rest row selection series set side sort thousand ton top type variety view""".split()
+)
+
+
+class TermFinder:
+    """Finds the terms of parsed captions. It keeps no state between them."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self._lexicon = lexicon
+
+    def find(self, parse: Parse) -> Iterator[Mention | Dropped]:
+        """Chunk by chunk: the head's term, its modifiers and attributes; then adjectives and verbs elsewhere.
+
+        The longest term that WordNet knows wins: "a large polar bear" → polar bear; "a hot dog stand" → stand, with
+        hot dog as a modifier; "a bird of prey" → bird of prey.
+        """
+        words = parse.words
+        taken = 0
+        inside = [False] * len(words)
+        for start, end in parse.chunks:
+            inside[start:end] = [True] * (end - start)
+            start = max(start, taken)
+            if start < end:
+                across = self._across(words, start, end)
+                yield from self._chunk(words, start, end, across)
+                taken = max(end, across)
+        for at, word in enumerate(words):
+            if word.tag in _VERB_TAGS:
+                yield from self._action(word)
+            elif word.tag in _ADJECTIVE_TAGS and not inside[at]:
+                yield from self._attribute(word, None)
+
+    def _chunk(self, words: tuple[Word, ...], start: int, end: int, across: int) -> Iterator[Mention | Dropped]:
+        """One chunk. `across`: where a term that reaches over "of" into the next chunk ends, else 0."""
+        if words[end - 1].tag not in _NOUN_TAGS:
+            if words[end - 1].tag not in _NEVER_IN_A_TERM:
+                yield Dropped(_surface(words[start:end]), "its last word is no noun")
+            return
+        if across:
+            first = next(at for at in range(start, end) if self._of_term(words[at:across]))
+            head = Mention(Term(str(self._of_term(words[first:across])), Role.HEAD), _surface(words[first:across]))
+        else:
+            first, head = self._longest(words, start, end, words[start:end])
+        if head is None:
+            yield Dropped(words[end - 1].text.lower(), _why_unknown(words, end - 1))
+            return
+        if not across and _followed_by_of(words, end) and head.term.text in PARTITIVES:
+            head = head._replace(term=head.term._replace(form=Form.PARTITIVE))
+        yield head
+        yield from self._before(words, start, first, head.term)
+
+    def _before(self, words: tuple[Word, ...], start: int, end: int, head: Term) -> Iterator[Mention | Dropped]:
+        """What stands between `start` and the head's term."""
+        while end > start:
+            word = words[end - 1]
+            if word.tag in _ADJECTIVE_TAGS:
+                yield from self._attribute(word, head)
+            elif word.tag in _NOUN_TAGS:
+                first, found = self._longest(words, start, end, ())
+                if found is None:
+                    yield Dropped(word.text.lower(), _why_unknown(words, end - 1))
+                else:
+                    yield Mention(found.term._replace(role=Role.MODIFIER), found.surface, head)
+                    end = first
+                    continue
+            end -= 1
+
+    def _longest(
+        self, words: tuple[Word, ...], start: int, end: int, chunk: tuple[Word, ...]
+    ) -> tuple[int, Mention | None]:
+        """(where it begins, the longest term that ends before `end`); no term begins before `start`."""
+        plural = words[end - 1].tag in _PLURAL_TAGS
+        for first in range(max(start, end - self._lexicon.longest_term_words), end):
+            span = words[first:end]
+            if _is_inside_hyphens(words, first) or any(word.tag in _NEVER_IN_A_TERM for word in span):
+                continue
+            surface = _surface(span)
+            found = self._lexicon.find(surface, plural)
+            if found is None and len(span) == 2 and span[0].tag in _NOUN_TAGS:
+                surface = surface.replace(" ", "")  # "sun glasses", "bar stool"
+                found = self._lexicon.find(surface, plural)
+            if found is not None:
+                form = _form(span, plural, chunk)
+                text = found[0]
+                if plural and surface != text and form is Form.COUNTED and self._lexicon.senses(surface):
+                    text, form = surface, Form.PLURAL
+                return first, Mention(Term(text, Role.HEAD, form), surface)
+        return end, None
+
+    def _across(self, words: tuple[Word, ...], start: int, end: int) -> int:
+        """Where a term that begins in this chunk and goes on after "of" ends, or 0: "bird of prey"."""
+        if not _followed_by_of(words, end):
+            return 0
+        for last in range(min(len(words), end + 4), end + 1, -1):
+            if words[last - 1].tag in _NOUN_TAGS and any(self._of_term(words[at:last]) for at in range(start, end)):
+                return last
+        return 0
+
+    def _of_term(self, span: tuple[Word, ...]) -> str | None:
+        """The term of words with an "of" in them, if it is one that can be seen; the plural is in its first word."""
+        surface = _surface(span)
+        first, _, rest = surface.partition(" ")
+        for text in (surface, *(f"{singular} {rest}" for singular in self._lexicon.singulars(first))):
+            if self._lexicon.is_thing(text):
+                return text
+        return None
+
+    def _attribute(self, word: Word, head: Term | None) -> Iterator[Mention]:
+        text = self._lexicon.base(word.text.lower(), Pos.ADJECTIVE)
+        if text is not None:
+            yield Mention(Term(text, Role.ATTRIBUTE), word.text.lower(), head)
+
+    def _action(self, word: Word) -> Iterator[Mention]:
+        text = self._lexicon.base(word.text.lower(), Pos.VERB)
+        if text is not None and text not in _AUXILIARIES:
+            yield Mention(Term(text, Role.ACTION), word.text.lower())
+
+
+def _form(span: tuple[Word, ...], plural: bool, chunk: tuple[Word, ...]) -> Form:
+    last = span[-1]
+    if last.tag in _NAME_TAGS and last.text[:1].isupper():
+        return Form.NAME
+    counted = plural or any(word.tag in _COUNTING_TAGS or word.text.lower() in _COUNTING_WORDS for word in chunk)
+    return Form.COUNTED if counted else Form.PLAIN
+
+
+def _followed_by_of(words: tuple[Word, ...], end: int) -> bool:
+    return end < len(words) and words[end].text.lower() == "of"
+
+
+def _is_inside_hyphens(words: tuple[Word, ...], at: int) -> bool:
+    """True if a word begins after a hyphen: "a 12-year-old boy" is no old boy."""
+    return at > 0 and words[at - 1].text in ("-", "–") and not words[at - 1].space_after and at > 1
+
+
+def _why_unknown(words: tuple[Word, ...], at: int) -> str:
+    return "part of a hyphenated word" if _is_inside_hyphens(words, at) else "no noun in WordNet"
+
+
+def _surface(words: tuple[Word, ...]) -> str:
+    """Lower-case text of the words with the spaces that stood between them ("t-shirt" stays one).
+
+    WordNet writes without accents ("cafe", "creme brulee"), so they are taken off.
+    """
+    text = "".join(word.text + " " * word.space_after for word in words).strip().lower().replace("’", "'")
+    if text.isascii():
+        return text
+    return "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
