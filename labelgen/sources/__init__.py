@@ -7,8 +7,8 @@ from typing import NamedTuple
 from labelgen.sources import coco, csv, folder, jsonl, parquet, tar, text, tsv, txt
 from labelgen.sources.fields import Fields
 from labelgen.sources.identity import guarded, refuse_changed
-from labelgen.sources.patterns import expand, file_of
 from labelgen.sources.sample import Found, InputShard, SourceError
+from labelgen.sources.uris import expand, file_of
 
 _TABLE = frozenset({"caption_keys", "key_column", "image_column", "image_root"})
 

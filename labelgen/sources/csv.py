@@ -12,7 +12,7 @@ from labelgen.sources.rows import Places, Rows
 from labelgen.sources.sample import Found, InputShard, Problem
 
 # A quoted cell longer than this was never closed: its first line alone is a broken row.
-MAX_CELL_BYTES = 1 << 20
+MAX_CELL_BYTES = 1 << 18
 csv.field_size_limit(MAX_CELL_BYTES)
 
 # Bytes as text and back without loss, so that one caption that is not UTF-8 breaks no other.

@@ -10,11 +10,11 @@ import msgspec
 
 from labelgen.sources import pictures
 from labelgen.sources.fields import Fields
-from labelgen.sources.identity import look_at
-from labelgen.sources.patterns import refuse_unprintable
+from labelgen.sources.identity import identity_and_size
 from labelgen.sources.record import captions_beside
 from labelgen.sources.rows import ROWS_PER_SHARD, part_name
 from labelgen.sources.sample import Found, Image, InputShard, Leftover, Problem, Sample, SourceError
+from labelgen.sources.uris import below, refuse_unprintable
 from labelshards import storage
 
 _CAPTION_SUFFIXES = frozenset({"txt", "json"})
@@ -33,7 +33,7 @@ def plan(uri: str, _fields: Fields) -> list[InputShard]:
             refuse_unprintable(path)
             files[_key(path)].append(path)
     if not any(_suffix(path) in pictures.IMAGE_SUFFIXES for paths in files.values() for path in paths):
-        raise SourceError(f"{uri} is a folder without pictures. Name its files, for example '{uri}/*.tar'.")
+        raise SourceError(f"{uri} is a folder without pictures. Name its files, for example '{below(uri, '*.tar')}'.")
     keys = sorted(files)
     parts = [keys[first : first + ROWS_PER_SHARD] for first in range(0, len(keys), ROWS_PER_SHARD)]
     shards = []
@@ -56,7 +56,7 @@ def plan(uri: str, _fields: Fields) -> list[InputShard]:
 def read(shard: InputShard, fields: Fields) -> Found:
     """One sample a picture; the key is its path in the folder without the suffix.
 
-    Captions as `captions_beside` says. Raises SourceError if a file is gone, or not what it was while planning.
+    Captions as `captions_beside` says. Raises SourceError if a file is not what it was while planning.
     """
     _refuse_changed(shard)
     alone = 0
@@ -78,14 +78,18 @@ def _captions(
     uri: str, beside: dict[str, str], caption_keys: Sequence[str], problems: list[Problem]
 ) -> tuple[str, ...]:
     json_bytes, text_bytes = (
-        partial(_bytes, storage.join(uri, beside[suffix])) if suffix in beside else None for suffix in ("json", "txt")
+        partial(_bytes, below(uri, beside[suffix])) if suffix in beside else None for suffix in ("json", "txt")
     )
     return captions_beside(json_bytes, text_bytes, caption_keys, problems)
 
 
 def _image(uri: str, path: str, problems: list[Problem]) -> Image | None:
-    where = storage.join(uri, path)
-    return pictures.whole_file(where, look_at(where)[1], problems)
+    where = below(uri, path)
+    identity, size = identity_and_size(where)
+    if not identity:  # a link to nothing
+        problems.append(Problem.MISSING_IMAGE)
+        return None
+    return pictures.whole_file(where, size, problems)
 
 
 def _bytes(uri: str) -> bytes:
@@ -111,7 +115,7 @@ def _listing(uri: str) -> list[str]:
 
 def _look_at(uri: str, members: Sequence[str]) -> tuple[str, int]:
     """(identity, bytes) of all the files together."""
-    found = [look_at(storage.join(uri, member)) for member in members]
+    found = [identity_and_size(below(uri, member)) for member in members]
     identities = list(zip(members, (identity for identity, _ in found), strict=True))
     return storage.digest(msgspec.json.encode(identities)), sum(size for _, size in found)
 

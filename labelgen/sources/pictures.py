@@ -4,6 +4,7 @@ from pathlib import Path
 
 from labelgen.sources.identity import look_at
 from labelgen.sources.sample import Image, Problem, SourceError
+from labelgen.sources.uris import below
 from labelshards import storage
 from labelshards.images import ImageFile
 
@@ -35,14 +36,8 @@ def find(path: str | None, root: str, problems: list[Problem]) -> Image | None:
         if not path or path.startswith(("http://", "https://")) or path.lower().endswith(".tar"):
             raise SourceError("no picture file")
         relative = "://" not in path and not Path(path).is_absolute()
-        uri = storage.absolute(storage.join(root, path) if relative else path)
+        uri = storage.absolute(below(root, path) if relative else path)
         return whole_file(uri, look_at(uri)[1], problems)
     except (SourceError, ValueError, ImportError):  # nothing there, no such protocol, or its package is not installed
         problems.append(Problem.MISSING_IMAGE)
         return None
-
-
-def folder_of(uri: str) -> str:
-    """The folder of a file."""
-    inner, chain, outer = uri.partition("::")
-    return inner.rpartition("/")[0] + chain + outer

@@ -8,6 +8,7 @@ from labelgen.sources.fields import Columns, Fields
 from labelgen.sources.identity import identity_and_size
 from labelgen.sources.record import captions_in, text_of
 from labelgen.sources.sample import Image, InputShard, Problem, Sample, SourceError
+from labelgen.sources.uris import folder_of
 
 ROWS_PER_SHARD = 10_000  # an image's file number is a uint16, so a shard must stay below 65,536 rows
 NO_COLUMN: Final = object()
@@ -73,7 +74,7 @@ class Rows:
 
     def __init__(self, shard: InputShard, fields: Fields) -> None:
         self._next_row = shard.first_row
-        self._image_root = fields.image_root or pictures.folder_of(shard.uri)
+        self._image_root = fields.image_root or folder_of(shard.uri)
         self._seen: set[str] = set()
 
     def sample(self, cells: Cells) -> Sample:

@@ -7,12 +7,12 @@ from labelgen.sources import parquet
 from labelgen.sources.fields import KEY_NAMES, Fields, listing
 from labelgen.sources.record import captions_in
 from labelgen.sources.sample import Leftover, Problem, SourceDamageError, SourceError
+from labelgen.sources.uris import with_suffix
 
 
 def side_of(tar: str) -> str:
     """Where the Parquet of a tar lies."""
-    inner, chain, outer = tar.partition("::")
-    return inner.removesuffix(".tar") + ".parquet" + chain + outer
+    return with_suffix(tar, ".tar", ".parquet")
 
 
 def column_of(fields: Fields) -> str:
