@@ -50,7 +50,7 @@ def catlip(texts: list[str]) -> Callable[[], object]:
     model = language_data.spacy_model()
     settings = settings_for(Options(sources=[str(tsv)], out=folder), model)
     extractor = make_extractor(settings, model, language_data.find_wordnet(), folder)
-    (shard,) = plan([str(tsv)])
+    (shard,) = plan([str(tsv)], settings.fields)
     return lambda: extractor.extract(shard)
 
 

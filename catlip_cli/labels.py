@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from labelgen.build import Progress, Result
 
 _MANY = 10
+# The names in labelgen.sources.FORMATS, which is not imported for a help text; a test compares the two.
+FORMATS = ("tar", "parquet", "coco", "jsonl", "tsv", "csv", "txt", "folder")
 
 
 @click.group()
@@ -36,8 +38,18 @@ def labels() -> None:
 @click.option("--threshold", type=click.IntRange(min=0), default=500, show_default=True, metavar="V",
               help="Keep a synset as a class if it occurs in more than V samples.")  # fmt: skip
 @click.option("--vocabulary", metavar="DIR", help="Take the classes of this label set, for example for held-out data.")
-@click.option("--caption-key", default="captions", show_default=True, metavar="A,B",
-              help="JSON fields with captions; without them the .txt member, then the JSON's `caption`.")  # fmt: skip
+@click.option("--format", "format_name", type=click.Choice(FORMATS),
+              help="Read every SOURCE as this.  [default: by its name, then by its content]")  # fmt: skip
+@click.option("--caption-key", metavar="A,B",
+              help="Columns, or JSON fields, with captions: those of one sample together.  [default: in tars and "
+              "folders the JSON's `captions`, the .txt, the JSON's `caption`; in tables the usual names]")  # fmt: skip
+@click.option("--key-column", metavar="NAME", help="Column with the samples' keys.  [default: key, else row numbers]")
+@click.option("--image-column", metavar="NAME",
+              help="Column with paths of pictures.  [default: image_path, filepath, file_name, image]")  # fmt: skip
+@click.option("--image-root", metavar="DIR",
+              help="Where paths of pictures start; COCO needs it.  [default: the table's folder]")  # fmt: skip
+@click.option("--captions-from", metavar="parquet:COLUMN",
+              help="Take a tar's captions from the Parquet beside it, joined by its column `key`.")  # fmt: skip
 @click.option("--no-stoplist", is_flag=True, help="Label words about the picture too (image, view, background, left).")
 @click.option("--keep-captions", is_flag=True, help="Keep the cleaned captions in the label shards.")
 @click.option("--no-keep-candidates", is_flag=True,
@@ -50,7 +62,12 @@ def build(
     out: str,
     threshold: int,
     vocabulary: str | None,
-    caption_key: str,
+    format_name: str | None,
+    caption_key: str | None,
+    key_column: str | None,
+    image_column: str | None,
+    image_root: str | None,
+    captions_from: str | None,
     no_stoplist: bool,
     keep_captions: bool,
     no_keep_candidates: bool,
@@ -60,24 +77,38 @@ def build(
 ) -> int:
     """Label the captions of SOURCE... and write a label set.
 
-    SOURCE is an img2dataset or WebDataset tar, or a TSV of caption<TAB>url; brace ranges and globs may be quoted.
+    SOURCE is a path or URI of: img2dataset or WebDataset tars; Parquet, CSV, TSV, or JSONL tables; COCO captions
+    JSON; .txt with one caption a line; a folder of pictures with a .txt beside each; or - for standard input (lines of
+    captions, or what --format says). Brace ranges and globs may be quoted. docs/sources.md says how each is read.
+
     A build that was broken off goes on when it is run again; another --threshold parses no caption again.
 
     \b
     Examples:
       catlip labels build 'cc3m/{00000..00331}.tar' --out labels
       catlip labels build 'cc3m/*.tar' --out labels --threshold 100
+      catlip labels build laion.parquet --caption-key TEXT --out labels
+      catlip labels build photos/ --out labels
       catlip labels build heldout.tar --vocabulary labels --out heldout-labels
     """
     from labelgen.build import Options, num_cores
     from labelgen.build import build as build_label_set
+    from labelgen.sources.fields import Fields
+    from labelshards import storage
 
     options = Options(
         sources=sources,
         out=out,
         threshold=threshold,
         vocabulary_from=vocabulary,
-        caption_keys=tuple(key for key in caption_key.split(",") if key),
+        fields=Fields(
+            format=format_name,
+            caption_keys=tuple(key for key in (caption_key or "").split(",") if key),
+            key_column=key_column,
+            image_column=image_column,
+            image_root=storage.absolute(image_root) if image_root else None,
+            captions_from=captions_from,
+        ),
         stoplist=not no_stoplist,
         keep_captions=keep_captions,
         keep_candidates=not no_keep_candidates,

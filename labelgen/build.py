@@ -19,6 +19,8 @@ from labelgen.extract import Extractor, Seconds, Settings, fingerprint
 from labelgen.lexicon import Lexicon
 from labelgen.nouns import model_provenance
 from labelgen.publish import publish
+from labelgen.sources import stdin
+from labelgen.sources.fields import Fields
 from labelgen.sources.sample import InputShard
 from labelshards import schema, storage
 from labelshards.errors import CatlipError, LabelSetError
@@ -34,6 +36,7 @@ _LOCK_NAME = ".build.lock"
 class Options:
     """What a person asks for.
 
+    sources: what `sources.plan` takes, and `-` for standard input. fields: where in them things are.
     vocabulary_from: a label set whose vocabulary is taken instead of a new one. stoplist: leave out words about the
     picture itself (labelgen/stoplist.py).
     """
@@ -43,7 +46,7 @@ class Options:
     threshold: int = DEFAULT_THRESHOLD
     vocabulary_from: str | None = None
     labeler: str = labelers.DEFAULT
-    caption_keys: Sequence[str] = ("captions",)
+    fields: Fields = field(default_factory=Fields)
     stoplist: bool = True
     keep_captions: bool = False
     keep_candidates: bool = True
@@ -80,16 +83,16 @@ def build(options: Options, on_progress: Callable[[Progress], None] = lambda _: 
     if options.vocabulary_from and storage.absolute(options.vocabulary_from) == storage.absolute(options.out):
         raise CatlipError(f"{options.out} cannot take its vocabulary from itself. Choose another --out.")
     _refuse_strangers(options.out)
-    with _lock(options.out):
-        return _build(options, on_progress)
+    with _lock(options.out), stdin.spooled(options.sources, options.fields.format, options.out) as inputs:
+        return _build(options, inputs, on_progress)
 
 
-def _build(options: Options, on_progress: Callable[[Progress], None]) -> Result:
+def _build(options: Options, inputs: Sequence[str], on_progress: Callable[[Progress], None]) -> Result:
     start = time.monotonic()
     model = language_data.spacy_model()
     wordnet = language_data.find_wordnet()
     settings = settings_for(options, model)
-    shards = sources.plan(options.sources)
+    shards = sources.plan(inputs, options.fields)
     given = LabelSet.open(options.vocabulary_from).vocabulary if options.vocabulary_from else None
     goal = _goal(options, settings, shards, given.digest if given else None)
 
@@ -156,7 +159,7 @@ def settings_for(options: Options, model: str) -> Settings:
     return Settings(
         rules=RULES,
         labeler=options.labeler,
-        caption_keys=tuple(options.caption_keys),
+        fields=options.fields,
         stoplist=options.stoplist,
         keep_captions=options.keep_captions,
         spacy=model_provenance(model),
@@ -205,6 +208,7 @@ def _claim_candidates(folder: str, settings: Settings, *, rebuild: bool) -> None
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise CatlipError(f"{where} is damaged ({error}). Use --rebuild to parse all captions again.") from error
         now = msgspec.json.decode(msgspec.json.encode(settings))
+        was, now = was.pop("fields", {}) | was, now.pop("fields") | now
         for name in now:
             if was.get(name) != now[name]:
                 raise CatlipError(

@@ -13,8 +13,10 @@ from labelgen.candidates import CandidateShard, Report
 from labelgen.lexicon import Lexicon
 from labelgen.normalize import normalize
 from labelgen.nouns import TEXTS_PER_ZONE, ChunkParser
-from labelgen.sources.sample import InputShard, Problem, Sample, SourceDamageError
+from labelgen.sources.fields import Fields
+from labelgen.sources.sample import Found, InputShard, Leftover, Problem, Sample, SourceDamageError
 from labelshards import schema, storage
+from labelshards.images import ImageFile
 
 _CAPTIONS_PER_TERM = 2
 
@@ -24,7 +26,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     rules: int
     labeler: str
-    caption_keys: tuple[str, ...]
+    fields: Fields
     stoplist: bool
     keep_captions: bool
     spacy: dict[str, str]
@@ -50,7 +52,8 @@ class Seconds:
 
 def fingerprint(shard: InputShard, settings: Settings) -> str:
     """What a finished candidate shard must carry to be taken as this shard's under these settings."""
-    return storage.digest(msgspec.json.encode([settings, shard.uri, shard.identity, shard.offset, shard.size]))
+    what = [shard.uri, shard.identity, shard.beside, shard.first_row, shard.num_rows, shard.offset, shard.size]
+    return storage.digest(msgspec.json.encode([settings, *what]))
 
 
 class Extractor:
@@ -67,7 +70,7 @@ class Extractor:
         """Read, parse, label and commit one shard. Raises SourceError if it cannot be read at all."""
         rows = _Rows(keep_captions=self._settings.keep_captions)
         seconds = Seconds()
-        samples = _until_damage(sources.read(shard, self._settings.caption_keys), rows)
+        samples = _until_damage(sources.read(shard, self._settings.fields), rows)
         while True:
             start = time.perf_counter()
             batch = _take(samples, TEXTS_PER_ZONE)
@@ -107,6 +110,7 @@ class _Rows:
     keys: list[str] = field(default_factory=list)
     synsets: list[list[int]] = field(default_factory=list)
     images: list[dict[str, int] | None] = field(default_factory=list)
+    image_files: dict[ImageFile, int] = field(default_factory=dict)
     captions: list[list[str]] = field(default_factory=list)
     num_captions: int = 0
     problems: Counter[str] = field(default_factory=Counter)
@@ -130,8 +134,10 @@ class _Rows:
         self.problems.update(problem.value for problem in problems)
         self.keys.append(sample.key)
         self.synsets.append(sorted(labels))
-        image = sample.image
-        self.images.append(None if image is None else {"file": image.file, "offset": image.offset, "size": image.size})
+        self.images.append(None)
+        if sample.image is not None:
+            file = self.image_files.setdefault(sample.image.file, len(self.image_files))
+            self.images[-1] = {"file": file, "offset": sample.image.offset, "size": sample.image.size}
         kept = [text for text, _ in cleaned if text]
         self.num_captions += len(kept)
         if self.keep_captions:
@@ -145,7 +151,7 @@ class _Rows:
             images=sum(image is not None for image in self.images),
             problems=dict(sorted(self.problems.items())),
             damage=self.damage,
-            image_files=shard.image_files,
+            image_files=tuple(self.image_files),
         )
         terms = sorted(self.terms.items())
         table = pa.table(
@@ -179,9 +185,13 @@ def _take(samples: Iterator[Sample], num_captions: int) -> list[Sample]:
     return taken
 
 
-def _until_damage(samples: Iterator[Sample], rows: _Rows) -> Iterator[Sample]:
-    """The samples up to where the source breaks off; how it broke is noted in `rows`."""
+def _until_damage(found: Found, rows: _Rows) -> Iterator[Sample]:
+    """The samples up to where the source breaks off; how it broke, and captions of no sample, are noted in `rows`."""
     try:
-        yield from samples
+        for item in found:
+            if isinstance(item, Leftover):
+                rows.problems[item.problem.value] += item.count
+            else:
+                yield item
     except SourceDamageError as error:
         rows.damage = str(error)

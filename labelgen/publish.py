@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
+import msgspec
+
 from labelgen import candidates
 from labelgen.encode import Encoder, synset_id
 from labelgen.extract import Settings
@@ -93,7 +95,7 @@ def publish(
             labeler=settings.labeler,
             settings={
                 "rules": settings.rules,
-                "caption_keys": list(settings.caption_keys),
+                "fields": msgspec.to_builtins(settings.fields),
                 "stoplist": settings.stoplist,
             },
             spacy=settings.spacy,

@@ -1,86 +1,97 @@
-"""Where captions come from. One module a format, with `plan` (file → input shards) and `read` (shard → samples)."""
+"""Where captions come from. One module a format: `looks_like` (first bytes → is it this one), `plan` (file → input
+shards), `read` (shard → samples). A new format is such a module, and a line in FORMATS."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from braceexpand import braceexpand
+from labelgen.sources import coco, csv, folder, jsonl, parquet, tar, text, tsv, txt
+from labelgen.sources.fields import Fields
+from labelgen.sources.identity import guarded, refuse_changed
+from labelgen.sources.sample import Found, InputShard, SourceError
+from labelgen.sources.uris import expand, file_of
 
-from labelgen.sources import tar, tsv
-from labelgen.sources.identity import refuse_changed
-from labelgen.sources.sample import InputShard, Sample, SourceDamageError, SourceError
-from labelshards import storage
+_TABLE = frozenset({"caption_keys", "key_column", "image_column", "image_root"})
 
 
 class Format(NamedTuple):
-    """One format of input files, recognised by the end of its name."""
+    """One format: how its files are named, which of the `Fields` it heeds, and what reads it."""
 
     suffixes: tuple[str, ...]
-    plan: Callable[[str], list[InputShard]]
-    read: Callable[[InputShard, Sequence[str]], Iterator[Sample]]
+    heeds: frozenset[str]
+    looks_like: Callable[[bytes], bool]
+    plan: Callable[[str, Fields], list[InputShard]]
+    read: Callable[[InputShard, Fields], Found]
 
 
+# In the order in which unknown content is tried: the surest marks first.
 FORMATS = {
-    "tar": Format((".tar",), tar.plan, tar.read),
-    "tsv": Format((".tsv",), tsv.plan, tsv.read),
+    "tar": Format((".tar",), tar.HEEDS, tar.looks_like, tar.plan, guarded(tar.read)),
+    "parquet": Format((".parquet",), _TABLE, parquet.looks_like, parquet.plan, guarded(parquet.read)),
+    "coco": Format((".json",), frozenset({"image_root"}), coco.looks_like, coco.plan, guarded(coco.read)),
+    "jsonl": Format(text.suffixes(".jsonl", ".ndjson"), _TABLE, jsonl.looks_like, jsonl.plan, guarded(jsonl.read)),
+    "tsv": Format(text.suffixes(".tsv"), _TABLE, tsv.looks_like, tsv.plan, guarded(tsv.read)),
+    "csv": Format(text.suffixes(".csv"), _TABLE, csv.looks_like, csv.plan, guarded(csv.read)),
+    "txt": Format(text.suffixes(".txt"), frozenset(), txt.looks_like, txt.plan, guarded(txt.read)),
+    "folder": Format(("/",), frozenset({"caption_keys"}), folder.looks_like, folder.plan, folder.read),
 }
 
 
-def plan(sources: Sequence[str]) -> list[InputShard]:
+def plan(sources: Sequence[str], fields: Fields) -> list[InputShard]:
     """All input shards of `sources` (paths or URIs, with `{00000..00331}` ranges and globs), in order, each once.
 
     Shards get names that are unique among them: the file's stem, with as many parent folders as that takes. Raises
-    SourceError if a pattern matches nothing or a file is of no known format. A file that cannot be read is a shard
-    too: reading it fails, and the others go on.
+    SourceError if a pattern matches nothing, a file is of no known format, or `fields` has what the format does not
+    heed. A file that cannot be read is a shard too: reading it fails, and the others go on.
     """
-    uris = list(dict.fromkeys(uri for source in sources for uri in _expand(source)))
-    return _named([shard for uri in uris for shard in FORMATS[format_of(uri)].plan(uri)])
+    shards: list[InputShard] = []
+    for uri in dict.fromkeys(uri for source in sources for uri in expand(source)):
+        name = format_of(uri, fields)
+        if unheeded := [field for field in fields.chosen() if field not in FORMATS[name].heeds]:
+            raise SourceError(f"{uri} is read as {name}, which has no use for {unheeded[0]!r}. Leave that option out.")
+        shards += FORMATS[name].plan(uri, fields)
+    return _named(shards)
 
 
-def read(shard: InputShard, caption_keys: Sequence[str]) -> Iterator[Sample]:
-    """The samples of one shard, in order.
+def read(shard: InputShard, fields: Fields) -> Found:
+    """The samples of one shard, in order, and captions that belong to none.
 
-    Raises SourceError (unreadable, or not the file that was planned) or SourceDamageError (breaks off here).
+    Raises SourceError (unreadable, not the file that was planned, or not what its name says) or SourceDamageError
+    (breaks off here).
     """
-    refuse_changed(shard.uri, shard.identity)
-    try:
-        yield from FORMATS[shard.format].read(shard, caption_keys)
-    except SourceDamageError:
+    if fields.format is None and shard.format != "folder":
         refuse_changed(shard.uri, shard.identity)
-        raise
-    refuse_changed(shard.uri, shard.identity)
+        head = text.head_of(shard.uri)
+        if not FORMATS[shard.format].looks_like(head) and (other := _recognise(head)):
+            raise SourceError(
+                f"{shard.uri} is named like {shard.format} and reads like {other}. Say which it is with --format."
+            )
+    yield from FORMATS[shard.format].read(shard, fields)
 
 
-def format_of(uri: str) -> str:
-    """The format's name. Raises SourceError that lists the known ones."""
+def format_of(uri: str, fields: Fields) -> str:
+    """The format's name: the one asked for, else by the file's name, else by its first bytes. Raises SourceError."""
+    if fields.format is not None:
+        if fields.format not in FORMATS:
+            raise SourceError(f"No format is called {fields.format!r}. Known: {', '.join(FORMATS)}.")
+        if uri.endswith("/") != (fields.format == "folder"):
+            raise SourceError(f"{uri} is {'a' if uri.endswith('/') else 'no'} folder. Name what --format asks for.")
+        return fields.format
+    file = file_of(uri).lower()
     for name, known in FORMATS.items():
-        if uri.lower().endswith(known.suffixes):
+        if file.endswith(known.suffixes):
             return name
-    suffixes = ", ".join(suffix for known in FORMATS.values() for suffix in known.suffixes)
-    if uri.lower().endswith((".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")):
+    if file.endswith((".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")):
         raise SourceError(
             f"{uri} is compressed, so no image in it can be reached by its offset. Unpack it to a plain .tar."
         )
-    raise SourceError(f"{uri} is of no known format. Known: {suffixes}.")
+    if found := _recognise(text.head_of(uri)):
+        return found
+    suffixes = ", ".join(known.suffixes[0] for known in FORMATS.values() if known.suffixes != ("/",))
+    raise SourceError(f"{uri} is of no known format. Known: {suffixes}; or say what it is with --format.")
 
 
-def _expand(source: str) -> list[str]:
-    try:
-        patterns = list(braceexpand(source))
-    except ValueError as error:
-        raise SourceError(f"The braces in {source!r} are not balanced.") from error
-    uris: list[str] = []
-    for pattern in patterns:
-        fs, path = storage.filesystem(pattern)
-        if fs.isdir(path):
-            raise SourceError(f"{pattern} is a folder. Name its files, for example '{pattern.rstrip('/')}/*.tar'.")
-        found = [path] if fs.exists(path) else sorted(fs.glob(path)) if any(mark in path for mark in "*?[") else []
-        if not found:
-            raise SourceError(f"No file matches {pattern!r}" + (f" (from {source!r})." if len(patterns) > 1 else "."))
-        uris += [storage.absolute(str(fs.unstrip_protocol(match))) for match in found]
-    for uri in uris:
-        if not uri.isprintable():
-            raise SourceError(f"The name {uri!r} cannot be written down: it is not UTF-8, or has control characters.")
-    return uris
+def _recognise(head: bytes) -> str | None:
+    return next((name for name, known in FORMATS.items() if known.looks_like(head)), None)
 
 
 def _named(shards: Sequence[InputShard]) -> list[InputShard]:
@@ -95,5 +106,8 @@ def _named(shards: Sequence[InputShard]) -> list[InputShard]:
 
 def _stem(uri: str, depth: int) -> str:
     """The file's name without its ending, preceded by its folders, `depth` parts in all, joined by `-`."""
-    parts = uri.split("://")[-1].rsplit(".", 1)[0].split("/")
+    path = file_of(uri).split("://")[-1]
+    if not path.endswith("/"):
+        path = path.removesuffix(text.compression_of(path)).rsplit(".", 1)[0]
+    parts = path.rstrip("/").split("/")
     return "-".join(part for part in parts[-depth:] if part)

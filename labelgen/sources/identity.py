@@ -1,10 +1,15 @@
 """Whether an input file is still the one that was read before."""
 
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
-from labelgen.sources.sample import SourceError
+from labelgen.sources.fields import Fields
+from labelgen.sources.sample import Found, InputShard, SourceDamageError, SourceError
 from labelshards import storage
+
+# What remote stores call their tag; the last ones are zip's and memory's.
+_STAMPS = ("ETag", "etag", "md5", "mtime", "LastModified", "CRC", "created")
 
 
 def identity_and_size(uri: str) -> tuple[str, int]:
@@ -13,28 +18,48 @@ def identity_and_size(uri: str) -> tuple[str, int]:
     ("", 0) where no file can be read, so that planning goes on; `refuse_changed` says what is wrong.
     """
     try:
-        return _look_at(uri)
+        return look_at(uri)
     except SourceError:
         return "", 0
 
 
-def refuse_changed(uri: str, identity: str) -> None:
-    """Raise SourceError unless a file is at `uri`, and the one that `identity` was taken of."""
-    if _look_at(uri)[0] != identity:
-        raise SourceError(f"{uri} changed while it was read. Run the same build again when it is whole.")
-
-
-def _look_at(uri: str) -> tuple[str, int]:
-    fs, path = storage.filesystem(uri)
+def look_at(uri: str) -> tuple[str, int]:
+    """(identity, bytes) of a file. Raises SourceError if there is no file that could be read."""
     try:
-        if storage.is_local(uri):  # not through fsspec, whose versions differ in what they say of links
-            status = Path(path).stat()
+        # Not through fsspec, whose versions differ in what they say of links; and a folder has very many files.
+        if uri.startswith("/") or storage.is_local(uri):
+            status = Path(uri if uri.startswith("/") else storage.filesystem(uri)[1]).stat()
             if not stat.S_ISREG(status.st_mode):
                 raise SourceError(f"{uri} cannot be read: it is no regular file.")
             return f"{status.st_size}:{status.st_mtime_ns}", status.st_size
+        fs, path = storage.filesystem(uri)
         info = fs.info(path)
     except OSError as error:
         raise SourceError(f"{uri} cannot be read: {error.strerror or error}.") from error
     size = int(info["size"] or 0)
-    stamp = next((info[name] for name in ("ETag", "etag", "md5", "mtime", "LastModified") if info.get(name)), "")
-    return f"{size}:{stamp}", size
+    return f"{size}:{next((info[name] for name in _STAMPS if info.get(name)), '')}", size
+
+
+def refuse_changed(uri: str, identity: str) -> None:
+    """Raise SourceError unless a file is at `uri`, and the one that `identity` was taken of."""
+    if look_at(uri)[0] != identity:
+        raise SourceError(f"{uri} changed while it was read. Run the same build again when it is whole.")
+
+
+def guarded(read: Callable[[InputShard, Fields], Found]) -> Callable[[InputShard, Fields], Found]:
+    """`read`, that raises SourceError if a file of the shard is not what it was while planning, before or after."""
+
+    def check(shard: InputShard) -> None:
+        for uri, identity in ((shard.uri, shard.identity), *shard.beside):
+            refuse_changed(uri, identity)
+
+    def guarded_read(shard: InputShard, fields: Fields) -> Found:
+        check(shard)
+        try:
+            yield from read(shard, fields)
+        except SourceDamageError:
+            check(shard)
+            raise
+        check(shard)
+
+    return guarded_read

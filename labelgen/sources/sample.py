@@ -1,10 +1,12 @@
 """What every source format yields: samples, and the reasons why something about one is wrong."""
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple, TypeAlias
 
 from labelshards.errors import CatlipError
-from labelshards.images import ImageFile, ImageRef
+from labelshards.images import ImageFile
 
 
 class Problem(StrEnum):
@@ -15,11 +17,19 @@ class Problem(StrEnum):
     CAPTION_NOT_UTF8 = "caption not UTF-8"
     CAPTION_CUT = "caption cut (too long)"
     BROKEN_JSON = "broken JSON"
+    BROKEN_ROW = "broken row (quotes)"
+    RAGGED_ROW = "ragged row (too few or too many cells)"
     MISSING_IMAGE = "missing image"
     EMPTY_IMAGE = "empty image"
     HUGE_IMAGE = "image of 2 GiB or more"
+    MISSING_KEY = "missing key"
     DUPLICATE_KEY = "duplicate key"
+    DUPLICATE_SIDE_KEY = "key twice in the Parquet beside the tar"
     NO_NOUN = "no noun to label"
+    # Of captions that belong to no sample, and therefore have no row.
+    CAPTION_OF_NO_IMAGE = "caption of an unknown image"
+    CAPTION_FILE_ALONE = "caption file without a picture"
+    CAPTION_OF_NO_MEMBER = "row of the Parquet beside the tar without a sample"
 
 
 class SourceError(CatlipError):
@@ -30,23 +40,43 @@ class SourceDamageError(CatlipError):
     """An input that breaks off: what was read before stays, and the manifest says so."""
 
 
+class Image(NamedTuple):
+    """Bytes `offset` … `offset + size` of a file: a member of a tar, or a picture of its own."""
+
+    file: ImageFile
+    offset: int
+    size: int
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One image with its raw captions."""
 
     key: str
     captions: tuple[str, ...]
-    image: ImageRef | None = None
+    image: Image | None = None
     problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """`count` captions of a shard that belong to none of its samples."""
+
+    problem: Problem
+    count: int
+
+
+Found: TypeAlias = Iterator[Sample | Leftover]
 
 
 @dataclass(frozen=True, kw_only=True)
 class InputShard:
-    """One unit of work: a file, or a row range of a big one.
+    """One unit of work: a file, or a range of a big one.
 
     `name`: of its label shard; while planning, `{stem}` stands for the file's unique name. `identity` changes when
     the file does (size and modification time, or a remote store's tag). `size` weighs the progress, in bytes.
-    `first_row`, `rows`, `offset`: the range, for formats that cut files.
+    `first_row`, `num_rows`, `offset` (with `size`): the range, for formats that cut files. `beside`: (URI, identity)
+    of other files that decide what is read. `members`: paths below `uri`, where that is a folder.
     """
 
     name: str
@@ -55,8 +85,10 @@ class InputShard:
     identity: str
     size: int
     first_row: int = 0
+    num_rows: int = 0
     offset: int = 0
-    image_files: tuple[ImageFile, ...] = field(default=())
+    beside: tuple[tuple[str, str], ...] = ()
+    members: tuple[str, ...] = ()
 
     def renamed(self, name: str) -> "InputShard":
         """The same shard under another name."""

@@ -1,47 +1,68 @@
-"""img2dataset and WebDataset tars: `key.jpg`, `key.txt`, `key.json`, members of one sample side by side."""
+"""img2dataset and WebDataset tars: `key.jpg`, `key.txt`, `key.json`, members of one sample side by side.
 
-import json
+The captions may also stand in a Parquet beside the tar (`00000.parquet`), joined by key.
+"""
+
 import tarfile
 from collections.abc import Iterator, Sequence
-from typing import IO, Any
+from functools import partial
+from typing import IO
 
-import msgspec
-
+from labelgen.sources.fields import Fields
 from labelgen.sources.identity import identity_and_size
-from labelgen.sources.sample import InputShard, Problem, Sample, SourceDamageError, SourceError
+from labelgen.sources.pictures import IMAGE_SUFFIXES, size_problem
+from labelgen.sources.record import captions_beside
+from labelgen.sources.sample import Found, Image, InputShard, Problem, Sample, SourceDamageError, SourceError
+from labelgen.sources.side import SideCaptions, column_of, side_of
 from labelshards import storage
-from labelshards.images import TAR_BLOCK_BYTES, TAR_ENCODING, TAR_ERRORS, ImageFile, ImageRef, member_key
+from labelshards.images import TAR_BLOCK_BYTES, TAR_ENCODING, TAR_ERRORS, ImageFile, member_key
 
-IMAGE_SUFFIXES = frozenset({"jpg", "jpeg", "png", "webp"})
-MAX_IMAGE_BYTES = 2**31 - 1  # the label shard counts them in an int32
+HEEDS = frozenset({"caption_keys", "captions_from", "key_column"})
 
 
-def plan(uri: str) -> list[InputShard]:
+def looks_like(head: bytes) -> bool:
+    """True for POSIX and GNU tars; older ones have no mark."""
+    return head[257:262] == b"ustar"
+
+
+def plan(uri: str, fields: Fields) -> list[InputShard]:
     """One tar is one shard."""
     identity, size = identity_and_size(uri)
-    files = (ImageFile(uri=uri, bytes=size),)
-    return [InputShard(name="{stem}", uri=uri, format="tar", identity=identity, size=size, image_files=files)]
+    beside: tuple[tuple[str, str], ...] = ()
+    if fields.captions_from:
+        column_of(fields)
+        beside = ((side_of(uri), identity_and_size(side_of(uri))[0]),)
+    if fields.captions_from and fields.caption_keys:
+        raise SourceError(
+            "Captions come from the tars (--caption-key) or from beside them (--captions-from), not both."
+        )
+    return [InputShard(name="{stem}", uri=uri, format="tar", identity=identity, size=size, beside=beside)]
 
 
-def read(shard: InputShard, caption_keys: Sequence[str]) -> Iterator[Sample]:
+def read(shard: InputShard, fields: Fields) -> Found:
     """Samples in the tar's order.
 
-    Captions: all strings under `caption_keys` in the JSON member; without those the `.txt` member; without that the
-    JSON's `caption`. Only headers and captions are read, images are skipped over. Raises SourceError and
-    SourceDamageError.
+    Captions: from the Parquet beside the tar if that is asked for, else from the members as `captions_beside` says.
+    Only headers and captions are read, images are skipped over. Raises SourceError and SourceDamageError.
     """
+    side = SideCaptions.read(shard.uri, fields) if fields.captions_from else None
     fs, path = storage.filesystem(shard.uri)
     try:
         with fs.open(path, "rb") as file:
-            yield from _samples(file, shard, caption_keys)
+            yield from _samples(file, shard, fields.caption_keys, side)
     except OSError as error:
         raise SourceError(f"{shard.uri} cannot be read: {error.strerror or error}.") from error
+    if side is not None:
+        yield from side.leftovers()
 
 
-def _samples(file: IO[bytes], shard: InputShard, caption_keys: Sequence[str]) -> Iterator[Sample]:
+def _samples(
+    file: IO[bytes], shard: InputShard, caption_keys: Sequence[str], side: SideCaptions | None
+) -> Iterator[Sample]:
+    tar = ImageFile(uri=shard.uri, bytes=shard.size)
     seen: set[str] = set()
     for key, parts in _side_by_side(_members(file, shard)):
-        yield _sample(file, key, parts, caption_keys, repeated=key in seen)
+        yield _sample(file, tar, key, parts, caption_keys, side, repeated=key in seen)
         seen.add(key)
 
 
@@ -99,61 +120,32 @@ def _side_by_side(
 
 
 def _sample(
-    file: IO[bytes], key: str, parts: dict[str, tarfile.TarInfo], caption_keys: Sequence[str], *, repeated: bool
+    file: IO[bytes],
+    tar: ImageFile,
+    key: str,
+    parts: dict[str, tarfile.TarInfo],
+    caption_keys: Sequence[str],
+    side: SideCaptions | None,
+    *,
+    repeated: bool,
 ) -> Sample:
     problems = [Problem.DUPLICATE_KEY] if repeated else []
-    captions = _captions(file, parts, caption_keys, problems)
+    if side is not None:
+        captions = side.take(key, problems)
+    else:
+        json_bytes, text_bytes = (
+            partial(_bytes, file, parts[suffix]) if suffix in parts else None for suffix in ("json", "txt")
+        )
+        captions = captions_beside(json_bytes, text_bytes, caption_keys, problems)
     picture = next((parts[suffix] for suffix in parts if suffix in IMAGE_SUFFIXES), None)
     image = None
     if picture is None:
         problems.append(Problem.MISSING_IMAGE)
-    elif picture.size == 0:
-        problems.append(Problem.EMPTY_IMAGE)
-    elif picture.size > MAX_IMAGE_BYTES:
-        problems.append(Problem.HUGE_IMAGE)
+    elif problem := size_problem(picture.size):
+        problems.append(problem)
     else:
-        image = ImageRef(0, picture.offset_data, picture.size)
+        image = Image(tar, picture.offset_data, picture.size)
     return Sample(key, captions, image, tuple(problems))
-
-
-def _captions(
-    file: IO[bytes], parts: dict[str, tarfile.TarInfo], caption_keys: Sequence[str], problems: list[Problem]
-) -> tuple[str, ...]:
-    record = _json(file, parts["json"], problems) if "json" in parts else {}
-    found = [text for key in caption_keys for text in _strings(record.get(key))]
-    if not found and "txt" in parts:
-        try:
-            found = [_bytes(file, parts["txt"]).decode()]
-        except UnicodeDecodeError:
-            problems.append(Problem.CAPTION_NOT_UTF8)
-    found = found or _strings(record.get("caption"))
-    if not found and Problem.CAPTION_NOT_UTF8 not in problems:
-        problems.append(Problem.MISSING_CAPTION)
-    return tuple(found)
-
-
-def _json(file: IO[bytes], member: tarfile.TarInfo, problems: list[Problem]) -> dict[str, Any]:
-    data = _bytes(file, member)
-    try:
-        try:
-            return msgspec.json.decode(data, type=dict[str, Any])
-        except msgspec.DecodeError:
-            record = json.loads(data)  # slow, and lenient as those who write NaN and half surrogates are
-            return record if isinstance(record, dict) else _broken(problems)
-    except (ValueError, RecursionError):
-        return _broken(problems)
-
-
-def _broken(problems: list[Problem]) -> dict[str, Any]:
-    problems.append(Problem.BROKEN_JSON)
-    return {}
-
-
-def _strings(value: object) -> list[str]:
-    """A caption field's strings: one, a list of them, or nothing."""
-    if isinstance(value, str):
-        return [value]
-    return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
 
 
 def _bytes(file: IO[bytes], member: tarfile.TarInfo) -> bytes:

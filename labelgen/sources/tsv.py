@@ -1,75 +1,58 @@
-"""`caption<TAB>url` lines, CC3M's own file. There are no image bytes, so such a label set has no images."""
+"""Tab-separated lines, with a header or, as in CC3M's own file, without: then `caption<TAB>url`.
 
-from collections.abc import Iterator, Sequence
+No quoting: a quotation mark is one, and a tab or a line feed always ends a cell.
+"""
 
-from labelgen.sources.identity import identity_and_size
-from labelgen.sources.sample import InputShard, Problem, Sample, SourceError
-from labelshards import storage
+from typing import NamedTuple
 
-ROWS_PER_SHARD = 10_000
-HEADER = b"caption\turl"
+from labelgen.sources import text
+from labelgen.sources.fields import CAPTION_NAMES, Columns, Fields, choose_columns
+from labelgen.sources.rows import Places, Rows
+from labelgen.sources.sample import Found, InputShard, Problem
 
-
-def plan(uri: str) -> list[InputShard]:
-    """Shards of 10,000 lines. A first line that reads `caption<TAB>url` is a header, as img2dataset wants it."""
-    identity, size = identity_and_size(uri)
-    starts = _line_starts(uri) if size else [(0, 0)]
-    ends = [start for start, _ in starts[1:]] + [size]
-    return [
-        InputShard(
-            name="{stem}" if len(starts) == 1 else f"{{stem}}-{number:05d}",
-            uri=uri,
-            format="tsv",
-            identity=identity,
-            size=end - start,
-            first_row=row,
-            offset=start,
-        )
-        for number, ((start, row), end) in enumerate(zip(starts, ends, strict=True))
-    ]
+_HEADERLESS = Columns(captions=("caption",), key=None, image=None)
 
 
-def read(shard: InputShard, caption_keys: Sequence[str]) -> Iterator[Sample]:
-    """One sample a line; the key is the line's number, nine digits, as img2dataset counts."""
-    fs, path = storage.filesystem(shard.uri)
-    try:
-        data: bytes = fs.cat_file(path, start=shard.offset, end=shard.offset + shard.size)
-    except OSError as error:
-        raise SourceError(f"{shard.uri} cannot be read: {error.strerror or error}.") from error
-    if not data:
-        raise SourceError(f"{shard.uri} has no line with a caption.")
-    for row, line in enumerate(_lines(data)):
-        key = f"{shard.first_row + row:09d}"
-        try:
-            caption = line.partition(b"\t")[0].decode()
-        except UnicodeDecodeError:
-            yield Sample(key, (), problems=(Problem.CAPTION_NOT_UTF8,))
-            continue
-        yield Sample(key, (caption,))
+class _Layout(NamedTuple):
+    """names: the header's cells; without a header those of CC3M's file."""
+
+    names: list[str]
+    columns: Columns
+    first_row_at: int
 
 
-def _lines(data: bytes) -> list[bytes]:
-    """Lines without their ends (LF or CRLF); no other character ends a line."""
-    lines = [line.removesuffix(b"\r") for line in data.split(b"\n")]
-    return lines[:-1] if lines[-1] == b"" else lines
+def looks_like(head: bytes) -> bool:
+    """True if the first line has a tab, and a usual name for captions, or a URL in its second cell."""
+    cells = _first_cells(head)
+    return len(cells) > 1 and (not set(cells).isdisjoint(CAPTION_NAMES) or cells[1].startswith(("http://", "https://")))
 
 
-def _line_starts(uri: str) -> list[tuple[int, int]]:
-    """(byte offset, row number) where each shard begins; the start of the file where reading it fails."""
-    fs, path = storage.filesystem(uri)
-    starts: list[tuple[int, int]] = []
-    position = 0
-    row = 0
-    try:
-        with fs.open(path, "rb") as file:
-            for line in file:
-                if position == 0 and line.rstrip(b"\r\n") == HEADER:
-                    position += len(line)
-                    continue
-                if row % ROWS_PER_SHARD == 0:
-                    starts.append((position, row))
-                position += len(line)
-                row += 1
-    except OSError:
-        return [(0, 0)]  # whoever reads the shard meets the error again, and says it
-    return starts or [(position, 0)]
+def plan(uri: str, fields: Fields) -> list[InputShard]:
+    """Shards of 10,000 lines, the header not counted."""
+    return text.plan(uri, "tsv", lambda head: _layout(head, fields, uri).first_row_at)
+
+
+def read(shard: InputShard, fields: Fields) -> Found:
+    """One sample a line; without a key column the key is the line's number, nine digits, as img2dataset counts."""
+    names, columns, _ = _layout(text.head_of(shard.uri), fields, shard.uri)
+    places = Places(names, columns)
+    rows = Rows(shard, fields)
+    for line in text.shard_lines(shard):
+        cells = text.line_content(line).split(b"\t")
+        if len(cells) != len(names) and columns is not _HEADERLESS:
+            yield rows.broken(Problem.RAGGED_ROW)
+        else:
+            yield rows.sample(places.pick(cells))
+
+
+def _layout(head: bytes, fields: Fields, uri: str) -> _Layout:
+    """The first line is a header if columns are chosen, or if it has a usual name for captions."""
+    names = _first_cells(head)
+    if not fields.chosen() and set(names).isdisjoint(CAPTION_NAMES):
+        return _Layout(["caption", "url"], _HEADERLESS, text.mark_size(head))
+    return _Layout(names, choose_columns(names, fields, uri), len(head.partition(b"\n")[0]) + 1)
+
+
+def _first_cells(head: bytes) -> list[str]:
+    line = text.line_content(head[text.mark_size(head) :].partition(b"\n")[0])
+    return line.decode(errors="replace").split("\t")

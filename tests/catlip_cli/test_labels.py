@@ -12,7 +12,7 @@ import pytest
 
 from catlip_cli.main import run
 from labelgen import candidates
-from labelgen.sources import tsv
+from labelgen.sources import text
 from labelshards.errors import LabelSetError
 from labelshards.images import ImageReader
 from labelshards.labelset import LabelSet
@@ -299,7 +299,7 @@ def test_build__nothing_left_shows_the_thresholds(labels: Labels, tars: Path) ->
 
 
 def test_build__tsv(labels: Labels, tmp_path: Path) -> None:
-    lines = ["caption\turl\r\n", *(f"{caption}\thttp://u\r\n" for caption in CAPTIONS), "\n", "only a horse\n"]
+    lines = [*(f"{caption}\thttp://u\r\n" for caption in CAPTIONS), "\n", "only a horse\n"]
     (tmp_path / "x.tsv").write_bytes("".join(lines).encode() + b"caf\xe9\tu\n")
     found = labels.json(tmp_path / "x.tsv", "--threshold", 0)
     assert (found["samples"], found["images"]) == (9, 0)
@@ -317,7 +317,7 @@ def test_build__long_tsv_is_cut_into_shards(labels: Labels, tmp_path: Path, monk
     (tmp_path / "x.tsv").write_text("".join(f"{caption}\tu\n" for caption in CAPTIONS))
     labels(tmp_path / "x.tsv", "--threshold", 0)
     whole = labels.rows()
-    monkeypatch.setattr(tsv, "ROWS_PER_SHARD", 4)
+    monkeypatch.setattr(text, "ROWS_PER_SHARD", 4)
     assert labels.json(tmp_path / "x.tsv", "--threshold", 0)["shards"] == 2
     assert sorted(path.name for path in (labels.out / "shards").iterdir()) == ["x-00000.parquet", "x-00001.parquet"]
     assert labels.rows() == whole

@@ -1,0 +1,135 @@
+"""Parquet with chosen columns: captions as text or lists of text."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from labelgen.sources.fields import Fields, choose_columns
+from labelgen.sources.rows import ROWS_PER_SHARD, Places, Rows, plan_row_ranges
+from labelgen.sources.sample import Found, InputShard, SourceDamageError, SourceError
+from labelshards import storage
+
+MAGIC = b"PAR1"
+
+
+def looks_like(head: bytes) -> bool:
+    """True if Parquet's mark stands at the start."""
+    return head.startswith(MAGIC)
+
+
+def plan(uri: str, _fields: Fields) -> list[InputShard]:
+    """Shards of 10,000 rows, from the footer alone."""
+    return plan_row_ranges(uri, "parquet", _count_rows)
+
+
+def read(shard: InputShard, fields: Fields) -> Found:
+    """One sample a row; without a key column the key is the row's number, nine digits."""
+    with opened(shard.uri) as file:
+        if not shard.num_rows:
+            raise SourceError(f"{shard.uri} has no row.")
+        schema = file.schema_arrow
+        columns = choose_columns(schema.names, fields, shard.uri)
+        for name in columns.captions:
+            if not _is_text(schema.field(name).type) and not _is_text_list(schema.field(name).type):
+                raise SourceError(
+                    f"{shard.uri} has {schema.field(name).type} in {name!r}: captions are text or lists of text."
+                )
+        if columns.image is not None and not _is_text(schema.field(columns.image).type):
+            if fields.image_column:
+                raise SourceError(
+                    f"{shard.uri} has no paths in {columns.image!r}, but {schema.field(columns.image).type}."
+                )
+            columns = columns._replace(image=None)
+        names = list(dict.fromkeys(name for name in (*columns.captions, columns.key, columns.image) if name))
+        places = Places(names, columns)
+        rows = Rows(shard, fields)
+        for row in read_rows(file, names, shard.uri, shard.first_row, shard.num_rows):
+            yield rows.sample(places.pick(row))
+
+
+def _count_rows(uri: str) -> int:
+    with opened(uri) as file:
+        return int(file.metadata.num_rows)
+
+
+@contextmanager
+def opened(uri: str) -> Iterator[pq.ParquetFile]:
+    """The file, its footer read. Raises SourceError if that is not possible."""
+    fs, path = storage.filesystem(uri)
+    try:
+        raw = fs.open(path, "rb")
+    except OSError as error:
+        raise SourceError(f"{uri} cannot be read: {error.strerror or error}.") from error
+    with raw:
+        try:
+            file = pq.ParquetFile(raw)
+        except (OSError, pa.ArrowException) as error:
+            raise SourceError(f"{uri} is not a whole Parquet file ({_first_line(error)}).") from error
+        with file:
+            yield file
+
+
+def read_rows(
+    file: pq.ParquetFile, names: Sequence[str], uri: str, first: int, count: int
+) -> Iterator[tuple[object, ...]]:
+    """Rows `first` … `first + count`, as cells of `names`; text comes as bytes, because it may not be UTF-8.
+
+    Raises SourceDamageError where the file is broken.
+    """
+    groups: list[int] = []
+    start = skip = 0
+    for group in range(file.metadata.num_row_groups):
+        end = start + file.metadata.row_group(group).num_rows
+        if start < first + count and end > first:
+            skip = skip if groups else first - start
+            groups.append(group)
+        start = end
+    try:
+        for batch in file.iter_batches(batch_size=ROWS_PER_SHARD, row_groups=groups, columns=list(names)):
+            part = batch.slice(skip, count)
+            skip = max(0, skip - len(batch))
+            count -= len(part)
+            yield from zip(*(_as_bytes(part.column(name)).to_pylist() for name in names), strict=True)
+            if not count:
+                return
+    except (OSError, pa.ArrowException) as error:
+        raise SourceDamageError(f"{uri} is broken ({_first_line(error)}).") from error
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return any(
+        is_one(kind)
+        for is_one in (
+            pa.types.is_string,
+            pa.types.is_large_string,
+            pa.types.is_string_view,
+            pa.types.is_binary,
+            pa.types.is_large_binary,
+            pa.types.is_binary_view,
+            pa.types.is_null,
+        )
+    )
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+
+
+def _is_text_list(kind: pa.DataType) -> bool:
+    return _is_list(kind) and _is_text(kind.value_type)
+
+
+def _as_bytes(column: pa.Array) -> pa.Array:
+    """Text as binary, without a look at it; everything else as it is."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if _is_text(column.type):
+        return column.cast(pa.large_binary())
+    return column.cast(pa.large_list(pa.large_binary())) if _is_text_list(column.type) else column
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0].rstrip(".")

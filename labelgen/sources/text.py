@@ -1,0 +1,153 @@
+"""Text files of rows, plain or compressed (.gz, .bz2, .xz), cut into shards of whole rows by byte offset."""
+
+import bz2
+import gzip
+import io
+import lzma
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from labelgen.sources.identity import identity_and_size, look_at
+from labelgen.sources.rows import ROWS_PER_SHARD, part_name
+from labelgen.sources.sample import InputShard, SourceDamageError, SourceError
+from labelshards import storage
+
+HEAD_BYTES = 1 << 16
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_OTHER_ENCODINGS = (b"\xff\xfe", b"\xfe\xff")
+_DECOMPRESS: dict[str, Callable[[IO[bytes]], io.BufferedIOBase]] = {
+    ".gz": lambda raw: gzip.GzipFile(fileobj=raw),
+    ".bz2": bz2.BZ2File,
+    ".xz": lzma.LZMAFile,
+}
+_CUT_OFF = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
+
+
+def suffixes(*plain: str) -> tuple[str, ...]:
+    """Names of a text format's files end in one of these."""
+    return tuple(suffix + compression for suffix in plain for compression in ("", *_DECOMPRESS))
+
+
+def compression_of(path: str) -> str:
+    """`.gz`, `.bz2`, `.xz`, or nothing."""
+    return next((suffix for suffix in _DECOMPRESS if path.lower().endswith(suffix)), "")
+
+
+def plan(
+    uri: str,
+    format_name: str,
+    first_row_at: Callable[[bytes], int],
+    row_sizes: Callable[[Iterator[bytes]], Iterator[int]] = lambda lines: map(len, lines),
+) -> list[InputShard]:
+    """Shards of 10,000 rows.
+
+    `first_row_at`: the file's first bytes → where its first row begins, after a header. `row_sizes`: lines → bytes of
+    each row. A file that cannot be read or understood is one shard: reading it says what is wrong.
+    """
+    identity, _ = identity_and_size(uri)
+    try:
+        starts, end = _row_starts(uri, first_row_at(head_of(uri)), row_sizes)
+    except (OSError, SourceError):
+        starts, end = [(0, 0)], 0
+    ends = [*starts[1:], (end, 0)]
+    return [
+        InputShard(
+            name=part_name(number, len(starts)),
+            uri=uri,
+            format=format_name,
+            identity=identity,
+            size=stop - start,
+            first_row=row,
+            offset=start,
+        )
+        for number, ((start, row), (stop, _)) in enumerate(zip(starts, ends, strict=True))
+    ]
+
+
+def head_of(uri: str) -> bytes:
+    """The first 64 KiB, decompressed, or what there is before a compressed file breaks off.
+
+    Raises SourceError if the file cannot be read, or is text in UTF-16.
+    """
+    look_at(uri)  # a pipe is no file: opening it would wait for ever
+    data = b""
+    try:
+        with _opened(uri) as file:
+            while len(data) < HEAD_BYTES and (block := file.read1(HEAD_BYTES - len(data))):
+                data += block
+    except _CUT_OFF:
+        pass
+    except OSError as error:
+        raise SourceError(f"{uri} cannot be read: {error.strerror or error}.") from error
+    if data.startswith(_OTHER_ENCODINGS):
+        raise SourceError(f"{uri} is UTF-16. Save it as UTF-8.")
+    return data
+
+
+def mark_size(data: bytes) -> int:
+    """Bytes of the byte order mark that a file begins with: 3 or 0."""
+    return len(_BYTE_ORDER_MARK) if data.startswith(_BYTE_ORDER_MARK) else 0
+
+
+def shard_lines(shard: InputShard) -> Iterator[bytes]:
+    """The shard's lines with their ends; only a line feed ends one.
+
+    Raises SourceError if there is none or the file cannot be read, SourceDamageError where it breaks off.
+    """
+    if not shard.size:
+        head_of(shard.uri)  # planning could not read it: this says why
+    left = shard.size
+    line = b""
+    try:
+        with _opened(shard.uri) as file:
+            file.seek(shard.offset)
+            for line in file:
+                if left <= 0:
+                    break
+                left -= len(line)
+                yield line
+    except _CUT_OFF as error:
+        if not line:
+            raise SourceError(f"{shard.uri} cannot be decompressed: {error}.") from error
+        raise SourceDamageError(f"{shard.uri} is cut off or broken ({error}).") from error
+    except OSError as error:
+        raise SourceError(f"{shard.uri} cannot be read: {error.strerror or error}.") from error
+    if not line:
+        raise SourceError(f"{shard.uri} has no line with a caption.")
+    if not shard.size:
+        raise SourceError(f"{shard.uri} could not be read while planning, and now it can. Run the same build again.")
+
+
+def line_content(line: bytes) -> bytes:
+    """A line without its end (LF or CRLF)."""
+    return line.removesuffix(b"\n").removesuffix(b"\r")
+
+
+def _row_starts(
+    uri: str, position: int, row_sizes: Callable[[Iterator[bytes]], Iterator[int]]
+) -> tuple[list[tuple[int, int]], int]:
+    """(byte offset, row number) where each shard begins, and where the last one ends."""
+    starts = [(position, 0)]
+    with _opened(uri) as file:
+        file.seek(position)
+        try:
+            for row, size in enumerate(row_sizes(iter(file))):
+                if row and row % ROWS_PER_SHARD == 0:
+                    starts.append((position, row))
+                position += size
+        except _CUT_OFF:
+            position = file.tell() + 1  # more than there is: whoever reads the last shard meets the break again
+    return starts, position
+
+
+@contextmanager
+def _opened(uri: str) -> Iterator[io.BufferedIOBase]:
+    """The file, decompressed if its name says so."""
+    fs, path = storage.filesystem(uri)
+    with Path(path).open("rb") if storage.is_local(uri) else fs.open(path, "rb") as raw:
+        decompress = _DECOMPRESS.get(compression_of(path))
+        with decompress(raw) if decompress else io.BufferedReader(raw, HEAD_BYTES) as file:
+            yield file
