@@ -1,17 +1,19 @@
-"""The parse before pruning, `_candidates/` in a label set: what a change of the threshold starts from.
+"""The terms of all captions, `_candidates/` in a label set: what a change of senses, families or threshold starts from.
 
-Private to stage 1. Per input shard: NAME.parquet (a row a sample: key, synsets, image, captions) and
-NAME.terms (which terms gave which synsets, how often, in which captions). NAME.parquet is written last, and its
-footer carries the shard's report and fingerprint: where it stands, the shard is done.
+Private to stage 1. Per input shard: NAME.terms (its distinct terms, and captions that have them) and NAME.parquet (a
+row a sample: key, numbers of its terms, image, captions). NAME.parquet is written last, and its footer carries the
+shard's report and fingerprint: where it stands, the shard is done.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from labelgen.terms import Form, Role, Term
 from labelshards import parquet, schema, storage
 from labelshards.errors import CatlipError
 from labelshards.images import ImageFile
@@ -23,9 +25,11 @@ _META_REPORT = b"catlip.report"
 
 _TERMS = pa.schema(
     [
-        pa.field("synset", pa.uint32(), nullable=False),
-        pa.field("term", pa.string(), nullable=False),
-        pa.field("count", pa.int64(), nullable=False),
+        pa.field("text", pa.string(), nullable=False),
+        pa.field("role", pa.string(), nullable=False),
+        pa.field("form", pa.string(), nullable=False),
+        pa.field("head", pa.int32(), nullable=False),
+        pa.field("rows", pa.list_(pa.field("element", pa.uint32(), nullable=False)), nullable=False),
         pa.field("captions", pa.list_(pa.field("element", pa.string(), nullable=False)), nullable=False),
     ]
 )
@@ -43,21 +47,38 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     image_files: tuple[ImageFile, ...]
 
 
+class Entry(NamedTuple):
+    """A term of a shard, or a pair of them: then `head` is the number of the entry that this term modifies, else -1."""
+
+    term: Term
+    head: int
+
+
+class Example(NamedTuple):
+    """A caption that has a term, and the row of its sample."""
+
+    row: int
+    caption: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class CandidateShard:
-    """N samples. keys: string [N]; synsets: list<uint32> [N] (sorted, unique, lexicon ids); images: struct [N];
-    captions: list<string> [N] or None."""
+    """N samples. keys: string [N]; mentions: list<uint32> [N] (numbers of entries, rising, unique); images: struct [N];
+    captions: list<string> [N] or None. entries [E], and a few examples of each."""
 
     keys: pa.Array
-    synsets: pa.ListArray
+    mentions: pa.ListArray
     images: pa.Array
     captions: pa.ListArray | None
+    entries: list[Entry]
+    examples: list[list[Example]]
     report: Report
 
-    def flat_synsets(self) -> np.ndarray:
-        """uint32: all samples' synsets one after the other; each sample counts a synset once."""
-        values: np.ndarray = self.synsets.flatten().to_numpy()
-        return values
+    def rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """(offsets int64 [N+1], entries int64): sample i has entries[offsets[i]:offsets[i+1]]."""
+        offsets = self.mentions.offsets.to_numpy().astype(np.int64)
+        values = self.mentions.values.to_numpy(zero_copy_only=False).astype(np.int64)
+        return offsets - offsets[0], values[offsets[0] : offsets[-1]]
 
 
 def folder_of(label_set: str) -> str:
@@ -65,15 +86,25 @@ def folder_of(label_set: str) -> str:
     return storage.join(label_set, FOLDER_NAME)
 
 
-def write(folder: str, name: str, shard: CandidateShard, terms: pa.Table) -> None:
+def write(folder: str, name: str, shard: CandidateShard) -> None:
     """Commit one shard: terms first, the shard itself last."""
-    storage.write_bytes(storage.join(folder, f"{name}.terms"), parquet.to_bytes(terms.cast(_TERMS)))
-    columns = [shard.keys, shard.synsets, shard.images]
+    columns = {
+        "text": [entry.term.text for entry in shard.entries],
+        "role": [entry.term.role.value for entry in shard.entries],
+        "form": [entry.term.form.value for entry in shard.entries],
+        "head": [entry.head for entry in shard.entries],
+        "rows": [[example.row for example in examples] for examples in shard.examples],
+        "captions": [[example.caption for example in examples] for examples in shard.examples],
+    }
+    storage.write_bytes(
+        storage.join(folder, f"{name}.terms"), parquet.to_bytes(pa.Table.from_pydict(columns, schema=_TERMS))
+    )
+    arrays = [shard.keys, shard.mentions, shard.images]
     names = ["key", "labels", "image"]
     if shard.captions is not None:
-        columns.append(shard.captions)
+        arrays.append(shard.captions)
         names.append("captions")
-    table = pa.Table.from_arrays(columns, names=names).cast(schema.label_shard(shard.captions is not None))
+    table = pa.Table.from_arrays(arrays, names=names).cast(schema.label_shard(shard.captions is not None))
     storage.write_bytes(
         storage.join(folder, f"{name}.parquet"),
         parquet.to_bytes(table, {_META_REPORT: msgspec.json.encode(shard.report)}),
@@ -88,18 +119,19 @@ def read(folder: str, name: str) -> CandidateShard:
     with_captions = "captions" in table.column_names
     table = table.cast(schema.label_shard(with_captions).with_metadata(table.schema.metadata))
     columns = {column: table[column].combine_chunks() for column in table.column_names}
+    terms = _read(storage.join(folder, f"{name}.terms")).to_pylist()
     return CandidateShard(
         keys=columns["key"],
-        synsets=columns["labels"],
+        mentions=columns["labels"],
         images=columns["image"],
         captions=columns.get("captions"),
+        entries=[Entry(Term(term["text"], Role(term["role"]), Form(term["form"])), term["head"]) for term in terms],
+        examples=[
+            [Example(row, caption) for row, caption in zip(term["rows"], term["captions"], strict=True)]
+            for term in terms
+        ],
         report=report,
     )
-
-
-def read_terms(folder: str, name: str) -> pa.Table:
-    """The terms of one shard: synset uint32, term string, count int64, captions list<string>."""
-    return _read(storage.join(folder, f"{name}.terms"))
 
 
 def read_report(folder: str, name: str) -> Report | None:

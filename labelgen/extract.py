@@ -4,33 +4,39 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import msgspec
 import pyarrow as pa
 
-from labelgen import candidates, labelers, sources, stoplist
-from labelgen.candidates import CandidateShard, Report
+from labelgen import candidates, labelers, sources
+from labelgen.candidates import CandidateShard, Entry, Example, Report
+from labelgen.labelers import Caption
 from labelgen.lexicon import Lexicon
 from labelgen.normalize import normalize
-from labelgen.nouns import TEXTS_PER_ZONE, ChunkParser
+from labelgen.nouns import TEXTS_PER_ZONE
 from labelgen.sources.fields import Fields
 from labelgen.sources.sample import Found, InputShard, Leftover, Problem, Sample, SourceDamageError
+from labelgen.terms import Mention, Term
 from labelshards import schema, storage
 from labelshards.images import ImageFile
 
-_CAPTIONS_PER_TERM = 2
+# So many captions of a shard are kept for each term: enough that each of its senses finds an example among them.
+_EXAMPLES = 4
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that decides what extraction yields. A change of any of it needs the captions to be parsed again."""
+    """Everything that decides what extraction yields. A change of any of it needs the captions to be parsed again.
+
+    terms: digest of the terms that were added to WordNet's. tools: what reads a caption, with versions.
+    """
 
     rules: int
     labeler: str
     fields: Fields
-    stoplist: bool
     keep_captions: bool
-    spacy: dict[str, str]
-    wordnet: dict[str, str]
+    terms: str
+    tools: dict[str, dict[str, str]]
 
 
 @dataclass(kw_only=True)
@@ -57,13 +63,11 @@ def fingerprint(shard: InputShard, settings: Settings) -> str:
 
 
 class Extractor:
-    """Model and lexicon, loaded once per process, and the settings that they serve."""
+    """A labeler, loaded once per process, and the settings that it serves."""
 
     def __init__(self, *, settings: Settings, model: str, lexicon: Lexicon, folder: str) -> None:
         self._settings = settings
-        self._parser = ChunkParser(model)
-        self._lexicon = lexicon
-        self._stop_terms = stoplist.TERMS if settings.stoplist else frozenset[str]()
+        self._labeler = labelers.make(settings.labeler, lexicon, model)
         self._folder = folder
 
     def extract(self, shard: InputShard) -> tuple[Report, Seconds]:
@@ -86,20 +90,24 @@ class Extractor:
     def _label(self, samples: list[Sample], rows: "_Rows", seconds: Seconds) -> None:
         start = time.perf_counter()
         cleaned = [[normalize(caption) for caption in sample.captions] for sample in samples]
-        texts = [[text for text, _ in captions if text] for captions in cleaned]
+        captions = [
+            [Caption(raw, text) for raw, (text, _) in zip(sample.captions, clean, strict=True) if text]
+            for sample, clean in zip(samples, cleaned, strict=True)
+        ]
         parse_start = time.perf_counter()
-        chunks = iter(self._parser.chunks([text for captions in texts for text in captions]))
+        parses = iter(self._labeler.parse([caption for of_sample in captions for caption in of_sample]))
         parse_end = time.perf_counter()
-        for sample, clean, captions in zip(samples, cleaned, texts, strict=True):
-            labels: set[int] = set()
-            for caption in captions:
-                for chunk in next(chunks):
-                    for label in labelers.noun_chunks(chunk, self._lexicon, self._stop_terms):
-                        labels.add(label.synset)
-                        rows.note_term(label, caption)
-            rows.add(sample, clean, labels)
+        for sample, clean, of_sample in zip(samples, cleaned, captions, strict=True):
+            rows.add(sample, clean, {entry for caption in of_sample for entry in self._entries(next(parses), caption, rows)})
         seconds.parse += parse_end - parse_start
         seconds.label += time.perf_counter() - start - (parse_end - parse_start)
+
+    def _entries(self, parse: Any, caption: Caption, rows: "_Rows") -> Iterator[int]:  # noqa: ANN401
+        for found in self._labeler.find(parse):
+            if isinstance(found, Mention):
+                yield rows.note(found.term, -1, caption.text)
+                if found.of is not None:
+                    yield rows.note(found.term, rows.note(found.of, -1, caption.text), caption.text)
 
 
 @dataclass(kw_only=True)
@@ -108,32 +116,37 @@ class _Rows:
 
     keep_captions: bool
     keys: list[str] = field(default_factory=list)
-    synsets: list[list[int]] = field(default_factory=list)
+    mentions: list[list[int]] = field(default_factory=list)
     images: list[dict[str, int] | None] = field(default_factory=list)
     image_files: dict[ImageFile, int] = field(default_factory=dict)
     captions: list[list[str]] = field(default_factory=list)
     num_captions: int = 0
     problems: Counter[str] = field(default_factory=Counter)
-    terms: dict[labelers.Label, tuple[int, list[str]]] = field(default_factory=dict)
+    entries: dict[tuple[Term, int], int] = field(default_factory=dict)
+    examples: list[list[Example]] = field(default_factory=list)
     damage: str | None = None
 
-    def note_term(self, label: labelers.Label, caption: str) -> None:
-        count, captions = self.terms.get(label, (0, []))
-        if len(captions) < _CAPTIONS_PER_TERM and caption not in captions:
-            captions.append(caption)
-        self.terms[label] = (count + 1, captions)
+    def note(self, term: Term, head: int, caption: str) -> int:
+        """The number of an entry that the sample now being read has."""
+        number = self.entries.setdefault((term, head), len(self.entries))
+        if number == len(self.examples):
+            self.examples.append([])
+        examples = self.examples[number]
+        if len(examples) < _EXAMPLES and all(example.caption != caption for example in examples):
+            examples.append(Example(len(self.keys), caption))
+        return number
 
-    def add(self, sample: Sample, cleaned: list[tuple[str, bool]], labels: set[int]) -> None:
+    def add(self, sample: Sample, cleaned: list[tuple[str, bool]], mentions: set[int]) -> None:
         problems = set(sample.problems)
         if any(not text for text, _ in cleaned):
             problems.add(Problem.EMPTY_CAPTION)
         if any(cut for _, cut in cleaned):
             problems.add(Problem.CAPTION_CUT)
-        if not labels and any(text for text, _ in cleaned):
+        if not mentions and any(text for text, _ in cleaned):
             problems.add(Problem.NO_NOUN)
         self.problems.update(problem.value for problem in problems)
         self.keys.append(sample.key)
-        self.synsets.append(sorted(labels))
+        self.mentions.append(sorted(mentions))
         self.images.append(None)
         if sample.image is not None:
             file = self.image_files.setdefault(sample.image.file, len(self.image_files))
@@ -153,23 +166,16 @@ class _Rows:
             damage=self.damage,
             image_files=tuple(self.image_files),
         )
-        terms = sorted(self.terms.items())
-        table = pa.table(
-            {
-                "synset": pa.array([label.synset for label, _ in terms], pa.uint32()),
-                "term": pa.array([label.term for label, _ in terms], pa.string()),
-                "count": pa.array([count for _, (count, _) in terms], pa.int64()),
-                "captions": pa.array([captions for _, (_, captions) in terms], pa.list_(pa.string())),
-            }
-        )
-        columns = CandidateShard(
+        found = CandidateShard(
             keys=pa.array(self.keys, pa.string()),
-            synsets=pa.array(self.synsets, schema.LABELS),
+            mentions=pa.array(self.mentions, schema.LABELS),
             images=pa.array(self.images, schema.IMAGE),
             captions=pa.array(self.captions, pa.list_(pa.string())) if self.keep_captions else None,
+            entries=[Entry(term, head) for term, head in self.entries],
+            examples=self.examples,
             report=report,
         )
-        candidates.write(folder, shard.name, columns, table)
+        candidates.write(folder, shard.name, found)
         return report
 
 

@@ -1,63 +1,112 @@
-"""From a noun chunk to synsets: the labelers by name. A labeler sees one chunk at a time and keeps no state."""
+"""The labelers by name: what of a caption becomes a term. Which sense a term has is decided later (policies.py)."""
 
-import unicodedata
-from collections.abc import Iterator, Set
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
 
+from labelgen import policies
+from labelgen.corenet import CoreNet
 from labelgen.lexicon import Lexicon
-from labelgen.nouns import Chunk, Word
+from labelgen.nouns import ChunkParser, Parse
+from labelgen.pos_nouns import nouns
+from labelgen.terms import Dropped, Mention, Role, Term, TermFinder
+from labelgen.wordnet import Folder
 
 DEFAULT = "noun-chunks"
-NAMES = (DEFAULT,)
-
-_NOUN_TAGS = frozenset({"NN", "NNS", "NNP", "NNPS"})
-_PLURAL_TAGS = frozenset({"NNS", "NNPS"})
-# Determiners, pronouns and numbers take no part in a term: "the street" is a lemma of Wall Street, "us" is not "u".
-_NEVER_IN_A_TERM = frozenset({"DT", "PDT", "WDT", "PRP", "PRP$", "WP", "WP$", "EX", "CD"})
 
 
-class Label(NamedTuple):
-    """One synset that a chunk gave, and the term that it was found under."""
+class Caption(NamedTuple):
+    """A caption as it came, and its clean text (never empty)."""
 
-    synset: int
-    term: str
+    raw: str
+    text: str
 
 
-def noun_chunks(chunk: Chunk, lexicon: Lexicon, stop_terms: Set[str] = frozenset()) -> Iterator[Label]:
-    """The longest term that ends at the chunk's head, then longer terms (two words or more) among the words before.
+class Tools(NamedTuple):
+    """What labelers are made of: the lexicon, the WordNet folder that it came from, the name of a spaCy model."""
 
-    "a large polar bear" → polar bear; "a hot dog stand" → stand and hot dog; "a red bike" → bike. Each term gives the
-    first of its senses, so synonyms meet in one synset. A chunk whose head is a pronoun or a number gives nothing,
-    and neither does a term in `stop_terms`.
+    lexicon: Lexicon
+    folder: Folder
+    model: str
+
+
+class Labeler(Protocol):
+    """Captions → mentions, in two steps, so that a batch is parsed at once."""
+
+    def parse(self, captions: Sequence[Caption]) -> Sequence[Any]:
+        """What `find` takes, one for each caption."""
+
+    def find(self, parsed: Any) -> Iterator[Mention | Dropped]:  # noqa: ANN401  (what its own `parse` gave)
+        """The mentions of one caption, in a fixed order, and the words that could have been one."""
+
+
+class Kind(NamedTuple):
+    """A labeler and what goes with it where nothing else is asked for.
+
+    senses: its policy. meta_words: whether words about the picture are labels. parses: whether it uses spaCy; one that
+    does not is the published rule, in which only WordNet's own terms count.
     """
-    end = len(chunk)
-    if chunk[-1].tag not in _NOUN_TAGS:
-        return
-    while end > 0:
-        shortest = 1 if end == len(chunk) else 2
-        for start in range(max(0, end - lexicon.longest_term_words), end - shortest + 1):
-            words = chunk[start:end]
-            # "a 12-year-old boy" is no old boy: several words do not begin inside a hyphenated one.
-            if len(words) > 1 and start > 0 and chunk[start - 1].text == "-":
-                continue
-            if words[-1].tag not in _NOUN_TAGS or any(word.tag in _NEVER_IN_A_TERM for word in words):
-                continue
-            found = lexicon.find(_surface(words), words[-1].tag in _PLURAL_TAGS)
-            if found is not None:
-                if found[0] not in stop_terms:
-                    yield Label(found[1][0], found[0])
-                end = start
-                break
-        else:
-            end -= 1
+
+    make: Callable[[Tools], Labeler]
+    senses: str
+    meta_words: bool
+    parses: bool
 
 
-def _surface(words: tuple[Word, ...]) -> str:
-    """Lower-case text of the words with the spaces that stood between them ("t-shirt" stays one).
+class NounChunks:
+    """Terms inside spaCy's noun chunks, and the adjectives and verbs of the caption."""
 
-    WordNet writes without accents ("cafe", "creme brulee"), so they are taken off.
-    """
-    text = "".join(word.text + " " * word.space_after for word in words).strip().lower()
-    if text.isascii():
-        return text
-    return "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
+    def __init__(self, tools: Tools) -> None:
+        self._parser = ChunkParser(tools.model)
+        self._finder = TermFinder(tools.lexicon)
+
+    def parse(self, captions: Sequence[Caption]) -> list[Parse]:
+        """spaCy's parses of the clean texts."""
+        return self._parser.parse([caption.text for caption in captions])
+
+    def find(self, parsed: Parse) -> Iterator[Mention | Dropped]:
+        """See terms.py."""
+        return self._finder.find(parsed)
+
+
+class PosNouns:
+    """The paper's equation 1: every word that is tagged as a noun, by itself."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._parser = ChunkParser(tools.model)
+        self._lexicon = tools.lexicon
+
+    def parse(self, captions: Sequence[Caption]) -> list[Parse]:
+        """spaCy's parses of the clean texts."""
+        return self._parser.parse([caption.text for caption in captions])
+
+    def find(self, parsed: Parse) -> Iterator[Mention | Dropped]:
+        """See pos_nouns.py."""
+        for term, word in nouns(parsed.words, self._lexicon):
+            yield Mention(Term(term, Role.HEAD), word.text.lower())
+
+
+class Published:
+    """The published code's rule; it reads the raw caption and needs no parse."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._rule = CoreNet(tools.lexicon, tools.folder)
+
+    def parse(self, captions: Sequence[Caption]) -> list[str]:
+        """The raw captions: the rule has its own way to clean them."""
+        return [caption.raw for caption in captions]
+
+    def find(self, parsed: str) -> Iterator[Mention | Dropped]:
+        """See corenet.py."""
+        for reading in self._rule.readings(parsed):
+            if reading.is_label:
+                yield Mention(Term(reading.lemma.replace("_", " "), Role.HEAD), reading.token)
+            else:
+                yield Dropped(reading.token, reading.outcome)
+
+
+KINDS = {
+    DEFAULT: Kind(NounChunks, senses=policies.CONTEXT, meta_words=False, parses=True),
+    "pos-nouns": Kind(PosNouns, senses=policies.FIRST, meta_words=True, parses=True),
+    "corenet": Kind(Published, senses=policies.FIRST, meta_words=True, parses=False),
+}
+NAMES = tuple(KINDS)

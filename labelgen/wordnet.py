@@ -115,7 +115,7 @@ def id_of(wnid: str) -> int:
 
 def read_senses(folder: Folder) -> Iterator[Sense]:
     """Senses of all nouns, verbs and adjectives; terms are lower case, with spaces between words."""
-    for line in _lines(folder, "index.sense"):
+    for line in lines(folder, "index.sense"):
         key, offset, rank, count = line.split()
         term, _, kind = key.rpartition("%")
         part = Pos.ADJECTIVE if kind[0] == _SATELLITE else Pos(int(kind[0])) if kind[0] in "123" else None
@@ -127,7 +127,7 @@ def read_senses(folder: Folder) -> Iterator[Sense]:
 def read_exceptions(folder: Folder, pos: Pos) -> dict[str, tuple[str, ...]]:
     """Irregular forms → base forms ("men" → ("man",))."""
     exceptions: dict[str, tuple[str, ...]] = {}
-    for line in _lines(folder, f"{pos.file}.exc"):
+    for line in lines(folder, f"{pos.file}.exc"):
         form, *bases = (word.replace("_", " ") for word in line.split())
         exceptions[form] = exceptions.get(form, ()) + tuple(bases)
     return exceptions
@@ -136,8 +136,14 @@ def read_exceptions(folder: Folder, pos: Pos) -> dict[str, tuple[str, ...]]:
 def read_synsets(folder: Folder) -> dict[int, Synset]:
     """All nouns, verbs and adjectives by id."""
     ranks = {(sense.term, sense.synset): sense.rank for sense in read_senses(folder)}
-    lexnames = [line.split("\t")[1] for line in _lines(folder, "lexnames")]
+    lexnames = [line.split("\t")[1] for line in lines(folder, "lexnames")]
     return {synset.id: synset for pos in Pos for synset in _synsets(folder, pos, ranks, lexnames)}
+
+
+def read_heads(folder: Folder) -> dict[int, str]:
+    """Noun synset → its first lemma, lower case, with spaces."""
+    records = (line.split(" ", 5) for line in lines(folder, "data.noun"))
+    return {synset_id(Pos.NOUN, int(fields[0])): fields[4].replace("_", " ").lower() for fields in records}
 
 
 def verify(folder: Folder) -> dict[int, Synset]:
@@ -159,7 +165,7 @@ def verify(folder: Folder) -> dict[int, Synset]:
 def _synsets(
     folder: Folder, pos: Pos, ranks: dict[tuple[str, int], int], lexnames: list[str]
 ) -> Iterator[Synset]:
-    for line in _lines(folder, f"data.{pos.file}"):
+    for line in lines(folder, f"data.{pos.file}"):
         record, _, gloss = line.partition(" | ")
         fields = record.split(" ")
         identity, num_words = synset_id(pos, int(fields[0])), int(fields[3], 16)
@@ -196,7 +202,7 @@ def _digest(folder: Folder) -> str:
     return sha.hexdigest()
 
 
-def _lines(folder: Folder, name: str) -> Iterator[str]:
+def lines(folder: Folder, name: str) -> Iterator[str]:
     """Records of one WordNet file, without its licence (lines that begin with a space)."""
     for line in (folder / name).read_bytes().decode().splitlines():
         if line and not line.startswith(" "):
