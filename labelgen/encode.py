@@ -1,9 +1,10 @@
-"""Candidate shard + vocabulary → label shard. No language is involved, so it runs at millions of samples a second."""
+"""Resolved shard + vocabulary → label shard. No language is involved, so it runs at millions of samples a second."""
 
 import numpy as np
 
 from labelgen.candidates import CandidateShard
-from labelgen.lexicon import NOUN
+from labelgen.resolve import COMPOUND_BITS, Resolved
+from labelgen.wordnet import id_of
 from labelshards.shards import LabelShard
 from labelshards.vocabulary import Vocabulary
 
@@ -11,31 +12,38 @@ _DROPPED = -1
 
 
 class Encoder:
-    """Synset ids → class ids of one vocabulary."""
+    """Numbers of synsets and compounds → class ids of one vocabulary."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        ids = np.array([synset_id(wnid) for wnid in vocabulary.wnids], dtype=np.uint32)
-        self._classes = np.argsort(ids)
-        self._ids = ids[self._classes]
+        self.numbers = np.array([number_of(wnid) for wnid in vocabulary.wnids], dtype=np.int64)
+        self._classes = np.argsort(self.numbers)
+        self._sorted = self.numbers[self._classes]
 
-    def encode(self, shard: CandidateShard) -> LabelShard:
-        """The same rows with labels instead of synsets; what the vocabulary lacks is dropped, no row is."""
-        synsets = shard.flat_synsets()
-        places = np.minimum(np.searchsorted(self._ids, synsets), len(self._ids) - 1)
-        classes = np.where(self._ids[places] == synsets, self._classes[places], _DROPPED)
-        rows = np.repeat(np.arange(len(shard.synsets)), shard.synsets.value_lengths().to_numpy())
-        rows, classes = rows[classes != _DROPPED], classes[classes != _DROPPED]
-        order = np.lexsort((classes, rows))
+    def encode(self, shard: CandidateShard, resolved: Resolved) -> LabelShard:
+        """The shard's rows with class ids; what the vocabulary lacks is dropped, no row is."""
+        num_rows = len(shard.keys)
+        found = [self._encode(rows, numbers) for rows, numbers in resolved.by_family.values()]
+        rows = np.concatenate([np.empty(0, np.int64), *(rows for rows, _ in found)])
+        classes = np.concatenate([np.empty(0, np.int64), *(classes for _, classes in found)])
+        # A class may come from two families: as a noun of the caption and from above another noun.
+        keys = np.unique(rows * len(self.numbers) + classes)
+        rows, classes = np.divmod(keys, max(1, len(self.numbers)))
         return LabelShard(
             keys=shard.keys,
-            offsets=np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(shard.synsets)))]),
-            values=classes[order].astype(np.uint32),
+            offsets=np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=num_rows))]),
+            values=classes.astype(np.uint32),
             images=shard.images,
             image_files=shard.report.image_files,
             captions=shard.captions,
         )
 
+    def _encode(self, rows: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        places = np.minimum(np.searchsorted(self._sorted, numbers), len(self._sorted) - 1)
+        classes = np.where(self._sorted[places] == numbers, self._classes[places], _DROPPED)
+        return rows[classes != _DROPPED], classes[classes != _DROPPED]
 
-def synset_id(wnid: str) -> int:
-    """`n02084071` → 102084071, the lexicon's number of the synset."""
-    return NOUN + int(wnid[1:])
+
+def number_of(wnid: str) -> int:
+    """`n02084071` → 102084071, the project's number of the synset; `a00381097+n02958343` → that of the compound."""
+    modifier, plus, head = wnid.partition("+")
+    return (id_of(modifier) << COMPOUND_BITS) | id_of(head) if plus else id_of(modifier)

@@ -1,14 +1,16 @@
-"""Counts add up, shard by shard, into the support of every synset; what is frequent becomes the vocabulary."""
+"""Counts add up, shard by shard, into the support of every label; what is frequent becomes the vocabulary."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from labelgen.candidates import CandidateShard
-from labelgen.lexicon import Synset
+from labelgen.resolve import COMPOUND_BITS, Produced, Resolved
+from labelgen.wordnet import Synset
 from labelshards import schema
 from labelshards.errors import CatlipError
+from labelshards.schema import HYPERNYMS, NOUNS
 from labelshards.shards import LabelShard
 from labelshards.vocabulary import Vocabulary
 
@@ -19,46 +21,94 @@ _EXAMPLE_CAPTIONS = 3
 
 
 class Support:
-    """In how many samples each synset occurs; a sample counts a synset once. Memory: one number per synset known."""
+    """In how many samples each label occurs, by family; a sample counts a label once.
 
-    def __init__(self, synset_ids: Iterable[int]) -> None:
-        self.ids = np.array(sorted(synset_ids), dtype=np.uint32)
-        self.counts = np.zeros(len(self.ids), dtype=np.int64)
+    Where hypernyms are labels, what is counted for them is the synset itself or anything below it.
+    """
 
-    def add(self, shard: CandidateShard) -> None:
-        """Count one candidate shard."""
-        places = np.searchsorted(self.ids, shard.flat_synsets())
-        self.counts += np.bincount(places, minlength=len(self.ids))
+    def __init__(self, families: Iterable[str]) -> None:
+        self._tallies = {family: _Tally() for family in families}
+
+    def add(self, resolved: Resolved) -> None:
+        """Count one shard."""
+        for family, (rows, numbers) in resolved.by_family.items():
+            if family == HYPERNYMS:
+                own_rows, own = resolved.by_family[NOUNS]
+                rows, numbers = np.concatenate([rows, own_rows]), np.concatenate([numbers, own])
+                numbers = np.unique(np.stack([rows, numbers]), axis=1)[1]
+            self._tallies[family].add(numbers)
 
     def classes_at(self, thresholds: Sequence[int] = SHOWN_THRESHOLDS) -> dict[int, int]:
-        """Threshold → number of synsets with more support than that."""
-        return {threshold: int((self.counts > threshold).sum()) for threshold in thresholds}
+        """Threshold → how many nouns have more support than that."""
+        counts = self._tallies[NOUNS].counts
+        return {threshold: int((counts > threshold).sum()) for threshold in thresholds}
+
+    def kept(self, thresholds: Mapping[str, int]) -> list[tuple[int, str, int]]:
+        """(number, family, support) of every label above its family's threshold, most frequent first, then by number."""
+        found: dict[int, tuple[str, int]] = {}
+        for family, tally in self._tallies.items():
+            for number, count in tally.above(thresholds[family]):
+                found.setdefault(number, (family, count))
+        if HYPERNYMS in self._tallies:
+            widened = dict(self._tallies[HYPERNYMS].above(0))
+            found = {number: (family, widened.get(number, count)) for number, (family, count) in found.items()}
+        return sorted(
+            ((number, family, count) for number, (family, count) in found.items()), key=lambda row: (-row[2], row[0])
+        )
 
 
-def vocabulary(support: Support, synsets: Mapping[int, Synset], threshold: int) -> Vocabulary:
-    """Synsets with support > threshold, most frequent first, equals by id. Raises CatlipError if none is left."""
-    kept = np.flatnonzero(support.counts > threshold)
-    if not len(kept):
+class _Tally:
+    """Counts of numbers. Memory: one row for each number that was seen."""
+
+    def __init__(self) -> None:
+        self._numbers = np.empty(0, np.int64)
+        self.counts = np.empty(0, np.int64)
+
+    def add(self, numbers: np.ndarray) -> None:
+        seen, counts = np.unique(numbers, return_counts=True)
+        merged, places = np.unique(np.concatenate([self._numbers, seen]), return_inverse=True)
+        self.counts = np.bincount(places, np.concatenate([self.counts, counts]), len(merged)).astype(np.int64)
+        self._numbers = merged
+
+    def above(self, threshold: int) -> list[tuple[int, int]]:
+        kept = self.counts > threshold
+        return list(zip(self._numbers[kept].tolist(), self.counts[kept].tolist(), strict=True))
+
+
+def vocabulary(support: Support, synsets: Mapping[int, Synset], thresholds: Mapping[str, int]) -> Vocabulary:
+    """Labels with more support than their family's threshold, most frequent first. Raises CatlipError if none is left."""
+    kept = support.kept(thresholds)
+    if not kept:
         table = ", ".join(f"{count:,} at {at}" for at, count in support.classes_at().items())
         raise CatlipError(
-            f"No synset occurs in more than {threshold:,} samples, so the vocabulary would be empty. Classes by "
-            f"threshold: {table}.\nChoose a lower one, for example --threshold {_suggestion(support)}; "
+            f"No synset occurs in more than {thresholds[NOUNS]:,} samples, so the vocabulary would be empty. Classes "
+            f"by threshold: {table}.\nChoose a lower one, for example --threshold {_suggestion(support)}; "
             "no caption is parsed again."
         )
-    kept = kept[np.lexsort((support.ids[kept], -support.counts[kept]))]
-    chosen = [synsets[int(synset)] for synset in support.ids[kept]]
+    classes = [_describe(number, synsets) for number, _, _ in kept]
     columns = {
-        "class_id": range(len(chosen)),
-        "wnid": [synset.wnid for synset in chosen],
-        "synset": [synset.name for synset in chosen],
-        "lemmas": [list(synset.lemmas) for synset in chosen],
-        "gloss": [synset.gloss for synset in chosen],
-        "lexname": [synset.lexname for synset in chosen],
-        "support": support.counts[kept],
+        "class_id": range(len(kept)),
+        "family": [family for _, family, _ in kept],
+        "support": [count for _, _, count in kept],
+        **{name: [described[name] for described in classes] for name in classes[0]},
     }
     return Vocabulary(
         pa.table([pa.array(columns[field.name], field.type) for field in schema.VOCABULARY], schema.VOCABULARY)
     )
+
+
+def _describe(number: int, synsets: Mapping[int, Synset]) -> dict[str, Any]:
+    """The columns of a class that say what it is; a compound is named by both of its synsets."""
+    modifier, head = (synsets.get(part) for part in divmod(number, 1 << COMPOUND_BITS))
+    assert head is not None, f"{number} is the number of a synset or of a compound"
+    parts = [synset for synset in (modifier, head) if synset is not None]
+    return {
+        "wnid": "+".join(synset.wnid for synset in parts),
+        "synset": "+".join(synset.name for synset in parts),
+        "lemmas": list(head.lemmas) if modifier is None else [f"{modifier.lemmas[0]} {lemma}" for lemma in head.lemmas],
+        "gloss": " + ".join(synset.gloss for synset in parts),
+        "lexname": head.lexname,
+    }
 
 
 def _suggestion(support: Support) -> int:
@@ -102,19 +152,18 @@ class Cooccurrence:
 class Examples:
     """The terms that produced each class, with counts and a few captions. Memory: one entry per (class, term)."""
 
-    def __init__(self, class_of: Mapping[int, int]) -> None:
-        self._class_of = class_of
+    def __init__(self, numbers: Iterable[int]) -> None:
+        """`numbers`: those of the classes, by class id."""
+        self._class_of = {int(number): class_id for class_id, number in enumerate(numbers)}
         self._found: dict[tuple[int, str], tuple[int, list[str]]] = {}
 
-    def add(self, terms: pa.Table) -> None:
-        """Add the terms of one candidate shard; call it in the order of the shards."""
-        for row in terms.to_pylist():
-            if (class_id := self._class_of.get(row["synset"])) is not None:
-                count, captions = self._found.get((class_id, row["term"]), (0, []))
-                captions += [text for text in row["captions"] if text not in captions][
-                    : _EXAMPLE_CAPTIONS - len(captions)
-                ]
-                self._found[class_id, row["term"]] = (count + row["count"], captions)
+    def add(self, produced: Iterable[Produced]) -> None:
+        """Add what one shard's terms produced; call it in the order of the shards."""
+        for row in produced:
+            if (class_id := self._class_of.get(row.label)) is not None:
+                count, captions = self._found.get((class_id, row.text), (0, []))
+                new = [text for text in row.captions if text not in captions]
+                self._found[class_id, row.text] = (count + row.count, (captions + new)[:_EXAMPLE_CAPTIONS])
 
     def table(self) -> pa.Table:
         """All of them (schema.EXAMPLES), by class, then by falling count."""

@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 FORMAT = "catlip-label-set"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 MANIFEST_NAME = "labelset.json"
 VOCABULARY_NAME = "vocabulary.parquet"
@@ -16,9 +16,19 @@ META_VERSION = b"catlip.format_version"
 META_VOCABULARY = b"catlip.vocabulary"
 META_IMAGE_FILES = b"catlip.image_files"
 
+# Families of classes: what was in the caption, and what lies above it in WordNet.
+NOUNS, ATTRIBUTES, ACTIONS, COMPOUNDS, HYPERNYMS = FAMILIES = (
+    "nouns",
+    "attributes",
+    "actions",
+    "compounds",
+    "hypernyms",
+)
+
 VOCABULARY = pa.schema(
     [
         pa.field("class_id", pa.uint32(), nullable=False),
+        pa.field("family", pa.string(), nullable=False),
         pa.field("wnid", pa.string(), nullable=False),
         pa.field("synset", pa.string(), nullable=False),
         pa.field("lemmas", pa.list_(pa.field("element", pa.string(), nullable=False)), nullable=False),

@@ -23,8 +23,13 @@ class Vocabulary:
         return int(self.table.num_rows)
 
     @cached_property
+    def families(self) -> list[str]:
+        """The family of each class (schema.FAMILIES), by class id."""
+        return self._strings("family")
+
+    @cached_property
     def wnids(self) -> list[str]:
-        """ImageNet ids, `n02084071`, by class id."""
+        """ImageNet ids, `n02084071`, by class id; a compound has two, joined by `+`."""
         return self._strings("wnid")
 
     @cached_property
