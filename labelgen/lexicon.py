@@ -48,8 +48,13 @@ class Lexicon:
     """The nouns of WordNet 3.0. Build it once per process with `load`."""
 
     def __init__(
-        self, senses: dict[str, tuple[int, ...]], exceptions: dict[str, tuple[str, ...]], longest_term_words: int
+        self,
+        folder: Path | zipfile.Path,
+        senses: dict[str, tuple[int, ...]],
+        exceptions: dict[str, tuple[str, ...]],
+        longest_term_words: int,
     ) -> None:
+        self._folder = folder
         self._senses = senses
         self._exceptions = exceptions
         self.longest_term_words = longest_term_words
@@ -66,7 +71,7 @@ class Lexicon:
         for line in _lines(folder, "noun.exc"):
             plural, *singulars = (word.replace("_", " ") for word in line.split())
             exceptions[plural] = exceptions.get(plural, ()) + tuple(singulars)
-        return cls(senses, exceptions, max(term.count(" ") for term in senses) + 1)
+        return cls(folder, senses, exceptions, max(term.count(" ") for term in senses) + 1)
 
     def senses(self, term: str) -> tuple[int, ...]:
         """Noun synsets of a term (lower case, spaces between words), most frequent sense first; () if there is none."""
@@ -81,6 +86,10 @@ class Lexicon:
                 term[: -len(end)] + new for end, new in _DETACHMENTS if term.endswith(end) and len(term) > len(end)
             )
         return [form for form in dict.fromkeys(forms) if form != term and form in self._senses]
+
+    def lines(self, name: str) -> Iterator[str]:
+        """Records of one of the WordNet files that this lexicon was read from, without their licence."""
+        return _lines(self._folder, name)
 
     def _find(self, surface: str, plural: bool) -> tuple[str, tuple[int, ...]] | None:
         """The term that a surface form stands for, with its senses, or None.
