@@ -2,33 +2,39 @@
 
 import os
 import time
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from filelock import FileLock, Timeout
 
-from labelgen import candidates, labelers, language_data, lexicon, sources
+from labelgen import candidates, labelers, language_data, sources, wordlists, wordnet
+from labelgen.corenet import find_tokenizer
 from labelgen.engines import Done, run_local
 from labelgen.extract import Extractor, Seconds, Settings, fingerprint
+from labelgen.labelers import Tools
 from labelgen.lexicon import Lexicon
 from labelgen.nouns import model_provenance
 from labelgen.publish import publish
+from labelgen.resolve import Choice, Language
 from labelgen.sources import stdin
 from labelgen.sources.fields import Fields
 from labelgen.sources.sample import InputShard
+from labelgen.wordnet import Folder
 from labelshards import schema, storage
 from labelshards.errors import CatlipError, LabelSetError
 from labelshards.labelset import FailedShard, LabelSet, Manifest, is_intact, read_manifest
+from labelshards.schema import FAMILIES, NOUNS
 
 # Raise it when the same caption may get other labels than before: candidate shards made under other rules are refused.
-RULES = 1
+RULES = 2
 DEFAULT_THRESHOLD = 500
+_PARSING, _PUBLISHING = "Parsing captions", "Choosing senses, writing labels"
 _LOCK_NAME = ".build.lock"
 
 
@@ -37,8 +43,9 @@ class Options:
     """What a person asks for.
 
     sources: what `sources.plan` takes, and `-` for standard input. fields: where in them things are.
-    vocabulary_from: a label set whose vocabulary is taken instead of a new one. stoplist: leave out words about the
-    picture itself (labelgen/stoplist.py).
+    vocabulary_from: a label set whose vocabulary is taken instead of a new one. senses: the policy, and stoplist:
+    whether words about the picture itself are left out; None is the labeler's own way. families: family → threshold,
+    beside the nouns; None is that of the nouns. terms, pins: files as wordlists.py reads them.
     """
 
     sources: Sequence[str]
@@ -47,7 +54,13 @@ class Options:
     vocabulary_from: str | None = None
     labeler: str = labelers.DEFAULT
     fields: Fields = field(default_factory=Fields)
-    stoplist: bool = True
+    senses: str | None = None
+    stoplist: bool | None = None
+    modifiers: bool = False
+    families: Mapping[str, int | None] = field(default_factory=dict)
+    hypernym_depth: int = 2
+    terms: str | None = None
+    pins: str | None = None
     keep_captions: bool = False
     keep_candidates: bool = True
     num_workers: int = field(default_factory=lambda: num_cores())
@@ -56,23 +69,25 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """A finished label set, and what this run did for it. `seconds` adds up over the workers."""
+    """A finished label set, and what this run did for it. `seconds` adds up over the workers, the rest is wall time."""
 
     manifest: Manifest
     num_extracted: int
     num_captions: int
     wall_seconds: float
+    publish_seconds: float
     seconds: Seconds
     changed: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Sent at the start and after each shard: shards done and in all, and this run's rate."""
+    """Sent at the start of a stage and after each of its shards: shards done and in all, and this run's rate."""
 
+    stage: str
     done: int
     total: int
-    captions_per_second: float
+    captions_per_second: float | None = None
 
 
 def build(options: Options, on_progress: Callable[[Progress], None] = lambda _: None) -> Result:
@@ -90,30 +105,36 @@ def build(options: Options, on_progress: Callable[[Progress], None] = lambda _: 
 def _build(options: Options, inputs: Sequence[str], on_progress: Callable[[Progress], None]) -> Result:
     start = time.monotonic()
     model = language_data.spacy_model()
-    wordnet = language_data.find_wordnet()
-    settings = settings_for(options, model)
+    settings, choice = settings_for(options, model), choice_for(options)
     shards = sources.plan(inputs, options.fields)
     given = LabelSet.open(options.vocabulary_from).vocabulary if options.vocabulary_from else None
-    goal = _goal(options, settings, shards, given.digest if given else None)
+    goal = _goal(options, settings, choice, shards, given.digest if given else None)
 
     manifest = _finished(options.out)
-    folder = candidates.folder_of(options.out)
+    candidate_folder = candidates.folder_of(options.out)
     if manifest is not None and _is_current(options.out, manifest, goal) and not options.rebuild:
         if not options.keep_candidates:
-            storage.remove(folder)
+            storage.remove(candidate_folder)
         return Result(
-            manifest=manifest, num_extracted=0, num_captions=0, wall_seconds=0.0, seconds=Seconds(), changed=False
+            manifest=manifest,
+            num_extracted=0,
+            num_captions=0,
+            wall_seconds=0.0,
+            publish_seconds=0.0,
+            seconds=Seconds(),
+            changed=False,
         )
 
-    _claim_candidates(folder, settings, rebuild=options.rebuild)
-    synsets = lexicon.verify(wordnet)
-    todo = [shard for shard in shards if not _is_done(folder, shard, settings)]
-    make = partial(make_extractor, settings, model, wordnet, folder)
+    _claim_candidates(candidate_folder, settings, rebuild=options.rebuild)
+    folder = language_data.find_wordnet()
+    language = load_language(options, folder)
+    todo = [shard for shard in shards if not _is_done(candidate_folder, shard, settings)]
+    make = partial(make_extractor, settings, options.terms, model, folder, candidate_folder)
     failed: dict[str, str] = {}
     seconds = Seconds()
     num_captions = 0
     before = len(shards) - len(todo)
-    on_progress(Progress(done=before, total=len(shards), captions_per_second=0.0))
+    on_progress(Progress(stage=_PARSING, done=before, total=len(shards)))
     for number, outcome in enumerate(run_local(todo, make, options.num_workers), 1):
         if isinstance(outcome, Done):
             seconds += outcome.seconds
@@ -121,29 +142,32 @@ def _build(options: Options, inputs: Sequence[str], on_progress: Callable[[Progr
         else:
             failed[outcome.shard.name] = outcome.reason
         rate = num_captions / (time.monotonic() - start)
-        on_progress(Progress(done=before + number, total=len(shards), captions_per_second=rate))
+        on_progress(Progress(stage=_PARSING, done=before + number, total=len(shards), captions_per_second=rate))
     good = [shard for shard in shards if shard.name not in failed]
     if not good:
         raise CatlipError("No input shard could be read:\n" + "\n".join(f"  {reason}" for reason in failed.values()))
 
+    publish_start = time.monotonic()
     manifest = publish(
         out=options.out,
         shards=good,
-        synsets=synsets,
-        threshold=options.threshold,
+        language=language,
+        choice=choice,
         vocabulary_from=options.vocabulary_from,
         settings=settings,
         sources=options.sources,
         fingerprint=goal,
         failed=[FailedShard(source=shard.uri, reason=failed[shard.name]) for shard in shards if shard.name in failed],
+        on_step=lambda done, total: on_progress(Progress(stage=_PUBLISHING, done=done, total=total)),
     )
     if not options.keep_candidates:
-        storage.remove(folder)
+        storage.remove(candidate_folder)
     return Result(
         manifest=manifest,
         num_extracted=len(todo) - len(failed),
         num_captions=num_captions,
         wall_seconds=time.monotonic() - start,
+        publish_seconds=time.monotonic() - publish_start,
         seconds=seconds,
         changed=True,
     )
@@ -156,27 +180,72 @@ def num_cores() -> int:
 
 def settings_for(options: Options, model: str) -> Settings:
     """What decides the candidates: the options that do, and the versions of everything that reads a caption."""
+    if labelers.KINDS[options.labeler].parses:
+        reader = {"spacy": model_provenance(model)}
+    else:
+        reader = {"nltk": {"version": version("nltk"), "tokenizer": find_tokenizer()[0]}}
     return Settings(
         rules=RULES,
         labeler=options.labeler,
         fields=options.fields,
-        stoplist=options.stoplist,
         keep_captions=options.keep_captions,
-        spacy=model_provenance(model),
-        wordnet={"version": lexicon.VERSION, "digest": lexicon.DIGEST},
+        terms=wordlists.digest(options.terms),
+        tools={**reader, "wordnet": {"version": wordnet.VERSION, "digest": wordnet.DIGEST}},
     )
 
 
-def make_extractor(settings: Settings, model: str, wordnet: Path | zipfile.Path, folder: str) -> Extractor:
+def choice_for(options: Options) -> Choice:
+    """What decides the labels once the candidates are there. Raises CatlipError for a choice that cannot be."""
+    kind = labelers.KINDS[options.labeler]
+    senses = options.senses or kind.senses
+    if not kind.parses and (senses != kind.senses or options.families or options.modifiers):
+        raise CatlipError(
+            f"The labeler {options.labeler} is the published rule: it takes first senses and knows nouns alone. "
+            "Leave out --senses, --families and --modifiers, or choose another labeler."
+        )
+    families = {NOUNS: options.threshold}
+    families |= {
+        family: options.threshold if own is None else own
+        for family in FAMILIES
+        if (own := options.families.get(family, -1)) != -1 and family != NOUNS
+    }
+    return Choice(
+        senses=senses,
+        stoplist=not kind.meta_words if options.stoplist is None else options.stoplist,
+        modifiers=options.modifiers,
+        families=families,
+        hypernym_depth=options.hypernym_depth,
+        pins=wordlists.digest(options.pins),
+    )
+
+
+def load_language(options: Options, folder: Folder) -> Language:
+    """WordNet, checked, with what the options add to it and decide by hand."""
+    synsets = wordnet.verify(folder)
+    lexicon = load_lexicon(options.labeler, options.terms, folder)
+    return Language(lexicon, synsets, wordlists.read_senses(options.pins, lexicon, synsets))
+
+
+def load_lexicon(labeler: str, terms: str | None, folder: Folder) -> Lexicon:
+    """The lexicon that a labeler uses: the published rule knows WordNet's own terms alone."""
+    added = wordlists.read_terms(terms) if labelers.KINDS[labeler].parses else {}
+    return Lexicon.load(folder, added)
+
+
+def make_extractor(
+    settings: Settings, terms: str | None, model: str, folder: Folder, candidate_folder: str
+) -> Extractor:
     """What each worker loads, once."""
-    return Extractor(settings=settings, model=model, lexicon=Lexicon.load(wordnet), folder=folder)
+    lexicon = load_lexicon(settings.labeler, terms, folder)
+    return Extractor(settings=settings, tools=Tools(lexicon, folder, model), folder=candidate_folder)
 
 
-def _goal(options: Options, settings: Settings, shards: Sequence[InputShard], given_digest: str | None) -> str:
+def _goal(
+    options: Options, settings: Settings, choice: Choice, shards: Sequence[InputShard], given_digest: str | None
+) -> str:
     """Identity of the label set that the options ask for: same goal, same bytes."""
-    how = given_digest or options.threshold
     inputs = [(shard.name, fingerprint(shard, settings)) for shard in shards]
-    return storage.digest(msgspec.json.encode([settings, how, list(options.sources), inputs]))
+    return storage.digest(msgspec.json.encode([settings, choice, given_digest, list(options.sources), inputs]))
 
 
 def _finished(out: str) -> Manifest | None:

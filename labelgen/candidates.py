@@ -119,19 +119,24 @@ def read(folder: str, name: str) -> CandidateShard:
     with_captions = "captions" in table.column_names
     table = table.cast(schema.label_shard(with_captions).with_metadata(table.schema.metadata))
     columns = {column: table[column].combine_chunks() for column in table.column_names}
-    terms = _read(storage.join(folder, f"{name}.terms")).to_pylist()
+    terms = _read(storage.join(folder, f"{name}.terms"))
     return CandidateShard(
         keys=columns["key"],
         mentions=columns["labels"],
         images=columns["image"],
         captions=columns.get("captions"),
-        entries=[Entry(Term(term["text"], Role(term["role"]), Form(term["form"])), term["head"]) for term in terms],
+        entries=_entries(terms),
         examples=[
-            [Example(row, caption) for row, caption in zip(term["rows"], term["captions"], strict=True)]
-            for term in terms
+            [Example(row, caption) for row, caption in zip(rows, captions, strict=True)]
+            for rows, captions in zip(terms["rows"].to_pylist(), terms["captions"].to_pylist(), strict=True)
         ],
         report=report,
     )
+
+
+def read_entries(folder: str, name: str) -> list[Entry]:
+    """The entries of one shard alone. Raises CatlipError like `read`."""
+    return _entries(_read(storage.join(folder, f"{name}.terms")))
 
 
 def read_report(folder: str, name: str) -> Report | None:
@@ -143,6 +148,11 @@ def read_report(folder: str, name: str) -> Report | None:
         return msgspec.json.decode(footer[_META_REPORT], type=Report)
     except (OSError, KeyError, pa.ArrowException, msgspec.MsgspecError):
         return None
+
+
+def _entries(terms: pa.Table) -> list[Entry]:
+    columns = (terms[column].to_pylist() for column in ("text", "role", "form", "head"))
+    return [Entry(Term(text, Role(role), Form(form)), head) for text, role, form, head in zip(*columns, strict=True)]
 
 
 def _read(where: str) -> pa.Table:

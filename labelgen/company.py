@@ -1,8 +1,9 @@
 """The company that a sense keeps: which words, in the same sample, speak for one sense of a term and not for another.
 
 Three things are asked of a word c in the company of a term t, for each sense s of t: is c among the words with which
-WordNet speaks of s; are the topics of c's senses like those of s; and do the relatives of s, in this very corpus, occur
-with c more often than chance. What the corpus says of all of t's company together is a fourth, and belongs to the prior.
+WordNet speaks of s; are the topics of c's senses like those of s; and do the relatives of s, in this very corpus,
+occur with c more often than chance. What the corpus says of all of t's company together is a fourth; it is added to
+what speaks for s by itself.
 """
 
 from collections import defaultdict
@@ -11,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from labelgen.corpus import Corpus, Word
+from labelgen.corpus import Corpus
 from labelgen.senses import Senses
 from labelgen.terms import Role, Term
 from labelgen.topics import Topics, Vector
@@ -92,7 +93,8 @@ class Company:
         known = self._corpus.support[company] >= _RARE
         chance = np.where(known, self._corpus.support[company] / self._corpus.num_samples, 1.0)
         mixed = (with_relatives[company] + _PRIOR_SAMPLES * chance) / ((all_relatives + _PRIOR_SAMPLES) * chance)
-        return np.where(known, np.log(mixed), 0.0)
+        information: np.ndarray = np.where(known, np.log(mixed), 0.0)
+        return information
 
     def _with_relatives(self, word: int, synset: int) -> tuple[np.ndarray, float]:
         """(float64 [W]: samples with each word and a relative of the sense; samples with a relative), weighted.
@@ -109,7 +111,7 @@ class Company:
         return counts, total
 
     def _relatives(self, synset: int) -> dict[int, float]:
-        """Words of the corpus whose main sense is near: kinds and kinds of them, siblings, parts, what it is a kind of."""
+        """Words of the corpus whose main sense is near: kinds, siblings, parts, what the synset is a kind of."""
         synsets = self._senses.synsets
         near = {synset: 1.0}
 

@@ -19,10 +19,9 @@ from urllib.parse import unquote
 import ftfy
 from nltk.tokenize import NLTKWordTokenizer, word_tokenize
 
-from labelgen import wordnet
-from labelgen.lexicon import Lexicon
+from labelgen.wordnet import Folder, Pos, lines, synset_id
 
-# NLTK's noun endings. The lexicon has the same today; it may learn, and this rule may not.
+# NLTK's noun endings. The lexicon's morphology may learn; this rule stays as it was published.
 _ENDINGS = (
     ("s", ""), ("ses", "s"), ("ves", "f"), ("xes", "x"), ("zes", "z"), ("ches", "ch"), ("shes", "sh"),
     ("men", "man"), ("ies", "y"),
@@ -57,14 +56,16 @@ class Reading(NamedTuple):
 
 
 class CoreNet:
-    """The rule over one lexicon and its folder. `tokenizer` says how captions are split: "punkt" or "treebank" (`find_tokenizer`)."""
+    """The rule over the WordNet in `folder`. `tokenizer`: "punkt" or "treebank" (`find_tokenizer`)."""
 
-    def __init__(self, lexicon: Lexicon, folder: wordnet.Folder) -> None:
-        self._lexicon = lexicon
-        self._heads = wordnet.read_heads(folder)
-        self._lemmas = frozenset(line.partition(" ")[0] for line in wordnet.lines(folder, "index.noun"))
+    def __init__(self, folder: Folder) -> None:
+        # Out of WordNet's files, under NLTK's spelling ("new_york"): the lexicon's tables hold more than WordNet does.
+        index = map(str.split, lines(folder, "index.noun"))
+        self._senses = {lemma: rest[-int(num_senses) :] for lemma, _, num_senses, *rest in index}
+        synsets = (line.split(" ", 5) for line in lines(folder, "data.noun"))
+        self._heads = {offset: lemma.lower() for offset, _, _, _, lemma, _ in synsets}
         # Where a plural has two lines, NLTK keeps the last.
-        self._exceptions = {plural: forms for plural, *forms in map(str.split, wordnet.lines(folder, "noun.exc"))}
+        self._exceptions = {plural: forms for plural, *forms in map(str.split, lines(folder, "noun.exc"))}
         self._read = lru_cache(maxsize=200_000)(self._reading)
         self.tokenizer, self._tokenize = find_tokenizer()
 
@@ -74,6 +75,10 @@ class CoreNet:
         Lower case; the underscores of a token such as "new_york" are spaces, as in all terms.
         """
         return [reading.lemma.replace("_", " ") for reading in self.readings(caption) if reading.is_label]
+
+    def synset(self, word: str) -> int:
+        """The synset id of a label. Raises KeyError for a word that is no noun."""
+        return synset_id(Pos.NOUN, int(self._senses[word.replace(" ", "_")][0]))
 
     def readings(self, caption: str) -> list[Reading]:
         """What becomes of each token of a raw caption, in its order."""
@@ -93,19 +98,18 @@ class CoreNet:
 
     def _reading(self, token: str) -> Reading:
         lemma = self._lemma(token)
-        if lemma not in self._lemmas:
+        if lemma not in self._senses:
             return Reading(token, lemma, None)
-        first = self._lexicon.senses(lemma.replace("_", " "))[0]
+        first = self._senses[lemma][0]
         head = self._heads[first]
-        number = self._lexicon.senses(head).index(first) + 1
-        return Reading(token, lemma, f"{head.replace(' ', '_')}.n.{number:02d}")
+        return Reading(token, lemma, f"{head}.n.{self._senses[head].index(first) + 1:02d}")
 
     def _lemma(self, token: str) -> str:
         """NLTK's `WordNetLemmatizer.lemmatize`: the shortest noun among the token and its forms, else the token."""
         forms = self._exceptions.get(token)
         if forms is None:
             forms = [token[: -len(end)] + new for end, new in _ENDINGS if token.endswith(end)]
-        return min((form for form in (token, *forms) if form in self._lemmas), key=len, default=token)
+        return min((form for form in (token, *forms) if form in self._senses), key=len, default=token)
 
 
 def find_tokenizer() -> tuple[str, Callable[[str], list[str]]]:

@@ -1,6 +1,6 @@
-"""How often words occur in a corpus, and with which others: counted once per sample, over terms as they are looked up."""
+"""How often words occur in a corpus, and with which others: each counted once per sample."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -64,8 +64,8 @@ class Corpus:
         return Pairs(self._keys, self._counts, len(self.words))
 
 
-def as_rows(samples: Sequence[Iterable[int]]) -> tuple[np.ndarray, np.ndarray]:
-    """Lists of numbers → (offsets int64 [N+1], values int64 [offsets[N]]), each list unique and rising."""
-    rows = [sorted(set(sample)) for sample in samples]
-    offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows], dtype=np.int64)])
-    return offsets, np.array([value for row in rows for value in row], dtype=np.int64)
+def unique_rows(rows: np.ndarray, values: np.ndarray, num_rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """(row, value) pairs → (offsets int64 [N+1], values int64): each row's values, unique and rising."""
+    width = int(values.max(initial=0)) + 1
+    rows, values = np.divmod(np.unique(rows * width + values), width)
+    return np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=num_rows))]), values

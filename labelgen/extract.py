@@ -11,8 +11,7 @@ import pyarrow as pa
 
 from labelgen import candidates, labelers, sources
 from labelgen.candidates import CandidateShard, Entry, Example, Report
-from labelgen.labelers import Caption
-from labelgen.lexicon import Lexicon
+from labelgen.labelers import Caption, Tools
 from labelgen.normalize import normalize
 from labelgen.nouns import TEXTS_PER_ZONE
 from labelgen.sources.fields import Fields
@@ -65,27 +64,32 @@ def fingerprint(shard: InputShard, settings: Settings) -> str:
 class Extractor:
     """A labeler, loaded once per process, and the settings that it serves."""
 
-    def __init__(self, *, settings: Settings, model: str, lexicon: Lexicon, folder: str) -> None:
+    def __init__(self, *, settings: Settings, tools: Tools, folder: str) -> None:
         self._settings = settings
-        self._labeler = labelers.make(settings.labeler, lexicon, model)
+        self._labeler = labelers.KINDS[settings.labeler].make(tools)
         self._folder = folder
 
     def extract(self, shard: InputShard) -> tuple[Report, Seconds]:
         """Read, parse, label and commit one shard. Raises SourceError if it cannot be read at all."""
-        rows = _Rows(keep_captions=self._settings.keep_captions)
         seconds = Seconds()
-        samples = _until_damage(sources.read(shard, self._settings.fields), rows)
+        print_of_shard = fingerprint(shard, self._settings)
+        found = self.collect(sources.read(shard, self._settings.fields), print_of_shard, seconds)
+        start = time.perf_counter()
+        candidates.write(self._folder, shard.name, found)
+        seconds.write += time.perf_counter() - start
+        return found.report, seconds
+
+    def collect(self, found: Found, print_of_shard: str, seconds: Seconds) -> CandidateShard:
+        """The candidates of the samples that a source yields, up to where it breaks off."""
+        rows = _Rows(keep_captions=self._settings.keep_captions)
+        samples = _until_damage(found, rows)
         while True:
             start = time.perf_counter()
             batch = _take(samples, TEXTS_PER_ZONE)
             seconds.read += time.perf_counter() - start
             if not batch:
-                break
+                return rows.finish(print_of_shard)
             self._label(batch, rows, seconds)
-        start = time.perf_counter()
-        report = rows.commit(self._folder, shard, fingerprint(shard, self._settings))
-        seconds.write += time.perf_counter() - start
-        return report, seconds
 
     def _label(self, samples: list[Sample], rows: "_Rows", seconds: Seconds) -> None:
         start = time.perf_counter()
@@ -98,7 +102,9 @@ class Extractor:
         parses = iter(self._labeler.parse([caption for of_sample in captions for caption in of_sample]))
         parse_end = time.perf_counter()
         for sample, clean, of_sample in zip(samples, cleaned, captions, strict=True):
-            rows.add(sample, clean, {entry for caption in of_sample for entry in self._entries(next(parses), caption, rows)})
+            rows.add(
+                sample, clean, {entry for caption in of_sample for entry in self._entries(next(parses), caption, rows)}
+            )
         seconds.parse += parse_end - parse_start
         seconds.label += time.perf_counter() - start - (parse_end - parse_start)
 
@@ -156,27 +162,25 @@ class _Rows:
         if self.keep_captions:
             self.captions.append(kept)
 
-    def commit(self, folder: str, shard: InputShard, shard_fingerprint: str) -> Report:
-        report = Report(
-            fingerprint=shard_fingerprint,
-            samples=len(self.keys),
-            captions=self.num_captions,
-            images=sum(image is not None for image in self.images),
-            problems=dict(sorted(self.problems.items())),
-            damage=self.damage,
-            image_files=tuple(self.image_files),
-        )
-        found = CandidateShard(
+    def finish(self, print_of_shard: str) -> CandidateShard:
+        """What was gathered."""
+        return CandidateShard(
             keys=pa.array(self.keys, pa.string()),
             mentions=pa.array(self.mentions, schema.LABELS),
             images=pa.array(self.images, schema.IMAGE),
             captions=pa.array(self.captions, pa.list_(pa.string())) if self.keep_captions else None,
             entries=[Entry(term, head) for term, head in self.entries],
             examples=self.examples,
-            report=report,
+            report=Report(
+                fingerprint=print_of_shard,
+                samples=len(self.keys),
+                captions=self.num_captions,
+                images=sum(image is not None for image in self.images),
+                problems=dict(sorted(self.problems.items())),
+                damage=self.damage,
+                image_files=tuple(self.image_files),
+            ),
         )
-        candidates.write(folder, shard.name, found)
-        return report
 
 
 def _take(samples: Iterator[Sample], num_captions: int) -> list[Sample]:

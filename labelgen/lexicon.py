@@ -57,10 +57,12 @@ class Lexicon:
             found[sense.pos].setdefault(sense.term, []).append((sense.rank, sense.synset))
             if sense.lexfile in wordnet.THINGS:
                 things.add(sense.term)
-            if sense.count:
-                counts[sense.term, sense.synset] = sense.count
+            if sense.uses:
+                counts[sense.term, sense.synset] = sense.uses
         senses = {
-            pos: {term: tuple(dict.fromkeys(synset for _, synset in sorted(ranked))) for term, ranked in by_term.items()}
+            pos: {
+                term: tuple(dict.fromkeys(synset for _, synset in sorted(ranked))) for term, ranked in by_term.items()
+            }
             for pos, by_term in found.items()
         }
         for term, name in (terms or {}).items():
@@ -93,9 +95,7 @@ class Lexicon:
             bases: Iterable[str] = self._exceptions[pos][form]
         else:
             bases = (
-                form[: -len(end)] + new
-                for end, new in _DETACHMENTS[pos]
-                if form.endswith(end) and len(form) > len(end)
+                form[: -len(end)] + new for end, new in _DETACHMENTS[pos] if form.endswith(end) and len(form) > len(end)
             )
         return [base for base in dict.fromkeys(bases) if base != form and base in self._senses[pos]]
 

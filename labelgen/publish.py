@@ -1,55 +1,87 @@
 """Candidate shards → label set: count, prune, encode, and vouch for the result. No caption is parsed here."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
 import msgspec
 
-from labelgen import candidates
-from labelgen.encode import Encoder, synset_id
+from labelgen import candidates, policies
+from labelgen.encode import Encoder
 from labelgen.extract import Settings
-from labelgen.lexicon import Synset
+from labelgen.resolve import Choice, Language, make_resolver
 from labelgen.sources.sample import InputShard
 from labelgen.support import Cooccurrence, Examples, Support, vocabulary
 from labelshards import parquet, schema, storage
 from labelshards.labelset import FailedShard, LabelSet, Manifest, Provenance, ShardEntry, Totals
-from labelshards.vocabulary import Vocabulary
+
+# As many shards as hold a million samples or so tell enough of a corpus, if they are taken from everywhere.
+_STATISTICS_SHARDS = 100
+
+
+class Steps:
+    """Counts steps, and tells somebody."""
+
+    def __init__(self, on_step: Callable[[int, int], None], total: int) -> None:
+        self._on_step, self._total, self._done = on_step, total, 0
+        on_step(0, total)
+
+    def take(self) -> None:
+        """One more is done."""
+        self._done += 1
+        self._on_step(self._done, self._total)
 
 
 def publish(
     *,
     out: str,
     shards: Sequence[InputShard],
-    synsets: Mapping[int, Synset],
-    threshold: int,
+    language: Language,
+    choice: Choice,
     vocabulary_from: str | None,
     settings: Settings,
     sources: Sequence[str],
     fingerprint: str,
     failed: list[FailedShard],
+    on_step: Callable[[int, int], None],
 ) -> Manifest:
     """Write the label set of `shards`, all of them extracted, one shard in memory at a time.
 
-    The vocabulary is counted and pruned at `threshold`, or taken from the label set `vocabulary_from`. Until the
-    manifest is written, last, the folder is no label set. Raises CatlipError if no class is left.
+    The vocabulary is counted and pruned as `choice` says, or taken from the label set `vocabulary_from`. Until the
+    manifest is written, last, the folder is no label set. `on_step` hears of steps done and in all. Raises CatlipError
+    if no class is left.
     """
+    steps = Steps(on_step, len(shards) * (2 if vocabulary_from is None else 1) + 1)
     folder = candidates.folder_of(out)
+    names = [shard.name for shard in shards]
+    told = names[:: max(1, len(names) // _STATISTICS_SHARDS)] if choice.senses == policies.CONTEXT else []
+    resolver = make_resolver(
+        (candidates.read_entries(folder, name) for name in names),
+        (candidates.read(folder, name) for name in told),
+        language,
+        choice,
+    )
+    steps.take()
     if vocabulary_from is None:
-        vocab = _count(folder, shards, synsets, threshold)
+        support = Support(choice.families)
+        for name in names:
+            support.add(resolver.resolve(candidates.read(folder, name)))
+            steps.take()
+        vocab = vocabulary(support, language.synsets, choice.families)
     else:
         vocab = LabelSet.open(vocabulary_from).vocabulary
     storage.remove(storage.join(out, schema.MANIFEST_NAME))
 
     encoder = Encoder(vocab)
     cooccurrence = Cooccurrence(len(vocab))
-    examples = Examples({synset_id(wnid): class_id for class_id, wnid in enumerate(vocab.wnids)})
+    examples = Examples(encoder.numbers)
     entries: list[ShardEntry] = []
     totals: Counter[str] = Counter(samples=0, labelled=0, images=0, captions=0, labels=0)
     problems: Counter[str] = Counter()
     for shard in shards:
         candidate = candidates.read(folder, shard.name)
-        encoded = encoder.encode(candidate)
+        resolved = resolver.resolve(candidate)
+        encoded = encoder.encode(candidate, resolved)
         name = f"{schema.SHARD_FOLDER}/{shard.name}.parquet"
         encoded.check(len(vocab), name)
         data = encoded.to_bytes(vocab.digest)
@@ -65,8 +97,9 @@ def publish(
             damage=candidate.report.damage,
         )
         entries.append(entry)
+        steps.take()
         cooccurrence.add(encoded)
-        examples.add(candidates.read_terms(folder, shard.name))
+        examples.add(resolved.produced)
         problems.update(candidate.report.problems)
         totals.update(samples=entry.rows, labelled=entry.labelled, images=entry.images)
         totals.update(captions=candidate.report.captions, labels=len(encoded.values))
@@ -83,7 +116,7 @@ def publish(
         format=schema.FORMAT,
         format_version=schema.FORMAT_VERSION,
         fingerprint=fingerprint,
-        threshold=threshold if vocabulary_from is None else None,
+        threshold=choice.families[schema.NOUNS] if vocabulary_from is None else None,
         vocabulary_digest=vocab.digest,
         vocabulary_from=vocabulary_from and storage.absolute(vocabulary_from),
         with_captions=settings.keep_captions,
@@ -96,23 +129,16 @@ def publish(
             settings={
                 "rules": settings.rules,
                 "fields": msgspec.to_builtins(settings.fields),
-                "stoplist": settings.stoplist,
+                "terms": settings.terms,
+                **msgspec.to_builtins(choice),
             },
-            spacy=settings.spacy,
-            wordnet=settings.wordnet,
+            tools=settings.tools,
         ),
         shards=entries,
         failed=failed,
     )
     storage.write_bytes(storage.join(out, schema.MANIFEST_NAME), manifest.to_bytes())
     return manifest
-
-
-def _count(folder: str, shards: Sequence[InputShard], synsets: Mapping[int, Synset], threshold: int) -> Vocabulary:
-    support = Support(synsets)
-    for shard in shards:
-        support.add(candidates.read(folder, shard.name))
-    return vocabulary(support, synsets, threshold)
 
 
 def _remove_strangers(out: str, entries: Sequence[ShardEntry]) -> None:

@@ -1,6 +1,6 @@
 """Terms of a candidate shard → synsets, family by family: where the sense policy and the choice of families act."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,8 +9,11 @@ import numpy as np
 
 from labelgen import stoplist
 from labelgen.candidates import CandidateShard, Entry
+from labelgen.corpus import Corpus, unique_rows, word_of
+from labelgen.lexicon import Lexicon
 from labelgen.policies import NONE, Chooser
-from labelgen.terms import Form, Role, Term
+from labelgen.senses import Pins, Senses
+from labelgen.terms import Role, Term
 from labelgen.wordnet import Synset
 from labelshards.schema import ACTIONS, ATTRIBUTES, COMPOUNDS, HYPERNYMS, NOUNS
 
@@ -41,7 +44,7 @@ class Produced(NamedTuple):
 
     label: int
     text: str
-    count: int
+    samples: int
     captions: list[str]
 
 
@@ -54,6 +57,30 @@ class Resolved:
 
     by_family: dict[str, tuple[np.ndarray, np.ndarray]]
     produced: list[Produced]
+
+
+class Language(NamedTuple):
+    """WordNet, with what was added to it and decided by hand."""
+
+    lexicon: Lexicon
+    synsets: Mapping[int, Synset]
+    pins: Pins
+
+
+def make_resolver(
+    entries: Iterable[Iterable[Entry]], told: Iterable[CandidateShard], language: Language, choice: Choice
+) -> "Resolver":
+    """What decides the senses of a corpus: `entries` of all its shards, `told` the shards to count."""
+    terms = list(dict.fromkeys(entry.term for of_shard in entries for entry in of_shard))
+    corpus = Corpus(word for term in terms if (word := word_of(term)) is not None)
+    for shard in told:
+        offsets, mentions = shard.rows()
+        words = [word_of(entry.term) if entry.head < 0 else None for entry in shard.entries]
+        numbers = np.array([-1 if word is None else corpus.words[word] for word in words], np.int64)[mentions]
+        rows = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))[numbers >= 0]
+        corpus.add(*unique_rows(rows, numbers[numbers >= 0], len(offsets) - 1))
+    senses = Senses(language.lexicon, language.synsets, language.pins)
+    return Resolver(choice, Chooser(choice.senses, senses, terms, corpus), language.synsets)
 
 
 class Resolver:
@@ -119,9 +146,7 @@ class Resolver:
         return None if stopped else _FAMILY_OF[entry.term.role]
 
     def _is_stopped(self, term: Term) -> bool:
-        return self._choice.stoplist and (
-            term.form is Form.PARTITIVE or (term.role in (Role.HEAD, Role.MODIFIER) and term.text in stoplist.TERMS)
-        )
+        return self._choice.stoplist and stoplist.reason(term) is not None
 
     def _ancestors(self, rows: np.ndarray, synsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(rows, synsets above those given), each once a row."""

@@ -6,9 +6,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from labelgen.lexicon import Lexicon
-from labelgen.terms import Form, Role, Term
+from labelgen.terms import Form, Term
 from labelgen.wordnet import Pos, Synset
-from labelshards.errors import CatlipError
 
 # What speaks for a sense, in nats. The weights were fitted to senses of everyday words in captions and rounded;
 # docs/quality.md says on what, and what else was tried.
@@ -41,11 +40,12 @@ _DEEDS = frozenset(
 _SLANG = ("slang", "offensive", "derogat", "disparag")
 _SLANG_WITHIN = 80
 # Colours, sizes and ages describe what the next word names: "a yellow jacket" is no wasp, "an old man" nobody's boss.
-DESCRIBING = frozenset(
-    """beautiful beige big black blond blonde blue brand broad brown fat giant golden great green grey gray high huge
-    large little long low new old orange pink pretty purple red short silver small tall tan thin tiny violet white
-    wide yellow young""".split()
-)
+_DESCRIBING_TEXT = """
+    beautiful beige big black blond blonde blue brand broad brown fat giant golden great green grey gray high
+    huge large little long low new old orange pink pretty purple red short silver small tall tan thin tiny
+    violet white wide yellow young
+"""
+DESCRIBING = frozenset(_DESCRIBING_TEXT.split())
 
 
 class Candidate(NamedTuple):
@@ -158,7 +158,7 @@ class Senses:
         return reasons
 
     def share_seen(self, text: str, pos: Pos) -> float:
-        """How much of a word's use, 0 … 1, is of things to see or deeds to watch; tagged texts decide, then the order."""
+        """How much of a word's use, 0 … 1, is of things to see or deeds to watch, by tagged texts and sense order."""
         senses = self.lexicon.senses(text, pos)
         weights = [self.lexicon.count(text, synset) + 1 / rank for rank, synset in enumerate(senses, 1)]
         shown = [weight for weight, synset in zip(weights, senses, strict=True) if self._can_be_seen(synset)]

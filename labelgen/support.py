@@ -44,7 +44,7 @@ class Support:
         return {threshold: int((counts > threshold).sum()) for threshold in thresholds}
 
     def kept(self, thresholds: Mapping[str, int]) -> list[tuple[int, str, int]]:
-        """(number, family, support) of every label above its family's threshold, most frequent first, then by number."""
+        """(number, family, support) of each label above its family's threshold, most frequent first, then by number."""
         found: dict[int, tuple[str, int]] = {}
         for family, tally in self._tallies.items():
             for number, count in tally.above(thresholds[family]):
@@ -76,7 +76,7 @@ class _Tally:
 
 
 def vocabulary(support: Support, synsets: Mapping[int, Synset], thresholds: Mapping[str, int]) -> Vocabulary:
-    """Labels with more support than their family's threshold, most frequent first. Raises CatlipError if none is left."""
+    """Labels with more support than their family's threshold, most frequent first. Raises CatlipError without any."""
     kept = support.kept(thresholds)
     if not kept:
         table = ", ".join(f"{count:,} at {at}" for at, count in support.classes_at().items())
@@ -163,7 +163,7 @@ class Examples:
             if (class_id := self._class_of.get(row.label)) is not None:
                 count, captions = self._found.get((class_id, row.text), (0, []))
                 new = [text for text in row.captions if text not in captions]
-                self._found[class_id, row.text] = (count + row.count, (captions + new)[:_EXAMPLE_CAPTIONS])
+                self._found[class_id, row.text] = (count + row.samples, (captions + new)[:_EXAMPLE_CAPTIONS])
 
     def table(self) -> pa.Table:
         """All of them (schema.EXAMPLES), by class, then by falling count."""

@@ -57,6 +57,8 @@ class Dropped(NamedTuple):
     reason: str
 
 
+_HYPHENS = ("-", "\u2013")
+_CURLY = "\u2019"
 _NOUN_TAGS = frozenset({"NN", "NNS", "NNP", "NNPS"})
 _PLURAL_TAGS = frozenset({"NNS", "NNPS"})
 _NAME_TAGS = frozenset({"NNP", "NNPS"})
@@ -67,13 +69,17 @@ _COUNTING_WORDS = frozenset({"a", "an", "another", "each", "every", "this", "tha
 # Determiners, pronouns and numbers take no part in a term: "the street" is a lemma of Wall Street, "us" is not "u".
 _NEVER_IN_A_TERM = frozenset({"DT", "PDT", "WDT", "PRP", "PRP$", "WP", "WP$", "EX", "CD"})
 # Verbs that help others and show nothing.
-_AUXILIARIES = frozenset("be have do can could may might must shall should will would get".split())
+_AUXILIARIES_TEXT = """
+    be have do can could may might must shall should will would get
+"""
+_AUXILIARIES = frozenset(_AUXILIARIES_TEXT.split())
 # Before "of" these count or place what follows: "a group of", "the edge of". Elsewhere they are nouns like others.
-PARTITIVES = frozenset(
-    """amount array assortment back base bit bottom bunch center centre collection combination corner couple dozen
-    edge end front group half handful hundred inside kind lot middle mix mixture number outside pair part piece plenty
-    portion quantity range rest row selection series set side sort thousand ton top type variety view""".split()
-)
+_PARTITIVES_TEXT = """
+    amount array assortment back base bit bottom bunch center centre collection combination corner couple dozen
+    edge end front group half handful hundred inside kind lot middle mix mixture number outside pair part piece
+    plenty portion quantity range rest row selection series set side sort thousand ton top type variety view
+"""
+PARTITIVES = frozenset(_PARTITIVES_TEXT.split())
 
 
 class TermFinder:
@@ -110,11 +116,10 @@ class TermFinder:
             if words[end - 1].tag not in _NEVER_IN_A_TERM:
                 yield Dropped(_surface(words[start:end]), "its last word is no noun")
             return
+        first, head = self._longest(words, start, end, words[start:end])
         if across:
             first = next(at for at in range(start, end) if self._of_term(words[at:across]))
             head = Mention(Term(str(self._of_term(words[first:across])), Role.HEAD), _surface(words[first:across]))
-        else:
-            first, head = self._longest(words, start, end, words[start:end])
         if head is None:
             yield Dropped(words[end - 1].text.lower(), _why_unknown(words, end - 1))
             return
@@ -204,7 +209,7 @@ def _followed_by_of(words: tuple[Word, ...], end: int) -> bool:
 
 def _is_inside_hyphens(words: tuple[Word, ...], at: int) -> bool:
     """True if a word begins after a hyphen: "a 12-year-old boy" is no old boy."""
-    return at > 0 and words[at - 1].text in ("-", "–") and not words[at - 1].space_after and at > 1
+    return at > 0 and words[at - 1].text in _HYPHENS and not words[at - 1].space_after and at > 1
 
 
 def _why_unknown(words: tuple[Word, ...], at: int) -> str:
@@ -216,7 +221,7 @@ def _surface(words: tuple[Word, ...]) -> str:
 
     WordNet writes without accents ("cafe", "creme brulee"), so they are taken off.
     """
-    text = "".join(word.text + " " * word.space_after for word in words).strip().lower().replace("’", "'")
+    text = "".join(word.text + " " * word.space_after for word in words).strip().lower().replace(_CURLY, "'")
     if text.isascii():
         return text
     return "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))

@@ -1,7 +1,7 @@
 """What a sense is spoken of together with, as far as WordNet itself tells it: words of its glosses and relatives.
 
 Each synset has a sparse vector over words: its lemmas and gloss, those of what it is a kind of, its parts and wholes,
-its field, its kinds and siblings, weighted by nearness and rarity. Two senses that belong together have similar vectors.
+its field, its kinds and siblings, weighted by nearness and rarity. Senses that belong together have similar ones.
 """
 
 import math
@@ -29,14 +29,15 @@ _BACKGROUND_WORDS = 200
 _RARITY_SAMPLE = 8
 
 _WORD = re.compile(r"[a-z][a-z'-]{2,}")
-_EMPTY_WORDS = frozenset(
-    """about after all also and another any are because been before being between both but can could did does doing
-    don done down each especially etc every few first for form from get give given had has have having her him his how
-    into its just kind large made make makes making many may more most much new not off often old one only other our out
-    over part same see she small some someone something such take than that the their them then there these they thing
-    this those through two type under upon use used uses using usually very was way were what when where which while who
-    whose with without would you your""".split()
-)
+_EMPTY_WORDS_TEXT = """
+    about after all also and another any are because been before being between both but can could did does doing
+    don done down each especially etc every few first for form from get give given had has have having her him
+    his how into its just kind large made make makes making many may more most much new not off often old one
+    only other our out over part same see she small some someone something such take than that the their them
+    then there these they thing this those through two type under upon use used uses using usually very was way
+    were what when where which while who whose with without would you your
+"""
+_EMPTY_WORDS = frozenset(_EMPTY_WORDS_TEXT.split())
 
 
 class Vector(NamedTuple):

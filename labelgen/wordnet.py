@@ -1,6 +1,6 @@
 """WordNet 3.0's own files, read as they are: which terms have which senses, and what each synset is.
 
-Synsets are numbered as in WordNet's Prolog files: 100,000,000 × part of speech + offset.
+Synsets are numbered as in WordNet's Prolog files: 100,000,000 times part of speech + offset.
 """
 
 import hashlib
@@ -85,7 +85,7 @@ class Synset(NamedTuple):
 
 
 class Sense(NamedTuple):
-    """One line of `index.sense`: the term's sense number `rank` (from 1) is `synset`, tagged `count` times.
+    """One line of `index.sense`: the term's sense number `rank` (from 1) is `synset`, tagged `uses` times.
 
     `lexfile`: the number of the file of its lexicographer, in the order of `lexnames`.
     """
@@ -94,7 +94,7 @@ class Sense(NamedTuple):
     pos: Pos
     synset: int
     rank: int
-    count: int
+    uses: int
     lexfile: int
 
 
@@ -140,12 +140,6 @@ def read_synsets(folder: Folder) -> dict[int, Synset]:
     return {synset.id: synset for pos in Pos for synset in _synsets(folder, pos, ranks, lexnames)}
 
 
-def read_heads(folder: Folder) -> dict[int, str]:
-    """Noun synset → its first lemma, lower case, with spaces."""
-    records = (line.split(" ", 5) for line in lines(folder, "data.noun"))
-    return {synset_id(Pos.NOUN, int(fields[0])): fields[4].replace("_", " ").lower() for fields in records}
-
-
 def verify(folder: Folder) -> dict[int, Synset]:
     """All synsets of `folder`, after making sure that it is WordNet 3.0. Raises CatlipError if it is not."""
     where = str(folder)
@@ -162,9 +156,7 @@ def verify(folder: Folder) -> dict[int, Synset]:
     return synsets
 
 
-def _synsets(
-    folder: Folder, pos: Pos, ranks: dict[tuple[str, int], int], lexnames: list[str]
-) -> Iterator[Synset]:
+def _synsets(folder: Folder, pos: Pos, ranks: dict[tuple[str, int], int], lexnames: list[str]) -> Iterator[Synset]:
     for line in lines(folder, f"data.{pos.file}"):
         record, _, gloss = line.partition(" | ")
         fields = record.split(" ")

@@ -45,14 +45,16 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
-    """What made the labels. Nothing in it changes from run to run: the same input gives the same bytes."""
+    """What made the labels. Nothing in it changes from run to run: the same input gives the same bytes.
+
+    tools: what read the captions (spacy, nltk, wordnet), each with versions and digests.
+    """
 
     catlip: str
     sources: list[str]
     labeler: str
     settings: dict[str, Any]
-    spacy: dict[str, str]
-    wordnet: dict[str, str]
+    tools: dict[str, dict[str, str]]
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

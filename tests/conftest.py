@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from labelgen.lexicon import Lexicon, Synset
+    from labelgen.lexicon import Lexicon
     from labelgen.nouns import ChunkParser
+    from labelgen.wordnet import Folder, Synset
 
 ROOT = Path(__file__).parent.parent
 TEST_DATA = Path(os.environ.get("CATLIP_TEST_DATA", ROOT.parent / "shared" / "data"))
@@ -30,20 +31,28 @@ def test_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def synsets() -> "dict[int, Synset]":
-    """All noun synsets of the real WordNet 3.0, by id."""
-    from labelgen import language_data, lexicon
+def wordnet_folder() -> "Folder":
+    """Where the real WordNet 3.0 lies."""
+    from labelgen import language_data
 
-    return lexicon.verify(language_data.find_wordnet())
+    return language_data.find_wordnet()
 
 
 @pytest.fixture(scope="session")
-def lexicon() -> "Lexicon":
-    """The real lexicon."""
-    from labelgen import language_data
+def synsets(wordnet_folder: "Folder") -> "dict[int, Synset]":
+    """All synsets of the real WordNet 3.0, by id."""
+    from labelgen import wordnet
+
+    return wordnet.verify(wordnet_folder)
+
+
+@pytest.fixture(scope="session")
+def lexicon(wordnet_folder: "Folder") -> "Lexicon":
+    """The real lexicon, with the built-in terms of the web."""
+    from labelgen import wordlists
     from labelgen.lexicon import Lexicon
 
-    return Lexicon.load(language_data.find_wordnet())
+    return Lexicon.load(wordnet_folder, wordlists.read_terms(None))
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from nltk.tokenize.punkt import PunktTrainer, save_punkt_params
 
 from labelgen import language_data
 from labelgen.corenet import CoreNet, Reading
-from labelgen.lexicon import NOUN, Lexicon
+from labelgen.wordnet import Folder, Pos, Synset, lines
 
 Tokenize = Callable[[str], list[str]]
 Published = Callable[[str], list[str]]
@@ -105,8 +105,8 @@ def treebank(published: Callable[[Tokenize], Published]) -> Published:
 
 
 @pytest.fixture(scope="module")
-def corenet(nltk_data: Path, lexicon: Lexicon) -> CoreNet:
-    return CoreNet(lexicon)
+def corenet(nltk_data: Path, wordnet_folder: Folder) -> CoreNet:
+    return CoreNet(wordnet_folder)
 
 
 @pytest.fixture(scope="module")
@@ -138,9 +138,9 @@ def test_words__are_the_published_codes_for_any_text(corenet: CoreNet, treebank:
     assert corenet.words(caption) == treebank(caption)
 
 
-def test_words__are_the_published_codes_for_all_forms(corenet: CoreNet, treebank: Published, lexicon: Lexicon) -> None:
-    lemmas = [line.split(" ")[0] for line in lexicon.lines("index.noun")]
-    irregular = [line.split(" ")[0] for line in lexicon.lines("noun.exc")]
+def test_words__are_the_published_codes_for_all_forms(corenet: CoreNet, treebank: Published, wordnet_folder: Folder) -> None:
+    lemmas = [line.split(" ")[0] for line in lines(wordnet_folder, "index.noun")]
+    irregular = [line.split(" ")[0] for line in lines(wordnet_folder, "noun.exc")]
     endings = ("s", "es", "ses", "ves", "xes", "zes", "ches", "shes", "men", "ies")
     tokens = [*lemmas[::5], *irregular, *(lemma + ending for lemma in lemmas[::100] for ending in endings), *endings]
     captions = [" ".join(tokens[start : start + 100]) for start in range(0, len(tokens), 100)]
@@ -211,33 +211,36 @@ def test_clean__cases(corenet: CoreNet, raw: str, clean: str) -> None:
     assert corenet.clean(raw) == clean
 
 
-def test_words__mean_their_first_sense(corenet: CoreNet, lexicon: Lexicon, captions: list[str]) -> None:
-    heads = lexicon.heads()
-    words = {word for caption in captions for word in corenet.words(caption)}
+def test_synset__is_the_first_sense_and_named_after_the_word(
+    corenet: CoreNet, synsets: dict[int, Synset], captions: list[str]
+) -> None:
+    words = {word for caption in captions for word in corenet.words(caption)} | {"new york"}
     assert len(words) > 1_000
-    assert {word for word in words if heads[lexicon.senses(word)[0]] != word} == set()
+    assert {word for word in words if synsets[corenet.synset(word)].name != f"{word.replace(' ', '_')}.n.01"} == set()
+    with pytest.raises(KeyError):
+        corenet.synset("of")
 
 
 def test_readings__say_why(corenet: CoreNet) -> None:
-    readings = corenet.readings("Dogs of the kids on a plane")
+    readings = corenet.readings("Dogs of the kids was on a plane")
     assert readings[0] == Reading("dogs", "dog", "dog.n.01")
     assert {reading.token: reading.outcome for reading in readings} == {
         "dogs": "labelled",
         "of": "not a noun in WordNet",
         "the": "not a noun in WordNet",
         "kids": "its first sense is child.n.01, named after another word",
+        "was": "its first sense is washington.n.02, named after another word",
         "on": "not a noun in WordNet",
         "a": "its first sense is angstrom.n.01, named after another word",
         "plane": "its first sense is airplane.n.01, named after another word",
     }
 
 
-def test_words__reach(corenet: CoreNet, lexicon: Lexicon) -> None:
+def test_words__reach(corenet: CoreNet, synsets: dict[int, Synset]) -> None:
     """How many of WordNet's nouns and of ImageNet-1k's classes any caption can reach."""
-    heads = lexicon.heads()
-    lemmas = [line.split(" ")[0] for line in lexicon.lines("index.noun")]
-    own = {lemma for lemma in lemmas if "_" not in lemma and heads[lexicon.senses(lemma)[0]] == lemma}
-    assert (len(own), len(heads)) == (38_343, 82_115)
+    firsts = (synset.name.removesuffix(".n.01") for synset in synsets.values() if synset.name.endswith(".n.01"))
+    own = {word for word in firsts if "_" not in word}
+    assert (len(own), len(synsets)) == (38_343, 82_115)
     reached = set(corenet.words(" ".join(form for lemma in own for form in (lemma, lemma + "s", lemma + "es"))))
     # The first and the last are torn apart by the tokenizer; the exception list makes "cry" of "crying".
     assert own - reached == {"'hood", "crying", "shoot-'em-up"}
@@ -246,9 +249,26 @@ def test_words__reach(corenet: CoreNet, lexicon: Lexicon) -> None:
     assert timm is not None
     assert timm.origin is not None
     wnids = (Path(timm.origin).parent / "data" / "_info" / "imagenet_synsets.txt").read_text().split()
-    synsets = {lexicon.senses(word)[0] for word in reached & own}
     assert len(wnids) == 1_000
-    assert sum(NOUN + int(wnid[1:]) in synsets for wnid in wnids) == 395
+    assert len({synsets[corenet.synset(word)].wnid for word in reached & own} & set(wnids)) == 395
+
+
+def assert_tokens_are_nltks(corenet: CoreNet, caption: str) -> None:
+    tokens = [reading.token for reading in corenet.readings(caption)]
+    assert tokens == NLTKWordTokenizer().tokenize(corenet.clean(caption))
+
+
+@given(caption=CAPTIONS)
+def test_readings__tokens_are_nltks_for_any_text(corenet: CoreNet, caption: str) -> None:
+    assert_tokens_are_nltks(corenet, caption)
+
+
+@pytest.mark.parametrize(
+    "word", ["cannot", "gimme", "gonna", "gotta", "lemme", "wanna", "whaddya", "dog-gone", "dog--cat", "1", "u.s."]
+)
+@pytest.mark.parametrize("caption", ["{}", "{}.", "we {} go .", "to {}", "x{} {}x 1{}"])
+def test_readings__tokens_are_nltks(corenet: CoreNet, caption: str, word: str) -> None:
+    assert_tokens_are_nltks(corenet, caption.replace("{}", word))
 
 
 def test_tokenizer__treebank_without_punkt(corenet: CoreNet, nltk_data: Path) -> None:
@@ -270,20 +290,20 @@ def punkt(nltk_data: Path, captions: list[str], monkeypatch: pytest.MonkeyPatch,
 
 
 def test_tokenizer__punkt_where_it_is_installed(
-    punkt: Path, lexicon: Lexicon, published: Callable[[Tokenize], Published], captions: list[str]
+    punkt: Path, wordnet_folder: Folder, published: Callable[[Tokenize], Published], captions: list[str]
 ) -> None:
-    corenet = CoreNet(lexicon)
+    corenet = CoreNet(wordnet_folder)
     assert corenet.tokenizer == "punkt"
     assert corenet.words("a dog. a cat.") == ["dog", "cat"]
     assert different(corenet, published(word_tokenize), captions[::2]) == {}
 
 
 def test_tokenizer__broken_punkt_is_none(
-    lexicon: Lexicon, nltk_data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    wordnet_folder: Folder, nltk_data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
     (tmp_path / "tokenizers").mkdir()
     (tmp_path / "tokenizers" / "punkt_tab.zip").write_bytes(b"no zip at all")
     with pytest.raises(zipfile.BadZipFile):
         word_tokenize("")
-    assert CoreNet(lexicon).tokenizer == "treebank"
+    assert CoreNet(wordnet_folder).tokenizer == "treebank"
