@@ -20,8 +20,8 @@ class Labelling(Protocol):
     def label(self, samples: Sequence[Sequence[str]]) -> list[set[str]]:
         """Synset names of each sample, from its raw captions; the samples together are the corpus."""
 
-    def choose(self, term: str, company: Sequence[str]) -> str | None:
-        """The sense of a noun lemma among other words; None if WordNet lacks it."""
+    def choose(self, questions: Sequence[tuple[str, Sequence[str]]]) -> list[str | None]:
+        """The sense of each noun lemma among other words; None if WordNet lacks it. Together they are the corpus."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +46,10 @@ class Questions:
         outcomes: dict[str, list[list[str]]] = {"alone": [], "real": [], "template": []}
         errors = []
         labels = iter(self._beside_coco["names"])
+        alone = iter(self._labelling.choose([(word, ()) for name in self._gold.names for word in name.words]))
         for name, real in zip(self._gold.names, self._gold.captions_of_names, strict=True):
             senses = set[str]().union(*(self._gold.nouns.senses(word) for word in name.words))
-            chosen = (self._labelling.choose(word, ()) for word in name.words)
+            chosen = [next(alone) for _ in name.words]
             first = next((synset for synset in chosen if synset is not None), None)
             outcomes["alone"].append([scores.sense_outcome({first} - {None}, name.synset, senses)])
             of_captions = []
@@ -67,8 +68,8 @@ class Questions:
         results, errors = {}, []
         for corpus, instances in self._gold.instances.items():
             outcomes = []
-            for instance in instances:
-                chosen = self._labelling.choose(instance.lemma, instance.company)
+            answers = self._labelling.choose([(instance.lemma, instance.company) for instance in instances])
+            for instance, chosen in zip(instances, answers, strict=True):
                 right = chosen in instance.synsets
                 outcomes.append(["right" if right else "nothing" if chosen is None else "wrong"])
                 if not right:

@@ -3,7 +3,8 @@
 from functools import cache, cached_property
 
 from labelgen import language_data
-from labelgen.lexicon import NOUN, Lexicon, Synset, read_synsets
+from labelgen.lexicon import Lexicon
+from labelgen.wordnet import Pos, Synset, lines, read_synsets, synset_id
 
 
 class Nouns:
@@ -11,7 +12,7 @@ class Nouns:
 
     def __init__(self) -> None:
         self._folder = language_data.find_wordnet()
-        self._by_id = read_synsets(self._folder)
+        self._by_id = {synset.id: synset for synset in read_synsets(self._folder).values() if synset.pos is Pos.NOUN}
         self._lexicon = Lexicon.load(self._folder)
         self.by_name: dict[str, Synset] = {synset.name: synset for synset in self._by_id.values()}
         self.by_wnid: dict[str, Synset] = {synset.wnid: synset for synset in self._by_id.values()}
@@ -39,16 +40,10 @@ class Nouns:
 
     @cached_property
     def by_sense_key(self) -> dict[str, str]:
-        """WordNet's sense keys (`dog%1:05:00::`) → synset name.
-
-        They are made of what stands in `data.noun` (senseidx(5): lemma, part of speech, lexicographer file, its
-        number within that file), so WordNet's big `index.sense` is not needed.
-        """
+        """WordNet's sense keys of nouns (`dog%1:05:00::`) → synset name."""
         keys: dict[str, str] = {}
-        for line in (self._folder / "data.noun").read_text(encoding="utf-8").splitlines():
-            if line.startswith(" "):
-                continue
-            offset, lexfile, _, num_words, *fields = line.split(" ")
-            for word, number in zip(fields[0::2], fields[1::2][: int(num_words, 16)], strict=False):
-                keys[f"{word.lower()}%1:{lexfile}:{int(number, 16):02d}::"] = self._by_id[NOUN + int(offset)].name
+        for line in lines(self._folder, "index.sense"):
+            key, offset, *_ = line.split(" ")
+            if key.partition("%")[2].startswith("1"):
+                keys[key] = self._by_id[synset_id(Pos.NOUN, int(offset))].name
         return keys

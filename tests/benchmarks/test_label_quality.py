@@ -196,9 +196,9 @@ class Knowing:
             for sample in samples
         ]
 
-    def choose(self, term: str, company: Sequence[str]) -> str | None:
-        assert term not in company or len(company) > 1
-        return f"{term}.n.01" if term in self.KNOWN else None
+    def choose(self, questions: Sequence[tuple[str, Sequence[str]]]) -> list[str | None]:
+        assert all(term not in company or len(company) > 1 for term, company in questions)
+        return [f"{term}.n.01" if term in self.KNOWN else None for term, _ in questions]
 
 
 def test_questions__labels_find_their_way_back(small_data: Path) -> None:
