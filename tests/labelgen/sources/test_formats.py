@@ -72,6 +72,25 @@ def test_read__name_and_content_contradict_each_other(
     assert read(path, fields=Fields(format=name)).captions[0] == ("a dog",)
 
 
+def test_format_of__json_lines_with_fields_of_cocos_names(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_bytes(b'{"caption": "a dog", "annotations": [], "images": [1]}\n' * 2)
+    assert read(tmp_path / "x.jsonl").captions == [("a dog",)] * 2
+
+
+@pytest.mark.parametrize("name", list(sources.FORMATS))
+@pytest.mark.parametrize("change", ["gone", "other"])
+def test_read__no_longer_what_was_planned(tmp_path: Path, contents: dict[str, bytes], name: str, change: str) -> None:
+    path = tmp_path / ("dog.jpg" if name == "folder" else f"x{sources.FORMATS[name].suffixes[0]}")
+    path.write_bytes(contents.get(name, b"picture"))
+    (shard,) = sources.plan([str(tmp_path if name == "folder" else path)], Fields())
+    path.unlink()
+    if change == "other":
+        path.write_bytes(contents.get(name, b"picture") + b"\n")
+    gone = change == "gone" and name != "folder"
+    with pytest.raises(SourceError, match="cannot be read: No such file" if gone else "changed while it was read"):
+        list(sources.read(shard, Fields()))
+
+
 def test_format_of__neither_name_nor_content(tmp_path: Path) -> None:
     for name, content in [("x", b"a dog"), ("x.html", b"<html>"), ("empty", b""), ("page", b"a dog, and\na cat")]:
         (tmp_path / name).write_bytes(content)
