@@ -135,14 +135,15 @@ def _row_starts(
     """(byte offset, row number) where each shard begins, and where the last one ends."""
     starts = [(position, 0)]
     with _opened(uri) as file:
-        file.seek(position)
         try:
+            file.seek(position)
             for row, size in enumerate(row_sizes(iter(file))):
                 if row and row % ROWS_PER_SHARD == 0:
                     starts.append((position, row))
                 position += size
         except _CUT_OFF:
-            position = file.tell() + 1  # more than there is: whoever reads the last shard meets the break again
+            # More than there is, so that whoever reads the last shard meets the break again.
+            position = max(position, file.tell()) + 1
     return starts, position
 
 

@@ -11,6 +11,8 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from catlip_cli import labels
 from labelgen import sources
@@ -172,3 +174,36 @@ def test_read__changed_in_another_file_system(contents: dict[str, bytes]) -> Non
     memory.rm("/changed/x.csv")
     with pytest.raises(SourceError, match="cannot be read"):
         list(sources.read(shard, Fields()))
+
+
+@pytest.fixture(scope="module")
+def content_of(contents: dict[str, bytes]) -> Callable[[str], bytes]:
+    """`contents`, as something that Hypothesis can print."""
+    return contents.__getitem__
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(flips=st.lists(st.tuples(st.floats(0, 0.999), st.integers(1, 255)), max_size=6), kept=st.floats(0.2, 1))
+@pytest.mark.parametrize("compress", [False, True])
+@pytest.mark.parametrize("name", [name for name in sources.FORMATS if name not in ("tar", "folder")])
+def test_read__broken_bytes_give_samples_or_one_clear_error(
+    tmp_path: Path,
+    content_of: Callable[[str], bytes],
+    name: str,
+    compress: bool,
+    flips: list[tuple[float, int]],
+    kept: float,
+) -> None:
+    suffixes = sources.FORMATS[name].suffixes
+    content = bytearray(content_of(name) * (20 if name in ("csv", "tsv", "jsonl", "txt") else 1))
+    suffix = next((suffix for suffix in suffixes if suffix.endswith(".gz")), "") if compress else ""
+    if suffix:
+        content = bytearray(gzip.compress(content))
+    for place, mask in flips:
+        content[int(place * len(content))] ^= mask
+    path = tmp_path / f"x{suffix or suffixes[0]}"
+    path.write_bytes(content[: int(kept * len(content))])
+    found = try_reading(path, fields=Fields(format=name))
+    assert len(found.errors) <= 1
+    assert all(str(path) in error and "\n" not in error for error in found.errors)
+    assert "".join(found.keys).encode().decode() == "".join(found.keys)
