@@ -60,7 +60,7 @@ def read(shard: InputShard, fields: Fields) -> Found:
     """
     if fields.format is None and shard.format != "folder":
         refuse_changed(shard.uri, shard.identity)
-        head = text.head_of(shard.uri)
+        head = text.first_bytes(shard.uri)
         if not FORMATS[shard.format].looks_like(head) and (other := _recognise(head)):
             raise SourceError(
                 f"{shard.uri} is named like {shard.format} and reads like {other}. Say which it is with --format."
@@ -84,7 +84,7 @@ def format_of(uri: str, fields: Fields) -> str:
         raise SourceError(
             f"{uri} is compressed, so no image in it can be reached by its offset. Unpack it to a plain .tar."
         )
-    if found := _recognise(text.head_of(uri)):
+    if found := _recognise(text.first_bytes(uri)):
         return found
     suffixes = ", ".join(known.suffixes[0] for known in FORMATS.values() if known.suffixes != ("/",))
     raise SourceError(f"{uri} is of no known format. Known: {suffixes}; or say what it is with --format.")

@@ -103,14 +103,15 @@ def _listing(uri: str) -> list[str]:
     """Paths of all files below the folder, relative to it; hidden files and folders are left out."""
     fs, root = storage.filesystem(uri)
     if storage.is_local(uri):
-        paths = [
-            os.path.relpath(os.path.join(folder, name), root)  # noqa: PTH118  (a Path a file would cost ten times more)
-            for folder, _, names in os.walk(root)
-            for name in names
-        ]
+        paths = [f"{folder}/{name}" for folder, _, names in os.walk(root, onerror=_refuse) for name in names]
     else:
-        paths = [str(path).removeprefix(root).lstrip("/") for path in fs.find(root)]
-    return [path for path in paths if not any(part.startswith(".") for part in path.split("/"))]
+        paths = [str(path) for path in fs.find(root)]
+    relative = [path.removeprefix(root).lstrip("/") for path in paths]
+    return [path for path in relative if not path.startswith(".") and "/." not in path]
+
+
+def _refuse(error: OSError) -> None:
+    raise SourceError(f"{error.filename} cannot be read: {error.strerror}.") from error
 
 
 def _look_at(uri: str, members: Sequence[str]) -> tuple[str, int]:

@@ -1,8 +1,8 @@
 """Whether an input file is still the one that was read before."""
 
+import os
 import stat
 from collections.abc import Callable
-from pathlib import Path
 
 from labelgen.sources.fields import Fields
 from labelgen.sources.sample import Found, InputShard, SourceDamageError, SourceError
@@ -26,9 +26,9 @@ def identity_and_size(uri: str) -> tuple[str, int]:
 def look_at(uri: str) -> tuple[str, int]:
     """(identity, bytes) of a file. Raises SourceError if there is no file that could be read."""
     try:
-        # Not through fsspec, whose versions differ in what they say of links; and a folder has very many files.
+        # Not through fsspec, whose versions differ in what they say of links; nor a Path: there may be very many files.
         if uri.startswith("/") or storage.is_local(uri):
-            status = Path(uri if uri.startswith("/") else storage.filesystem(uri)[1]).stat()
+            status = os.stat(uri if uri.startswith("/") else storage.filesystem(uri)[1])  # noqa: PTH116
             if not stat.S_ISREG(status.st_mode):
                 raise SourceError(f"{uri} cannot be read: it is no regular file.")
             return f"{status.st_size}:{status.st_mtime_ns}", status.st_size

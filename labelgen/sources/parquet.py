@@ -11,12 +11,16 @@ from labelgen.sources.rows import ROWS_PER_SHARD, Places, Rows, plan_row_ranges
 from labelgen.sources.sample import Found, InputShard, SourceDamageError, SourceError
 from labelshards import storage
 
-MAGIC = b"PAR1"
+_MAGIC = b"PAR1"
+# Old writers do not say that their bytes are text; a column of nulls has no better type.
+_TEXT_TYPES = frozenset(
+    {pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.large_binary(), pa.binary_view(), pa.null()}
+)
 
 
 def looks_like(head: bytes) -> bool:
     """True if Parquet's mark stands at the start."""
-    return head.startswith(MAGIC)
+    return head.startswith(_MAGIC)
 
 
 def plan(uri: str, _fields: Fields) -> list[InputShard]:
@@ -31,16 +35,13 @@ def read(shard: InputShard, fields: Fields) -> Found:
             raise SourceError(f"{shard.uri} has no row.")
         schema = file.schema_arrow
         columns = choose_columns(schema.names, fields, shard.uri)
+        types = {name: schema.field(name).type for name in (*columns.captions, columns.image) if name}
         for name in columns.captions:
-            if not _is_text(schema.field(name).type) and not _is_text_list(schema.field(name).type):
-                raise SourceError(
-                    f"{shard.uri} has {schema.field(name).type} in {name!r}: captions are text or lists of text."
-                )
-        if columns.image is not None and not _is_text(schema.field(columns.image).type):
+            if not _is_text(types[name]) and not _is_text_list(types[name]):
+                raise SourceError(f"{shard.uri} has {types[name]} in {name!r}: captions are text or lists of text.")
+        if columns.image is not None and not _is_text(types[columns.image]):
             if fields.image_column:
-                raise SourceError(
-                    f"{shard.uri} has no paths in {columns.image!r}, but {schema.field(columns.image).type}."
-                )
+                raise SourceError(f"{shard.uri} has {types[columns.image]} in {columns.image!r}, which is no path.")
             columns = columns._replace(image=None)
         names = list(dict.fromkeys(name for name in (*columns.captions, columns.key, columns.image) if name))
         places = Places(names, columns)
@@ -99,27 +100,11 @@ def read_rows(
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return any(
-        is_one(kind)
-        for is_one in (
-            pa.types.is_string,
-            pa.types.is_large_string,
-            pa.types.is_string_view,
-            pa.types.is_binary,
-            pa.types.is_large_binary,
-            pa.types.is_binary_view,
-            pa.types.is_null,
-        )
-    )
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+    return (kind.value_type if pa.types.is_dictionary(kind) else kind) in _TEXT_TYPES
 
 
 def _is_text_list(kind: pa.DataType) -> bool:
-    return _is_list(kind) and _is_text(kind.value_type)
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind)) and _is_text(kind.value_type)
 
 
 def _as_bytes(column: pa.Array) -> pa.Array:

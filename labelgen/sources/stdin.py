@@ -1,9 +1,10 @@
 """Standard input as a source (`-`): it is written into a file, because a shard may be read more than once."""
 
+import os
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from os import utime
 from pathlib import Path
 
 import xxhash
@@ -22,7 +23,7 @@ _BLOCK_BYTES = 1 << 20
 def spooled(sources: Sequence[str], format_name: str | None, out: str) -> Iterator[list[str]]:
     """`sources` with the name of a file in the place of `-`; the file lives in the folder `out` as long as this does.
 
-    Its name and identity come from its content, so a second build of the same captions has nothing to do. Raises
+    Its path and identity come from its content, so a second build of the same captions has nothing to do. Raises
     SourceError if nothing comes in, or if the format is none of text.
     """
     if NAME not in sources:
@@ -34,14 +35,12 @@ def spooled(sources: Sequence[str], format_name: str | None, out: str) -> Iterat
     if not storage.is_local(out):
         raise SourceError(f"Standard input needs an --out on this machine, and {out} is not. Save it to a file.")
     folder = Path(storage.absolute(out), FOLDER_NAME)
-    for leftover in folder.glob("*"):
-        leftover.unlink()
-    path = _spool(folder, name)
+    shutil.rmtree(folder, ignore_errors=True)  # what a killed build left
     try:
+        path = _spool(folder, name)
         yield [str(path) if source == NAME else source for source in sources]
     finally:
-        path.unlink(missing_ok=True)
-        folder.rmdir()
+        shutil.rmtree(folder)
 
 
 def _spool(folder: Path, suffix: str) -> Path:
@@ -51,10 +50,9 @@ def _spool(folder: Path, suffix: str) -> Path:
         while block := sys.stdin.buffer.read(_BLOCK_BYTES):
             digest.update(block)
             file.write(block)
-    path = arriving.rename(folder / f"{digest.hexdigest()}.{suffix}")
-    utime(path, (0, 0))  # a file is known by size and time, and this one is the same whenever it comes
-    if not path.stat().st_size:
-        path.unlink()
-        folder.rmdir()
+    if not arriving.stat().st_size:
         raise SourceError("Nothing came on standard input.")
+    path = folder / digest.hexdigest() / f"stdin.{suffix}"
+    path.parent.mkdir()
+    os.utime(arriving.rename(path), (0, 0))  # a file is known by place, size and time: now the same for the same bytes
     return path

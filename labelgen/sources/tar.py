@@ -26,16 +26,16 @@ def looks_like(head: bytes) -> bool:
 
 
 def plan(uri: str, fields: Fields) -> list[InputShard]:
-    """One tar is one shard."""
+    """One tar is one shard. Raises SourceError for choices that a tar cannot heed."""
+    if fields.key_column and not fields.captions_from:
+        raise SourceError("A tar's keys are the names of its members. --key-column goes with --captions-from.")
+    if fields.caption_keys and fields.captions_from:
+        raise SourceError("Captions come from inside a tar (--caption-key) or beside it (--captions-from), not both.")
     identity, size = identity_and_size(uri)
     beside: tuple[tuple[str, str], ...] = ()
     if fields.captions_from:
         column_of(fields)
         beside = ((side_of(uri), identity_and_size(side_of(uri))[0]),)
-    if fields.captions_from and fields.caption_keys:
-        raise SourceError(
-            "Captions come from the tars (--caption-key) or from beside them (--captions-from), not both."
-        )
     return [InputShard(name="{stem}", uri=uri, format="tar", identity=identity, size=size, beside=beside)]
 
 

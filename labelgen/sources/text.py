@@ -67,11 +67,8 @@ def plan(
     ]
 
 
-def head_of(uri: str) -> bytes:
-    """The first 64 KiB, decompressed, or what there is before a compressed file breaks off.
-
-    Raises SourceError if the file cannot be read, or is text in UTF-16.
-    """
+def first_bytes(uri: str) -> bytes:
+    """The first 64 KiB, decompressed, or what there is before a compressed file breaks off. Raises SourceError."""
     look_at(uri)  # a pipe is no file: opening it would wait for ever
     data = b""
     try:
@@ -82,6 +79,12 @@ def head_of(uri: str) -> bytes:
         pass
     except OSError as error:
         raise SourceError(f"{uri} cannot be read: {error.strerror or error}.") from error
+    return data
+
+
+def head_of(uri: str) -> bytes:
+    """The first bytes of a text file. Raises SourceError, also if they are UTF-16."""
+    data = first_bytes(uri)
     if data.startswith(_OTHER_ENCODINGS):
         raise SourceError(f"{uri} is UTF-16. Save it as UTF-8.")
     return data
@@ -132,14 +135,15 @@ def _row_starts(
     """(byte offset, row number) where each shard begins, and where the last one ends."""
     starts = [(position, 0)]
     with _opened(uri) as file:
-        file.seek(position)
         try:
+            file.seek(position)
             for row, size in enumerate(row_sizes(iter(file))):
                 if row and row % ROWS_PER_SHARD == 0:
                     starts.append((position, row))
                 position += size
         except _CUT_OFF:
-            position = file.tell() + 1  # more than there is: whoever reads the last shard meets the break again
+            # More than there is, so that whoever reads the last shard meets the break again.
+            position = max(position, file.tell()) + 1
     return starts, position
 
 

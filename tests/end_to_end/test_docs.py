@@ -1,17 +1,23 @@
 """Every code block of the documentation runs: commands at a smaller size, Python as it stands."""
 
+import gzip
+import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/label-set-format.md")
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/label-set-format.md", "docs/sources.md")
 # The same commands on less data, so that a test can run them; a setting already there is not repeated.
 SMALLER = {
     "sample": ["--scenes", "1500", "--heldout", "30"],
@@ -41,6 +47,55 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if words[0] in ("catlip", "torchrun"):
                 run(words, folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def sources_folder(tmp_path_factory: pytest.TempPathFactory, write_tar: Callable[..., Path]) -> Path:
+    """A folder with the small files that docs/sources.md names."""
+    folder = tmp_path_factory.mktemp("sources")
+    for name in ("cc3m", "photos", "val2017"):
+        (folder / name).mkdir()
+    rows = [{"key": f"{number:09d}", "caption": f"A dog and {number} cats.", "title": "a bird"} for number in range(20)]
+    tables = [pa.Table.from_pylist(rows[:10]), pa.Table.from_pylist(rows[10:])]
+    for number, table in enumerate(tables):
+        pq.write_table(table, folder / "cc3m" / f"{number:05d}.parquet")
+        members = [
+            (f"{row['key']}.{suffix}", content.encode())
+            for row in table.to_pylist()
+            for suffix, content in (("jpg", "x"), ("json", json.dumps({"caption": row["caption"], "alt": "a fish"})))
+        ]
+        write_tar(folder / "cc3m" / f"{number:05d}.tar", members)
+    with zipfile.ZipFile(folder / "all.zip", "w") as archive:
+        archive.write(folder / "cc3m" / "00000.tar", "00000.tar")
+    pq.write_table(tables[0].rename_columns(["SAMPLE_ID", "TEXT", "title"]), folder / "laion.parquet")
+    cells = "".join(f"{row['key']},{row['caption']},{row['title']},photos/1.jpg\n" for row in rows)
+    (folder / "table.csv").write_text("id,alt,title,path\n" + cells)
+    (folder / "cc3m.tsv").write_text("".join(f"{row['caption']}\thttp://u\n" for row in rows))
+    (folder / "captions.txt").write_text("".join(f"{row['caption']}\n" for row in rows))
+    with gzip.open(folder / "captions.jsonl.gz", "wt") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    for where, name in (("photos", "1.jpg"), ("photos", "1.txt"), ("val2017", "1.jpg")):
+        (folder / where / name).write_text("A dog.")
+    coco = {"images": [{"id": 1, "file_name": "1.jpg"}], "annotations": [{"image_id": 1, "caption": "A dog."}]}
+    (folder / "captions_val2017.json").write_text(json.dumps(coco))
+    return folder
+
+
+_SOURCE_LINES = [line for block in blocks("docs/sources.md", "bash") for line in block.splitlines()]
+
+
+@pytest.mark.parametrize("line", _SOURCE_LINES)
+def test_source_commands__run(line: str, sources_folder: Path) -> None:
+    """Each example, as the shell runs it; on few captions every synset must count."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f"{line} --threshold 0 --json"],
+        cwd=sources_folder, capture_output=True, text=True, check=False, timeout=120, env=os.environ | {"PATH": path},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["labelled"] == found["samples"] > 0
+    assert not found["problems"]
 
 
 def run(words: list[str], folder: Path) -> None:

@@ -11,6 +11,8 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from catlip_cli import labels
 from labelgen import sources
@@ -70,6 +72,25 @@ def test_read__name_and_content_contradict_each_other(
         f"{path} is named like {named} and reads like {name}. Say which it is with --format."
     ]
     assert read(path, fields=Fields(format=name)).captions[0] == ("a dog",)
+
+
+def test_format_of__json_lines_with_fields_of_cocos_names(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_bytes(b'{"caption": "a dog", "annotations": [], "images": [1]}\n' * 2)
+    assert read(tmp_path / "x.jsonl").captions == [("a dog",)] * 2
+
+
+@pytest.mark.parametrize("name", list(sources.FORMATS))
+@pytest.mark.parametrize("change", ["gone", "other"])
+def test_read__no_longer_what_was_planned(tmp_path: Path, contents: dict[str, bytes], name: str, change: str) -> None:
+    path = tmp_path / ("dog.jpg" if name == "folder" else f"x{sources.FORMATS[name].suffixes[0]}")
+    path.write_bytes(contents.get(name, b"picture"))
+    (shard,) = sources.plan([str(tmp_path if name == "folder" else path)], Fields())
+    path.unlink()
+    if change == "other":
+        path.write_bytes(contents.get(name, b"picture") + b"\n")
+    gone = change == "gone" and name != "folder"
+    with pytest.raises(SourceError, match="cannot be read: No such file" if gone else "changed while it was read"):
+        list(sources.read(shard, Fields()))
 
 
 def test_format_of__neither_name_nor_content(tmp_path: Path) -> None:
@@ -153,3 +174,36 @@ def test_read__changed_in_another_file_system(contents: dict[str, bytes]) -> Non
     memory.rm("/changed/x.csv")
     with pytest.raises(SourceError, match="cannot be read"):
         list(sources.read(shard, Fields()))
+
+
+@pytest.fixture(scope="module")
+def content_of(contents: dict[str, bytes]) -> Callable[[str], bytes]:
+    """`contents`, as something that Hypothesis can print."""
+    return contents.__getitem__
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(flips=st.lists(st.tuples(st.floats(0, 0.999), st.integers(1, 255)), max_size=6), kept=st.floats(0.2, 1))
+@pytest.mark.parametrize("compress", [False, True])
+@pytest.mark.parametrize("name", [name for name in sources.FORMATS if name not in ("tar", "folder")])
+def test_read__broken_bytes_give_samples_or_one_clear_error(
+    tmp_path: Path,
+    content_of: Callable[[str], bytes],
+    name: str,
+    compress: bool,
+    flips: list[tuple[float, int]],
+    kept: float,
+) -> None:
+    suffixes = sources.FORMATS[name].suffixes
+    content = bytearray(content_of(name) * (20 if name in ("csv", "tsv", "jsonl", "txt") else 1))
+    suffix = next((suffix for suffix in suffixes if suffix.endswith(".gz")), "") if compress else ""
+    if suffix:
+        content = bytearray(gzip.compress(content))
+    for place, mask in flips:
+        content[int(place * len(content))] ^= mask
+    path = tmp_path / f"x{suffix or suffixes[0]}"
+    path.write_bytes(content[: int(kept * len(content))])
+    found = try_reading(path, fields=Fields(format=name))
+    assert len(found.errors) <= 1
+    assert all(str(path) in error and "\n" not in error for error in found.errors)
+    assert "".join(found.keys).encode().decode() == "".join(found.keys)

@@ -34,6 +34,7 @@ def write(path: Path, columns: dict[str, Any], **options: Any) -> Path:  # noqa:
         (NOT_UTF8, [(), ("ok",)], Problem.CAPTION_NOT_UTF8),
         (pa.array([b"a dog", b"a cat"]), [("a dog",), ("a cat",)], None),
         (pa.array(["a dog", "a cat"], pa.large_string()), [("a dog",), ("a cat",)], None),
+        (pa.array(["a dog", "a cat"], pa.string_view()), [("a dog",), ("a cat",)], None),
         (pa.array(["a dog", "a cat"]).dictionary_encode(), [("a dog",), ("a cat",)], None),
         (pa.array([["a dog"], ["a cat"]], pa.large_list(pa.large_string())), [("a dog",), ("a cat",)], None),
     ],
@@ -92,7 +93,11 @@ def test_parquet__row_ranges(
         ({"alt": ["a dog"]}, Fields(), "has no column with a usual name for captions (captions, "),
         ({"caption": ["a dog"]}, Fields(caption_keys=("alt",)), "has no column 'alt'. It has 'caption'."),
         ({"caption": [7]}, Fields(), "has int64 in 'caption': captions are text or lists of text."),
-        ({"caption": ["a dog"], "p": [{"bytes": b"x"}]}, Fields(image_column="p"), "has no paths in 'p', but struct"),
+        (
+            {"caption": ["a dog"], "p": [{"bytes": b"x"}]},
+            Fields(image_column="p"),
+            "has struct<bytes: binary> in 'p', which is no path.",
+        ),
         ({"caption": pa.array([], pa.string())}, Fields(), "has no row."),
     ],
 )

@@ -86,6 +86,7 @@ def test_side__changed_after_planning(tmp_path: Path, tar: Path) -> None:
         (Fields(captions_from="json:caption"), "must read parquet:COLUMN"),
         (Fields(captions_from="parquet"), "must read parquet:COLUMN"),
         (Fields(captions_from="parquet:caption", caption_keys=("x",)), "not both"),
+        (Fields(key_column="id"), "--key-column goes with --captions-from"),
         (Fields(image_column="x"), "is read as tar, which has no use for 'image_column'"),
     ],
 )

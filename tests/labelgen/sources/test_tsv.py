@@ -1,4 +1,7 @@
+import gzip
 import os
+import random
+import string
 from pathlib import Path
 
 import pytest
@@ -83,6 +86,13 @@ def test_tsv__line_that_is_not_utf8_keeps_its_row(tmp_path: Path) -> None:
 def test_tsv__nothing_in_it(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.tsv").write_bytes(content)
     assert try_reading(tmp_path / "x.tsv").errors == [f"{tmp_path}/x.tsv has no line with a caption."]
+
+
+def test_tsv__compressed_and_cut_off_inside_the_header(tmp_path: Path) -> None:
+    names = "".join(random.Random(0).choices(string.ascii_letters, k=5_000))
+    (tmp_path / "x.tsv.gz").write_bytes(gzip.compress(f"caption\t{names}\na dog\tu\n".encode())[:3_000])
+    (error,) = try_reading(tmp_path / "x.tsv.gz").errors
+    assert error.startswith(f"{tmp_path}/x.tsv.gz cannot be decompressed: ")
 
 
 def test_tsv__utf16(tmp_path: Path) -> None:
