@@ -28,8 +28,8 @@ _ALIKE_FLOOR = 0.01
 _PRIOR_SAMPLES = 30.0  # so many samples of chance are mixed into every count
 _RARE = 10  # words in fewer samples say nothing by statistics
 _RARE_OVERALL = 20
-_SENSES_OF_COMPANY = 4
-_LIKELY = 0.1
+_SENSES_OF_COMPANY = 2
+_LIKELY = 0.15
 _MAX_FAMILY = 100
 _SPECIFIC = 3_000  # kinds below a synset, beyond which it is too general to be company
 
@@ -93,8 +93,7 @@ class Company:
         known = self._corpus.support[company] >= _RARE
         chance = np.where(known, self._corpus.support[company] / self._corpus.num_samples, 1.0)
         mixed = (with_relatives[company] + _PRIOR_SAMPLES * chance) / ((all_relatives + _PRIOR_SAMPLES) * chance)
-        information: np.ndarray = np.where(known, np.log(mixed), 0.0)
-        return information
+        return np.asarray(np.where(known, np.log(mixed), 0.0))
 
     def _with_relatives(self, word: int, synset: int) -> tuple[np.ndarray, float]:
         """(float64 [W]: samples with each word and a relative of the sense; samples with a relative), weighted.

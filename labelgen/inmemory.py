@@ -69,7 +69,7 @@ class Labelling:
         """A word of the company under the part of speech that it has more often in tagged texts."""
         lexicon = self.language.lexicon
         uses = {
-            role: sum(1 + lexicon.count(text, synset) for synset in lexicon.senses(text, pos))
+            role: lexicon.uses(text, pos)
             for role, pos in ((Role.HEAD, Pos.NOUN), (Role.ACTION, Pos.VERB), (Role.ATTRIBUTE, Pos.ADJECTIVE))
         }
         likely = max(uses, key=lambda role: uses[role])

@@ -19,6 +19,8 @@ _DETACHMENTS = {
     ),
     Pos.ADJECTIVE: (("er", ""), ("est", ""), ("er", "e"), ("est", "e")),
 }  # fmt: skip
+# An irregular plural that WordNet's list leaves out.
+_MORE_EXCEPTIONS = {Pos.NOUN: {"people": ("person",)}}
 # British endings → American ones, tried on words that WordNet does not know.
 _SPELLINGS = (
     ("our", "or"), ("tre", "ter"), ("ise", "ize"), ("yse", "yze"), ("ogue", "og"), ("lled", "led"), ("lling", "ling"),
@@ -67,7 +69,7 @@ class Lexicon:
         }
         for term, name in (terms or {}).items():
             senses[Pos.NOUN][term] = (_named(name, senses[Pos.NOUN]),)
-        exceptions = {pos: wordnet.read_exceptions(folder, pos) for pos in Pos}
+        exceptions = {pos: wordnet.read_exceptions(folder, pos) | _MORE_EXCEPTIONS.get(pos, {}) for pos in Pos}
         return cls(senses, counts, exceptions, frozenset(things), frozenset(terms or ()))
 
     def senses(self, term: str, pos: Pos = Pos.NOUN) -> tuple[int, ...]:
@@ -81,6 +83,10 @@ class Lexicon:
     def counts(self) -> Mapping[tuple[str, int], int]:
         """(term, synset) → how often WordNet's tagged texts have it, where they have it at all."""
         return self._counts
+
+    def uses(self, term: str, pos: Pos) -> int:
+        """How common a term is as this part of speech: its uses in tagged texts, and one for each sense."""
+        return sum(1 + self.count(term, synset) for synset in self.senses(term, pos))
 
     def count(self, term: str, synset: int) -> int:
         """How often WordNet's tagged texts have this term in this sense."""

@@ -37,15 +37,17 @@ _THINGS = frozenset(
 _DEEDS = frozenset(
     "verb." + name for name in ("body", "competition", "consumption", "contact", "motion", "perception", "weather")
 )
+_PEOPLE = frozenset({"noun.person", "noun.group"})
 _SLANG = ("slang", "offensive", "derogat", "disparag")
 _SLANG_WITHIN = 80
 # Colours, sizes and ages describe what the next word names: "a yellow jacket" is no wasp, "an old man" nobody's boss.
 _DESCRIBING_TEXT = """
-    beautiful beige big black blond blonde blue brand broad brown fat giant golden great green grey gray high
-    huge large little long low new old orange pink pretty purple red short silver small tall tan thin tiny
+    beautiful beige big black blue broad brown colored coloured dark fat giant golden great gray green grey high
+    huge large light little long low new old orange pink pretty purple red short silver small tall tan thin tiny
     violet white wide yellow young
 """
 DESCRIBING = frozenset(_DESCRIBING_TEXT.split())
+_ALSO_THINGS = frozenset({"orange", "light"})  # "orange juice", "light bulb"
 
 
 class Candidate(NamedTuple):
@@ -92,8 +94,10 @@ class Senses:
         if term.form is Form.PLURAL:
             own = [found for one in self.lexicon.singulars(term.text) for found in self._of(one, Pos.NOUN)] + own
         common = [found for found in own if not self._is_capital(found)] or own
+        if self._only_describes(term):
+            common = [found for found in common if self.synsets[found.synset].lexname not in _PEOPLE]
         first, _, last = term.text.rpartition(" ")
-        if first.partition(" ")[0] in DESCRIBING:
+        if first.partition(" ")[0] in DESCRIBING - _ALSO_THINGS:
             common = self._described(last, common)
         return list({found.synset: found for found in reversed(common)}.values())[::-1]
 
@@ -120,6 +124,12 @@ class Senses:
         heads = {found.synset for found in plain}
         kinds = [found for found in common if heads & self._ancestors(found.synset) and not self._is_person(found)]
         return kinds or [found for found in plain if not self._is_capital(found)] or common
+
+    def _only_describes(self, term: Term) -> bool:
+        """True for "white", and for "free" where nothing is counted: such a word stands for no people."""
+        uses = self.lexicon.uses
+        mostly = uses(term.text, Pos.ADJECTIVE) > uses(term.text, Pos.NOUN)
+        return term.text in DESCRIBING or (mostly and term.form is Form.PLAIN)
 
     def _is_capital(self, found: Candidate) -> bool:
         lemmas = self.synsets[found.synset].lemmas

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
+from labelgen.fragments import ADJECTIVE_TAGS, NOUN_TAGS, Mender
 from labelgen.lexicon import Lexicon
 from labelgen.nouns import Parse, Word
 from labelgen.wordnet import Pos
@@ -59,10 +60,8 @@ class Dropped(NamedTuple):
 
 _HYPHENS = ("-", "\u2013")
 _CURLY = "\u2019"
-_NOUN_TAGS = frozenset({"NN", "NNS", "NNP", "NNPS"})
 _PLURAL_TAGS = frozenset({"NNS", "NNPS"})
 _NAME_TAGS = frozenset({"NNP", "NNPS"})
-_ADJECTIVE_TAGS = frozenset({"JJ", "JJR", "JJS"})
 _VERB_TAGS = frozenset({"VB", "VBD", "VBG", "VBN", "VBP", "VBZ"})
 _COUNTING_TAGS = frozenset({"CD", "PRP$"})
 _COUNTING_WORDS = frozenset({"a", "an", "another", "each", "every", "this", "that", "these", "those", "one"})
@@ -87,6 +86,7 @@ class TermFinder:
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._lexicon = lexicon
+        self._mender = Mender(lexicon)
 
     def find(self, parse: Parse) -> Iterator[Mention | Dropped]:
         """Chunk by chunk: the head's term, its modifiers and attributes; then adjectives and verbs elsewhere.
@@ -94,6 +94,7 @@ class TermFinder:
         The longest term that WordNet knows wins: "a large polar bear" → polar bear; "a hot dog stand" → stand, with
         hot dog as a modifier; "a bird of prey" → bird of prey.
         """
+        parse = self._mender.mend(parse)
         words = parse.words
         taken = 0
         inside = [False] * len(words)
@@ -107,12 +108,12 @@ class TermFinder:
         for at, word in enumerate(words):
             if word.tag in _VERB_TAGS:
                 yield from self._action(word)
-            elif word.tag in _ADJECTIVE_TAGS and not inside[at]:
+            elif word.tag in ADJECTIVE_TAGS and not inside[at]:
                 yield from self._attribute(word, None)
 
     def _chunk(self, words: tuple[Word, ...], start: int, end: int, across: int) -> Iterator[Mention | Dropped]:
         """One chunk. `across`: where a term that reaches over "of" into the next chunk ends, else 0."""
-        if words[end - 1].tag not in _NOUN_TAGS:
+        if words[end - 1].tag not in NOUN_TAGS:
             if words[end - 1].tag not in _NEVER_IN_A_TERM:
                 yield Dropped(_surface(words[start:end]), "its last word is no noun")
             return
@@ -132,9 +133,9 @@ class TermFinder:
         """What stands between `start` and the head's term."""
         while end > start:
             word = words[end - 1]
-            if word.tag in _ADJECTIVE_TAGS:
+            if word.tag in ADJECTIVE_TAGS:
                 yield from self._attribute(word, head)
-            elif word.tag in _NOUN_TAGS:
+            elif word.tag in NOUN_TAGS:
                 first, found = self._longest(words, start, end, ())
                 if found is None:
                     yield Dropped(word.text.lower(), _why_unknown(words, end - 1))
@@ -155,7 +156,7 @@ class TermFinder:
                 continue
             surface = _surface(span)
             found = self._lexicon.find(surface, plural)
-            if found is None and len(span) == 2 and span[0].tag in _NOUN_TAGS:
+            if found is None and len(span) == 2 and span[0].tag in NOUN_TAGS:
                 surface = surface.replace(" ", "")  # "sun glasses", "bar stool"
                 found = self._lexicon.find(surface, plural)
             if found is not None:
@@ -171,7 +172,7 @@ class TermFinder:
         if not _followed_by_of(words, end):
             return 0
         for last in range(min(len(words), end + 4), end + 1, -1):
-            if words[last - 1].tag in _NOUN_TAGS and any(self._of_term(words[at:last]) for at in range(start, end)):
+            if words[last - 1].tag in NOUN_TAGS and any(self._of_term(words[at:last]) for at in range(start, end)):
                 return last
         return 0
 

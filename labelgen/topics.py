@@ -25,8 +25,9 @@ _GENERAL = 20_000
 _LARGE_FAMILY = 10
 _MAX_RELATIVES = 40
 _MAX_WORDS = 128
+_MAX_WORDS_BLENDED = 64
 _BACKGROUND_WORDS = 200
-_RARITY_SAMPLE = 8
+_RARITY_SAMPLE = 16
 
 _WORD = re.compile(r"[a-z][a-z'-]{2,}")
 _EMPTY_WORDS_TEXT = """
@@ -59,6 +60,7 @@ class Topics:
             for above in synset.hypernyms:
                 self._below[above].append(synset.id)
         self.size = lru_cache(maxsize=None)(self._count_below)
+        self._lemmas = lru_cache(maxsize=None)(self._read_lemmas)
         self._in_gloss = lru_cache(maxsize=None)(self._read_gloss)
         self._terms_of = lru_cache(maxsize=None)(self._look_up)
         self.of_synset = lru_cache(maxsize=None)(self._of_synset)
@@ -85,7 +87,7 @@ class Topics:
         words = np.concatenate([vector.words for vector, _ in vectors])
         weights = np.concatenate([vector.weights * np.float32(weight) for vector, weight in vectors])
         unique, places = np.unique(words, return_inverse=True)
-        return Vector(unique, np.bincount(places, weights, len(unique)).astype(np.float32))
+        return _strongest(unique, np.bincount(places, weights, len(unique)).astype(np.float32), _MAX_WORDS_BLENDED)
 
     def background(self) -> list[str]:
         """Two hundred everyday nouns: what any sense is compared with, to tell a likeness from none."""
@@ -99,8 +101,8 @@ class Topics:
         ][:_BACKGROUND_WORDS]  # fmt: skip
 
     def _of_synset(self, identity: int) -> Vector:
-        words: dict[int, float] = defaultdict(float)
         synset = self._synsets[identity]
+        words = _Bag()
         self._add(words, (identity,), _OWN, _GLOSS)
         self._add(words, synset.derived, _DERIVED, _GLOSS_DERIVED)
         below = self.kinds(identity)
@@ -119,45 +121,46 @@ class Topics:
                     queue.append(above)
                     special = max(0.0, 1 - math.log(self.size(above)) / math.log(_GENERAL))
                     self._add(words, (above,), _KIND_OF * special * decay, _GLOSS_ABOVE * special * (steps[above] <= 2))
-        return self._vector(words)
+        return self._vector(*words.sums())
 
-    def _add(self, words: dict[int, float], synsets: Iterable[int], lemmas: float, gloss: float) -> None:
+    def _add(self, words: "_Bag", synsets: Iterable[int], lemmas: float, gloss: float) -> None:
         for synset in synsets:
             if lemmas:
-                for lemma in self._synsets[synset].lemmas:
-                    words[self.id_of(lemma.lower())] += lemmas
+                words.add(self._lemmas(synset), lemmas)
             if gloss:
-                for word, times in self._in_gloss(synset):
-                    words[word] += gloss * times
+                words.add(self._in_gloss(synset), gloss)
 
-    def _vector(self, words: dict[int, float]) -> Vector:
-        ids = np.fromiter(words, np.int32, len(words))
-        weights = np.log1p(2 * np.fromiter(words.values(), np.float64, len(words)))
-        weights *= np.array([self._rarity_of(word) for word in words]) ** 2
-        if len(ids) > _MAX_WORDS:
-            largest = np.argsort(-weights, kind="stable")[:_MAX_WORDS]
-            ids, weights = ids[largest], weights[largest]
-        order = np.argsort(ids)
-        length = float(np.sqrt((weights**2).sum())) or 1.0
-        return Vector(ids[order], (weights[order] / length).astype(np.float32))
+    def _vector(self, ids: np.ndarray, sums: np.ndarray) -> Vector:
+        rarity = self._rarity
+        weights = np.log1p(2 * sums) * np.array([rarity.get(word, 1.0) for word in ids.tolist()])
+        strongest = _strongest(ids, weights, _MAX_WORDS)
+        length = math.sqrt(float(strongest.weights @ strongest.weights)) or 1.0
+        return Vector(strongest.words, (strongest.weights / length).astype(np.float32))
 
-    def _rarity_of(self, word: int) -> float:
-        return math.log(len(self._synsets) / (1 + self._rarity.get(word, 0))) / math.log(len(self._synsets))
-
-    def _count_words(self) -> dict[int, int]:
-        """Word → in about how many synsets' glosses it stands, from every eighth synset."""
+    def _count_words(self) -> dict[int, float]:
+        """Word → how much it counts for its rarity, from the glosses of every sixteenth synset."""
         counts: Counter[int] = Counter()
         for number, synset in enumerate(self._synsets):
             if number % _RARITY_SAMPLE == 0:
-                counts.update(word for word, _ in self._in_gloss(synset))
-        return {word: count * _RARITY_SAMPLE for word, count in counts.items()}
+                counts.update(set(self._in_gloss(synset)))
+        total = len(self._synsets)
+        return {
+            word: (math.log(total / (1 + _RARITY_SAMPLE * count)) / math.log(total)) ** 2
+            for word, count in counts.items()
+        }
 
-    def _read_gloss(self, synset: int) -> tuple[tuple[int, int], ...]:
-        counts: Counter[int] = Counter()
-        for word in _WORD.findall(self._synsets[synset].gloss.lower()):
-            if word not in _EMPTY_WORDS:
-                counts.update(self._terms_of(word))
-        return tuple((word, min(times, 2)) for word, times in counts.items())
+    def _read_lemmas(self, synset: int) -> list[int]:
+        return [self.id_of(lemma.lower()) for lemma in self._synsets[synset].lemmas]
+
+    def _read_gloss(self, synset: int) -> list[int]:
+        """The words of a gloss, each at most twice."""
+        words = _WORD.findall(self._synsets[synset].gloss.lower())
+        return [
+            term
+            for word, times in Counter(words).items()
+            if word not in _EMPTY_WORDS
+            for term in self._terms_of(word) * min(times, 2)
+        ]
 
     def _look_up(self, word: str) -> tuple[int, ...]:
         """The terms that a word of a gloss may stand for: noun, verb, adjective."""
@@ -168,6 +171,31 @@ class Topics:
 
     def _count_below(self, synset: int) -> int:
         return 1 + sum(self.size(kind) for kind in self.kinds(synset))
+
+
+class _Bag:
+    """Words with weights that add up."""
+
+    def __init__(self) -> None:
+        self._words: list[int] = []
+        self._weights: list[float] = []
+
+    def add(self, words: list[int], weight: float) -> None:
+        self._words += words
+        self._weights += [weight] * len(words)
+
+    def sums(self) -> tuple[np.ndarray, np.ndarray]:
+        """(int32 [n] words, rising; float64 [n] their weights)."""
+        words, places = np.unique(np.array(self._words, np.int32), return_inverse=True)
+        return words, np.bincount(places, self._weights, len(words))
+
+
+def _strongest(words: np.ndarray, weights: np.ndarray, number: int) -> Vector:
+    """The entries with the largest weights, in the order of the words."""
+    if len(words) <= number:
+        return Vector(words, weights)
+    largest = np.sort(np.argpartition(-weights, number)[:number])
+    return Vector(words[largest], weights[largest])
 
 
 def _share(number: int) -> float:

@@ -1,0 +1,137 @@
+"""Mends what a tagger of sentences makes of captions, which are mostly fragments.
+
+"compass on a table" is no command, "a girl feeding pigeons" no kind of pigeon, "a policeman grins" no kind of grin.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from labelgen.lexicon import Lexicon
+from labelgen.nouns import Parse, Word
+from labelgen.wordnet import Pos
+
+NOUN_TAGS = frozenset({"NN", "NNS", "NNP", "NNPS"})
+ADJECTIVE_TAGS = frozenset({"JJ", "JJR", "JJS"})
+
+_BARE_VERB_TAGS = frozenset({"VB", "VBP"})
+_PAST_TAGS = frozenset({"VBD", "VBN"})
+_BEFORE_A_VERB = frozenset({"MD", "TO", "PRP", "NNS", "NNPS", "WP", "WDT", "EX", "RB"})
+_AFTER_A_VERB = frozenset({"DT", "PDT", "PRP$", "PRP", "TO", "RP", "CD", "JJ", "NN", "NNS"})
+_AFTER_A_NOUN = frozenset({"IN", "CC", ",", ".", "VBG", "VBN", ""})
+_OPENS_A_NOUN = frozenset({"DT", "PRP$", "CD", "JJ", "JJR", "JJS"})
+_SHORT = 5
+
+
+class Kinds(NamedTuple):
+    """What WordNet knows of a word as it is written, in lower case."""
+
+    noun: bool
+    plural: bool
+    thing: bool
+    mostly_noun: bool
+    adjective: bool
+    verb: bool
+
+
+class Mender:
+    """Mends parses with what WordNet knows of their words."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self._lexicon = lexicon
+        self._kinds = lru_cache(maxsize=100_000)(self._look_up)
+        self._is_term = lru_cache(maxsize=100_000)(lambda text: lexicon.find(text, text.endswith("s")) is not None)
+
+    def mend(self, parse: Parse) -> Parse:
+        """The same words under better tags, in better chunks."""
+        words = list(parse.words)
+        kinds = [self._kinds(word.text.lower()) for word in words]
+        for at in range(len(words)):
+            self._retag(words, kinds, at)
+        chunks: list[tuple[int, int]] = []
+        for start, end in parse.chunks:
+            chunks += self._cut(words, kinds, start, end)
+        return Parse(tuple(words), tuple(_covering(words, chunks)))
+
+    def _retag(self, words: list[Word], kinds: list[Kinds], at: int) -> None:
+        word, kind = words[at], kinds[at]
+        if not kind.noun or word.tag in NOUN_TAGS:
+            return
+        before = words[at - 1].tag if at else ""
+        after = words[at + 1].tag if at + 1 < len(words) else ""
+        if word.tag in ADJECTIVE_TAGS:
+            is_noun = not kind.adjective
+        elif word.tag in _BARE_VERB_TAGS or (word.tag in ("RB", "UH") and at == 0 and len(word.text) >= _SHORT):
+            is_noun = (
+                (kind.thing or not kind.verb)
+                and kind.mostly_noun
+                and before not in _BEFORE_A_VERB
+                and after not in _AFTER_A_VERB
+            )
+        else:  # "a red rose in a vase"
+            opened = before in _OPENS_A_NOUN or (at > 1 and words[at - 2].tag == "DT" and kinds[at - 1].adjective)
+            is_noun = word.tag in _PAST_TAGS and kind.thing and opened and after in _AFTER_A_NOUN
+        if is_noun:
+            words[at] = word._replace(tag="NNS" if kind.plural else "NN")
+
+    def _cut(self, words: list[Word], kinds: list[Kinds], start: int, end: int) -> list[tuple[int, int]]:
+        """One chunk, cut at the verbs in it: "a girl | feeding | pigeons"."""
+        pieces = []
+        for at in range(start + 1, end):
+            if words[at - 1].tag in NOUN_TAGS and self._is_deed(words, kinds, at, end):
+                words[at] = words[at]._replace(tag="VBG" if words[at].text.lower().endswith("ing") else "VBZ")
+                pieces.append((start, at))
+                start = at + 1
+        return [*pieces, (start, end)] if start < end else pieces
+
+    def _is_deed(self, words: list[Word], kinds: list[Kinds], at: int, end: int) -> bool:
+        """True if a word after a noun is what the noun does. A term of WordNet is never cut."""
+        word, kind, text = words[at], kinds[at], words[at].text.lower()
+        if not kind.verb or (kind.thing and word.tag != "VBG"):
+            return False
+        if text.endswith("ing"):
+            following = words[at + 1].text.lower() if at + 1 < end else ""
+            is_deed = word.tag in ("VBG", "NN") and not (following and self._is_term(f"{text} {following}"))
+        else:
+            is_deed = word.tag == "NNS" and at == end - 1 and kinds[at - 1].thing
+        return is_deed and not self._is_term(f"{words[at - 1].text.lower()} {text}")
+
+    def _look_up(self, text: str) -> Kinds:
+        lexicon = self._lexicon
+        singulars = lexicon.singulars(text)
+        base = lexicon.base(text, Pos.VERB)
+        noun = text if lexicon.senses(text) else next(iter(singulars), None)
+        as_noun = 0 if noun is None else lexicon.uses(noun, Pos.NOUN)
+        return Kinds(
+            noun=noun is not None,
+            plural=bool(singulars) and not lexicon.senses(text),
+            thing=lexicon.is_thing(text) or any(map(lexicon.is_thing, singulars)),
+            mostly_noun=as_noun >= (0 if base is None else lexicon.uses(base, Pos.VERB)),
+            adjective=lexicon.base(text, Pos.ADJECTIVE) is not None,
+            verb=base is not None,
+        )
+
+
+def _covering(words: list[Word], chunks: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The chunks, and the nouns outside of them: as more of the chunk before, or as chunks of their own."""
+    inside = [False] * len(words)
+    for start, end in chunks:
+        inside[start:end] = [True] * (end - start)
+    found = list(chunks)
+    at = 0
+    while at < len(words):
+        if inside[at] or words[at].tag not in NOUN_TAGS:
+            at += 1
+            continue
+        end = at
+        while end < len(words) and not inside[end] and words[end].tag in NOUN_TAGS:
+            end += 1
+        if at and inside[at - 1] and words[at - 1].tag in NOUN_TAGS:
+            start = next(first for first, last in found if last == at)
+            found.remove((start, at))
+        else:
+            start = at
+            while start and not inside[start - 1] and words[start - 1].tag in _OPENS_A_NOUN:
+                start -= 1
+        found.append((start, end))
+        at = end
+    return sorted(found)
