@@ -35,15 +35,18 @@ _SPECIFIC = 3_000  # kinds below a synset, beyond which it is too general to be 
 
 
 class Company:
-    """Weighs company for the senses of terms, in one corpus."""
+    """Weighs company for the senses of terms, in one corpus.
 
-    def __init__(self, senses: Senses, topics: Topics, corpus: Corpus) -> None:
+    `trust` in 0 … 1 is given to likeness and to statistics: they help where texts speak of what can be seen.
+    """
+
+    def __init__(self, senses: Senses, topics: Topics, corpus: Corpus, trust: float) -> None:
         self._senses = senses
+        self._trust = trust
         self._topics = topics
         self._corpus = corpus
         self._pairs = corpus.pairs()
         self._words = list(corpus.words)
-        self._vector = lru_cache(maxsize=None)(self._vector_of_word)
         self._likeness = lru_cache(maxsize=None)(self._usual_likeness)
         self._together = lru_cache(maxsize=256)(self._with_relatives)
         everyday = [self._word_vector(text, Pos.NOUN) for text in topics.background()]
@@ -52,25 +55,32 @@ class Company:
             np.concatenate([vector.weights for vector in everyday]) / np.float32(len(everyday)),
         )
         self._by_main_sense = self._main_senses()
+        of_words = [self._word_vector(text, pos) for text, pos in self._words]
+        self._lengths = np.array([len(vector.words) for vector in of_words], np.int64)
+        self._starts = np.cumsum(self._lengths) - self._lengths
+        self._vectors = Vector(
+            np.concatenate([np.empty(0, np.int32), *(vector.words for vector in of_words)]),
+            np.concatenate([np.empty(0, np.float32), *(vector.weights for vector in of_words)]),
+        )
+        self._own = np.array([topics.id_of(text) for text, _ in self._words], np.int64)
 
     def gains(self, word: int, synsets: Sequence[int], company: np.ndarray) -> np.ndarray:
         """float32 [S, C]: what each of C words says for each of S senses of `word`, in nats. Words are the corpus's."""
         gains = np.zeros((len(synsets), len(company)), np.float32)
         if not len(company):
             return gains
-        vectors = [self._vector(int(word)) for word in company]
-        words = np.concatenate([vector.words for vector in vectors])
-        weights = np.concatenate([vector.weights for vector in vectors])
-        starts = np.concatenate([[0], np.cumsum([len(vector.words) for vector in vectors])[:-1]])
-        empty = np.array([not len(vector.words) for vector in vectors])
-        own = np.array([self._topics.id_of(self._words[int(word)][0]) for word in company])
+        lengths = self._lengths[company]
+        starts = np.cumsum(lengths) - lengths
+        entries = np.repeat(self._starts[company] - starts, lengths) + np.arange(int(lengths.sum()))
+        words, weights = self._vectors.words[entries], self._vectors.weights[entries]
+        own = self._own[company]
         for row, synset in enumerate(synsets):
             spread = self._spread(synset)
-            products = np.append(spread[words] * weights, np.float32(0))
-            alike = np.where(empty, 0, np.add.reduceat(products, starts))
+            sums = np.concatenate([[0.0], np.cumsum(spread[words] * weights, dtype=np.float64)])
+            alike = sums[starts + lengths] - sums[starts]
             likeness = np.log((alike + _ALIKE_FLOOR) / (self._likeness(synset) + _ALIKE_FLOOR))
-            gains[row] = SPOKEN_OF * spread[own] + LIKE * likeness
-            gains[row] += TOGETHER * self._information(word, synset, company)
+            together = self._information(word, synset, company)
+            gains[row] = SPOKEN_OF * spread[own] + self._trust * (LIKE * likeness + TOGETHER * together)
         return gains
 
     def seen_with(self, word: int) -> tuple[np.ndarray, np.ndarray]:
@@ -84,8 +94,8 @@ class Company:
         company, counts = company[frequent], counts[frequent]
         if not len(company):
             return np.zeros(len(synsets))
-        told = [float((self._information(word, synset, company) * counts).sum()) for synset in synsets]
-        return OVERALL * np.array(told) / counts.sum()
+        told = [float(self._information(word, synset, company) @ counts) for synset in synsets]
+        return np.array(told) * (self._trust * OVERALL / float(counts.sum()))
 
     def _information(self, word: int, synset: int, company: np.ndarray) -> np.ndarray:
         """float64 [C]: logarithm of how much more often than by chance each word occurs with relatives of the sense."""
@@ -148,7 +158,7 @@ class Company:
     def _likely(self, text: str, pos: Pos) -> list[tuple[int, float]]:
         """The senses of a word of the company, with how likely each is by itself."""
         term = Term(text, {Pos.NOUN: Role.HEAD, Pos.VERB: Role.ACTION, Pos.ADJECTIVE: Role.ATTRIBUTE}[pos])
-        candidates = self._senses.candidates(term)
+        candidates = self._senses.shown(term)
         if not candidates:
             return []
         scores = np.array([sum(part.nats for part in parts) for parts in self._senses.prior(term, candidates)])
@@ -156,9 +166,6 @@ class Company:
         shares /= shares.sum()
         likely = [(found.synset, float(share)) for found, share in zip(candidates, shares, strict=True)]
         return [item for item in likely if item[1] > _LIKELY][:_SENSES_OF_COMPANY]
-
-    def _vector_of_word(self, number: int) -> Vector:
-        return self._word_vector(*self._words[number])
 
     def _word_vector(self, text: str, pos: Pos) -> Vector:
         return self._topics.blend(self._likely(text, pos))

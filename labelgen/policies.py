@@ -30,6 +30,7 @@ _HEARD = 3
 # Captions speak of things and deeds in 50 to 75 of 100 words, newspapers in 30: below the first bound nothing is
 # expected to be seen, above the second everything is.
 _SPEAKS_OF_NOTHING, _SPEAKS_OF_THINGS = 0.33, 0.48
+_MOSTLY = 0.5
 _FEWEST_SAMPLES = 100  # fewer say nothing about what a corpus speaks of
 
 
@@ -55,8 +56,9 @@ class Chooser:
         self._policy = policy
         self.terms = list(terms)
         self._words = np.array([corpus.words.get(word_of(term) or ("", Pos.NOUN), -1) for term in terms], np.int64)
-        self._company = Company(senses, Topics(senses), corpus) if policy == CONTEXT else None
         self._seen = share_seen(senses, corpus) if policy == CONTEXT else 1.0
+        self._candidates = senses.shown if policy != FIRST and self._seen > _MOSTLY else senses.candidates
+        self._company = Company(senses, Topics(senses), corpus, self._seen) if policy == CONTEXT else None
         self._synsets = np.zeros((len(terms), _MAX_SENSES), np.int64)
         self._priors = np.full((len(terms), _MAX_SENSES), -np.inf, np.float32)
         keys: list[np.ndarray] = []
@@ -103,7 +105,7 @@ class Chooser:
     def weigh(self, number: int, company: Sequence[int]) -> list[Weighed]:
         """Every sense of one term among other terms of its sample, likeliest first, with all reasons."""
         term = self.terms[number]
-        candidates = self._senses.candidates(term)
+        candidates = self._candidates(term)
         if self._policy == FIRST:
             order = [Part("WordNet's order", -float(rank)) for rank in range(len(candidates))]
             return [Weighed(candidate, [part], []) for candidate, part in zip(candidates, order, strict=True)]
@@ -125,7 +127,7 @@ class Chooser:
 
     def _rank(self, number: int, term: Term) -> tuple[list[int], list[float]]:
         """The senses of a term that may win, likeliest by themselves first, with their scores."""
-        candidates = self._senses.candidates(term)
+        candidates = self._candidates(term)
         if self._policy == FIRST or len(candidates) < 2:
             return [candidate.synset for candidate in candidates[:1]], [0.0] * len(candidates[:1])
         parts = self._senses.prior(term, candidates, self._seen)

@@ -72,6 +72,7 @@ class Senses:
         self.synsets = synsets
         self._pins = pins or Pins({}, {})
         self.candidates = lru_cache(maxsize=None)(self._candidates)
+        self.shown = lru_cache(maxsize=None)(self._shown)
         self._ancestors = lru_cache(maxsize=None)(self._find_ancestors)
 
     def _candidates(self, term: Term) -> tuple[Candidate, ...]:
@@ -89,17 +90,24 @@ class Senses:
         own = self._of(term.text, term.pos)
         if term.form is Form.NAME:
             return self._of_name(term.text, own)
-        if term.pos is not Pos.NOUN:
-            return own
         if term.form is Form.PLURAL:
             own = [found for one in self.lexicon.singulars(term.text) for found in self._of(one, Pos.NOUN)] + own
-        common = [found for found in own if not self._is_capital(found)] or own
+        return _once(own)
+
+    def _shown(self, term: Term) -> tuple[Candidate, ...]:
+        """The candidates that a caption can mean: no proper name by a common noun, no people by a colour."""
+        own = self.candidates(term)
+        if term.form is Form.NAME or term.pos is not Pos.NOUN or term.text in self._pins.pinned:
+            return own
+        common = [found for found in own if not self._is_capital(found)] or list(own)
         if self._only_describes(term):
             common = [found for found in common if self.synsets[found.synset].lexname not in _PEOPLE]
+            if term.text in DESCRIBING - _ALSO_THINGS:
+                common = [found for found in common if self._is_quality(found)] or common
         first, _, last = term.text.rpartition(" ")
         if first.partition(" ")[0] in DESCRIBING - _ALSO_THINGS:
             common = self._described(last, common)
-        return list({found.synset: found for found in reversed(common)}.values())[::-1]
+        return tuple(_once(common))
 
     def _of(self, text: str, pos: Pos) -> list[Candidate]:
         return [Candidate(synset, text) for synset in self.lexicon.senses(text, pos)]
@@ -137,6 +145,9 @@ class Senses:
 
     def _is_person(self, found: Candidate) -> bool:
         return self.synsets[found.synset].lexname == "noun.person"
+
+    def _is_quality(self, found: Candidate) -> bool:
+        return self.synsets[found.synset].lexname == "noun.attribute"
 
     def _find_ancestors(self, synset: int) -> frozenset[int]:
         return frozenset({synset}).union(*(self._ancestors(above) for above in self.synsets[synset].hypernyms))
@@ -176,6 +187,14 @@ class Senses:
 
     def _can_be_seen(self, synset: int) -> bool:
         return self.synsets[synset].lexname in _THINGS | _DEEDS
+
+
+def _once(found: Iterable[Candidate]) -> list[Candidate]:
+    """Each synset once, where it comes first."""
+    first: dict[int, Candidate] = {}
+    for candidate in found:
+        first.setdefault(candidate.synset, candidate)
+    return list(first.values())
 
 
 class Pins(NamedTuple):
