@@ -38,6 +38,9 @@ class Labeler(Protocol):
     def find(self, parsed: Any) -> Iterator[Mention | Dropped]:  # noqa: ANN401  (what its own `parse` gave)
         """The mentions of one caption, in a fixed order, and the words that could have been one."""
 
+    def chunks(self, parsed: Any) -> list[tuple[str, list[str]]]:  # noqa: ANN401
+        """(noun chunk, what was looked up for its head) for explanations; none if the labeler has no chunks."""
+
 
 class Kind(NamedTuple):
     """A labeler and what goes with it where nothing else is asked for.
@@ -67,6 +70,10 @@ class NounChunks:
         """See terms.py."""
         return self._finder.find(parsed)
 
+    def chunks(self, parsed: Parse) -> list[tuple[str, list[str]]]:
+        """Chunks as they were mended, with the terms tried, longest first."""
+        return self._finder.chunks(parsed)
+
 
 class PosNouns:
     """The paper's equation 1: every word that is tagged as a noun, by itself."""
@@ -83,6 +90,11 @@ class PosNouns:
         """See pos_nouns.py."""
         for term, word in pos_nouns(parsed.words, self._lexicon):
             yield Mention(Term(term, Role.HEAD), word.text.lower())
+
+    def chunks(self, parsed: Parse) -> list[tuple[str, list[str]]]:
+        """None: words stand alone."""
+        del parsed
+        return []
 
 
 class Published:
@@ -102,6 +114,11 @@ class Published:
                 yield Mention(Term(reading.lemma.replace("_", " "), Role.HEAD), reading.token)
             else:
                 yield Dropped(reading.token, reading.outcome)
+
+    def chunks(self, parsed: str) -> list[tuple[str, list[str]]]:
+        """None: words stand alone."""
+        del parsed
+        return []
 
 
 KINDS = {

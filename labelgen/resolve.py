@@ -20,7 +20,7 @@ from labelshards.schema import ACTIONS, ATTRIBUTES, COMPOUNDS, HYPERNYMS, NOUNS
 # A compound's number: the modifier's synset above these bits, the head's below.
 COMPOUND_BITS = 32
 
-_FAMILY_OF = {Role.HEAD: NOUNS, Role.MODIFIER: NOUNS, Role.ATTRIBUTE: ATTRIBUTES, Role.ACTION: ACTIONS}
+FAMILY_OF = {Role.HEAD: NOUNS, Role.MODIFIER: NOUNS, Role.ATTRIBUTE: ATTRIBUTES, Role.ACTION: ACTIONS}
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,13 +74,18 @@ def make_resolver(
     terms = list(dict.fromkeys(entry.term for of_shard in entries for entry in of_shard))
     corpus = Corpus(word for term in terms if (word := word_of(term)) is not None)
     for shard in told:
-        offsets, mentions = shard.rows()
-        words = [word_of(entry.term) if entry.head < 0 else None for entry in shard.entries]
-        numbers = np.array([-1 if word is None else corpus.words[word] for word in words], np.int64)[mentions]
-        rows = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))[numbers >= 0]
-        corpus.add(*unique_rows(rows, numbers[numbers >= 0], len(offsets) - 1))
+        count_words(corpus, shard)
     senses = Senses(language.lexicon, language.synsets, language.pins)
     return Resolver(choice, Chooser(choice.senses, senses, terms, corpus), language.synsets)
+
+
+def count_words(corpus: Corpus, shard: CandidateShard) -> None:
+    """Add the samples of a shard to the statistics of a corpus."""
+    offsets, mentions = shard.rows()
+    words = [word_of(entry.term) if entry.head < 0 else None for entry in shard.entries]
+    numbers = np.array([-1 if word is None else corpus.words[word] for word in words], np.int64)[mentions]
+    rows = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))[numbers >= 0]
+    corpus.add(*unique_rows(rows, numbers[numbers >= 0], len(offsets) - 1))
 
 
 class Resolver:
@@ -143,7 +148,7 @@ class Resolver:
             return None if stopped else COMPOUNDS
         if entry.term.role is Role.MODIFIER and not self._choice.modifiers:
             return None
-        return None if stopped else _FAMILY_OF[entry.term.role]
+        return None if stopped else FAMILY_OF[entry.term.role]
 
     def _is_stopped(self, term: Term) -> bool:
         return self._choice.stoplist and stoplist.reason(term) is not None

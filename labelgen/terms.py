@@ -150,10 +150,7 @@ class TermFinder:
     ) -> tuple[int, Mention | None]:
         """(where it begins, the longest term that ends before `end`); no term begins before `start`."""
         plural = words[end - 1].tag in _PLURAL_TAGS
-        for first in range(max(start, end - self._lexicon.longest_term_words), end):
-            span = words[first:end]
-            if _is_inside_hyphens(words, first) or any(word.tag in _NEVER_IN_A_TERM for word in span):
-                continue
+        for first, span in self._spans(words, start, end):
             surface = _surface(span)
             found = self._lexicon.find(surface, plural)
             if found is None and len(span) == 2 and span[0].tag in NOUN_TAGS:
@@ -166,6 +163,26 @@ class TermFinder:
                     text, form = surface, Form.PLURAL
                 return first, Mention(Term(text, Role.HEAD, form), surface)
         return end, None
+
+    def _spans(self, words: tuple[Word, ...], start: int, end: int) -> Iterator[tuple[int, tuple[Word, ...]]]:
+        """(where they begin, the words) of everything that may be a term ending before `end`, longest first."""
+        for first in range(max(start, end - self._lexicon.longest_term_words), end):
+            span = words[first:end]
+            if not _is_inside_hyphens(words, first) and not any(word.tag in _NEVER_IN_A_TERM for word in span):
+                yield first, span
+
+    def chunks(self, parse: Parse) -> list[tuple[str, list[str]]]:
+        """(its words, what is looked up for its head until something is found) of each chunk; for explanations."""
+        parse = self._mender.mend(parse)
+        told = []
+        for start, end in parse.chunks:
+            tried = []
+            for first, span in self._spans(parse.words, start, end):
+                tried.append(_surface(span))
+                if self._longest(parse.words, first, end, ())[0] == first:
+                    break
+            told.append((_surface(parse.words[start:end]), tried))
+        return told
 
     def _across(self, words: tuple[Word, ...], start: int, end: int) -> int:
         """Where a term that begins in this chunk and goes on after "of" ends, or 0: "bird of prey"."""

@@ -1,0 +1,168 @@
+"""Why a caption gets the labels that it gets: what was looked up, what each sense had for it, what was left out."""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from labelgen import candidates, language_data, stoplist
+from labelgen.build import Options, choice_for, load_language
+from labelgen.candidates import CandidateShard
+from labelgen.corpus import Corpus, unique_rows, word_of
+from labelgen.labelers import KINDS, Caption, Tools
+from labelgen.normalize import normalize
+from labelgen.policies import Chooser, Weighed
+from labelgen.resolve import FAMILY_OF, Choice, Language, count_words
+from labelgen.senses import Senses
+from labelgen.terms import Dropped, Mention, Role
+from labelshards.labelset import LabelSet
+from labelshards.schema import NOUNS
+
+
+class SenseTold(msgspec.Struct, frozen=True, kw_only=True):
+    """One candidate sense: its score in nats, and what that is made of."""
+
+    synset: str
+    gloss: str
+    score: float
+    reasons: dict[str, float]
+    company: dict[str, float]
+
+
+class TermTold(msgspec.Struct, frozen=True, kw_only=True):
+    """A term of the caption. `label`: the synset that it gives, or None; `why` says why, or why not."""
+
+    surface: str
+    term: str
+    role: str
+    form: str
+    label: str | None
+    why: str
+    senses: list[SenseTold]
+
+
+class DroppedTold(msgspec.Struct, frozen=True, kw_only=True):
+    """A word that gives no term, and why."""
+
+    surface: str
+    why: str
+
+
+class ChunkTold(msgspec.Struct, frozen=True, kw_only=True):
+    """A noun chunk, and what was looked up for its head, longest first, until something was found."""
+
+    text: str
+    tried: list[str]
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What one labeler makes of a caption."""
+
+    labeler: str
+    policy: str
+    caption: str
+    labels: list[str]
+    chunks: list[ChunkTold]
+    terms: list[TermTold]
+    dropped: list[DroppedTold]
+
+
+def explain(caption: str, options: Sequence[Options], corpus_from: str | None = None) -> list[Told]:
+    """What each of `options` (its labeler, policy, families …) makes of a raw caption.
+
+    `corpus_from`: a label set with candidates, whose corpus then has its say in the senses. Raises CatlipError.
+    """
+    folder, model = language_data.find_wordnet(), language_data.spacy_model()
+    told = []
+    for each in options:
+        language = load_language(each, folder)
+        shards = _candidates(corpus_from) if corpus_from and KINDS[each.labeler].parses else []
+        tools = Tools(language.lexicon, folder, model)
+        told.append(_tell(caption, each.labeler, choice_for(each), tools, language, shards))
+    return told
+
+
+def _candidates(label_set: str) -> list[CandidateShard]:
+    folder = candidates.folder_of(label_set)
+    return [candidates.read(folder, entry.name) for entry in LabelSet.open(label_set).manifest.shards]
+
+
+def _tell(
+    raw: str, labeler_name: str, choice: Choice, tools: Tools, language: Language, shards: list[CandidateShard]
+) -> Told:
+    labeler = KINDS[labeler_name].make(tools)
+    text = normalize(raw)[0]
+    parses = labeler.parse([Caption(raw, text)] if text else [])
+    found = [each for parsed in parses for each in labeler.find(parsed)]
+    mentions = [each for each in found if isinstance(each, Mention)]
+    terms = list(dict.fromkeys(mention.term for mention in mentions))
+    known = (entry.term for shard in shards for entry in shard.entries)
+    corpus = Corpus(word for term in (*terms, *known) if (word := word_of(term)) is not None)
+    for shard in shards:
+        count_words(corpus, shard)
+    words = np.array([corpus.words[word] for term in terms if (word := word_of(term)) is not None], np.int64)
+    corpus.add(*unique_rows(np.zeros(len(words), np.int64), words, 1))
+    senses = Senses(language.lexicon, language.synsets, language.pins)
+    chooser = Chooser(choice.senses, senses, terms, corpus)
+    told = [_tell_term(mention, terms.index(mention.term), chooser, choice, language) for mention in mentions]
+    return Told(
+        labeler=labeler_name,
+        policy=choice.senses,
+        caption=text,
+        labels=sorted({term.label for term in told if term.label is not None}),
+        chunks=[ChunkTold(text=text, tried=tried) for parsed in parses for text, tried in labeler.chunks(parsed)],
+        terms=told,
+        dropped=[DroppedTold(surface=each.surface, why=each.reason) for each in found if isinstance(each, Dropped)],
+    )
+
+
+def _tell_term(mention: Mention, number: int, chooser: Chooser, choice: Choice, language: Language) -> TermTold:
+    term = mention.term
+    weighed = chooser.weigh(number, range(len(chooser.terms)))
+    family = FAMILY_OF[term.role]
+    if choice.stoplist and (reason := stoplist.reason(term)):
+        label, why = None, f"left out: it {reason} (--no-stoplist labels it)"
+    elif term.role is Role.MODIFIER and not choice.modifiers:
+        label, why = None, "left out: it stands before another noun (--modifiers labels it)"
+    elif family != NOUNS and family not in choice.families:
+        label, why = None, f"left out: --families {family} labels it"
+    elif not weighed:
+        label, why = None, "left out: as a name it stands for nothing that WordNet has"
+    else:
+        label, why = language.synsets[weighed[0].candidate.synset].name, _why(weighed)
+    return TermTold(
+        surface=mention.surface,
+        term=term.text,
+        role=term.role.value,
+        form=term.form.value,
+        label=label,
+        why=why,
+        senses=[_tell_sense(each, language) for each in weighed],
+    )
+
+
+def _why(weighed: list[Weighed]) -> str:
+    """What sets the chosen sense apart from the next one."""
+    if len(weighed) == 1:
+        return "its only sense"
+    best, second = weighed[:2]
+    reasons = {part.name: part.nats for part in best.parts}
+    for part in second.parts:
+        reasons[part.name] = reasons.get(part.name, 0.0) - part.nats
+    company = sum(nats for _, nats in best.company) - sum(nats for _, nats in second.company)
+    words = ", ".join(word for word, nats in best.company if nats > 0)
+    if words:
+        reasons[f"its company ({words})"] = company
+    decisive = max(reasons, key=lambda name: reasons[name])
+    return f"{best.score - second.score:.1f} nats before the next: {decisive}"
+
+
+def _tell_sense(weighed: Weighed, language: Language) -> SenseTold:
+    synset = language.synsets[weighed.candidate.synset]
+    return SenseTold(
+        synset=synset.name,
+        gloss=synset.gloss.partition('; "')[0],
+        score=round(weighed.score, 2),
+        reasons={part.name: round(part.nats, 2) for part in weighed.parts},
+        company={word: round(nats, 2) for word, nats in weighed.company},
+    )
