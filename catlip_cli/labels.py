@@ -2,10 +2,12 @@
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from catlip_cli.explain import explain
+from catlip_cli.rules import LABELERS, labeling_rules
 from catlip_cli.terminal import (
     EXIT_SOME_FAILED,
     Ticker,
@@ -50,7 +52,9 @@ def labels() -> None:
               help="Where paths of pictures start; COCO needs it.  [default: the table's folder]")  # fmt: skip
 @click.option("--captions-from", metavar="parquet:COLUMN",
               help="Take a tar's captions from the Parquet beside it, joined by its column `key`.")  # fmt: skip
-@click.option("--no-stoplist", is_flag=True, help="Label words about the picture too (image, view, background, left).")
+@click.option("--labeler", type=click.Choice(LABELERS), default=LABELERS[0], show_default=True,
+              help="Terms in noun chunks; the paper's single nouns; or the published code's rule.")  # fmt: skip
+@labeling_rules
 @click.option("--keep-captions", is_flag=True, help="Keep the cleaned captions in the label shards.")
 @click.option("--no-keep-candidates", is_flag=True,
               help="Drop the parse at the end; another threshold then parses all captions again.")  # fmt: skip
@@ -68,7 +72,8 @@ def build(
     image_column: str | None,
     image_root: str | None,
     captions_from: str | None,
-    no_stoplist: bool,
+    labeler: str,
+    rules: dict[str, Any],
     keep_captions: bool,
     no_keep_candidates: bool,
     workers: int | None,
@@ -81,7 +86,8 @@ def build(
     JSON; .txt with one caption a line; a folder of pictures with a .txt beside each; or - for standard input (lines of
     captions, or what --format says). Brace ranges and globs may be quoted. docs/sources.md says how each is read.
 
-    A build that was broken off goes on when it is run again; another --threshold parses no caption again.
+    A build that was broken off goes on when it is run again. Another --threshold, --policy, --senses, --families,
+    --modifiers or --no-stoplist parses no caption again.
 
     \b
     Examples:
@@ -89,6 +95,7 @@ def build(
       catlip labels build 'cc3m/*.tar' --out labels --threshold 100
       catlip labels build laion.parquet --caption-key TEXT --out labels
       catlip labels build photos/ --out labels
+      catlip labels build 'cc3m/*.tar' --out labels --families attributes=100,hypernyms
       catlip labels build heldout.tar --vocabulary labels --out heldout-labels
     """
     from labelgen.build import Options, num_cores
@@ -109,19 +116,22 @@ def build(
             image_root=storage.absolute(image_root) if image_root else None,
             captions_from=captions_from,
         ),
-        stoplist=not no_stoplist,
+        labeler=labeler,
         keep_captions=keep_captions,
         keep_candidates=not no_keep_candidates,
         num_workers=workers or num_cores(),
         rebuild=rebuild,
+        **rules,
     )
     with ExitStack() as stack:
-        tickers: list[Ticker] = []
+        tickers: dict[str, Ticker] = {}
 
         def show(at: "Progress") -> None:
-            if not tickers:  # the first report says what an earlier run had done
-                tickers.append(stack.enter_context(progress("Labelling shards", at.total, started_at=at.done)))
-            tickers[0].update(at.done, f"{at.captions_per_second:,.0f} captions/s")
+            if at.stage not in tickers:  # a stage's first report says what an earlier run had done
+                stack.close()
+                tickers[at.stage] = stack.enter_context(progress(at.stage, at.total, started_at=at.done))
+            rate = at.captions_per_second
+            tickers[at.stage].update(at.done, "" if rate is None else f"{rate:,.0f} captions/s")
 
         result = build_label_set(options, show)
     if as_json:
@@ -140,7 +150,7 @@ def setup() -> None:
     Example:
       catlip labels setup
     """
-    from labelgen import language_data, lexicon
+    from labelgen import language_data, wordnet
     from labelshards.errors import CatlipError
 
     try:
@@ -151,11 +161,11 @@ def setup() -> None:
         model = language_data.spacy_model()
     try:
         folder = language_data.find_wordnet()
-        lexicon.verify(folder)
+        wordnet.verify(folder)
     except CatlipError:
         stderr.print("Fetching WordNet 3.0 …")
         folder = language_data.fetch_wordnet()
-        lexicon.verify(folder)
+        wordnet.verify(folder)
     print_facts("Language data is in place", [("spaCy model", model), ("WordNet 3.0", str(folder))])
     print_next("catlip labels build SOURCE... --out DIR")
 
@@ -177,6 +187,7 @@ def _summary(result: "Result") -> dict[str, object]:
         "damaged": [entry.damage for entry in result.manifest.shards if entry.damage],
         "failed": result.manifest.failed,
         "seconds": round(result.wall_seconds, 3),
+        "publish_seconds": round(result.publish_seconds, 3),
         "worker_seconds": {name: round(spent, 3) for name, spent in result.seconds.by_stage().items()},
     }
 
@@ -193,6 +204,7 @@ def _show(result: "Result", out: str) -> None:
         ("labelled", f"{totals.labelled:,} ({_share(totals.labelled, totals.samples)})"),
         ("labels", f"{totals.labels:,}, {totals.labels / max(1, totals.labelled):.2f} per labelled sample"),
         ("classes", f"{totals.classes:,} " + _origin(result)),
+        ("senses", str(manifest.provenance.settings["senses"])),
         ("images", f"{totals.images:,}" if totals.images else "none: this label set cannot be trained on"),
     ]
     facts += [("problem", f"{reason}: {count:,}") for reason, count in totals.problems.items()]
@@ -213,7 +225,9 @@ def _origin(result: "Result") -> str:
     manifest = result.manifest
     if manifest.threshold is None:
         return f"(those of {manifest.vocabulary_from})"
-    return f"(synsets in more than {manifest.threshold:,} samples)"
+    families: dict[str, int] = manifest.provenance.settings["families"]
+    others = "".join(f"; {family} in more than {at:,}" for family, at in families.items() if family != "nouns")
+    return f"(synsets in more than {manifest.threshold:,} samples{others})"
 
 
 def _rate(result: "Result") -> str:
@@ -221,8 +235,12 @@ def _rate(result: "Result") -> str:
         return ", no caption parsed"
     stages = result.seconds.by_stage()
     shares = ", ".join(f"{name} {_share(spent, sum(stages.values()))}" for name, spent in stages.items())
-    return f", {result.num_captions / result.wall_seconds:,.0f} captions/s ({shares})"
+    rate = f"{result.num_captions / result.wall_seconds:,.0f} captions/s"
+    return f", {rate} ({shares}; then {duration(result.publish_seconds)} for senses and label shards)"
 
 
 def _share(part: float, whole: float) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "0 %"
+
+
+labels.add_command(explain)

@@ -69,9 +69,9 @@ def inspect(folder: str, word: str | None, limit: int, as_json: bool) -> None:
 
 def _print_classes(rows: "list[ClassRow]") -> None:
     columns = [("rank", "right"), ("synset", "left"), ("wnid", "left")]
-    columns += [("lemmas", "left"), ("support", "right"), ("gloss", "left")]
+    columns += [("family", "left"), ("lemmas", "left"), ("support", "right"), ("gloss", "left")]
     cells = [
-        (f"{r.rank:,}", r.synset, r.wnid, ", ".join(r.lemmas), f"{r.support:,}", r.gloss.partition('; "')[0])
+        (f"{r.rank:,}", r.synset, r.wnid, r.family, ", ".join(r.lemmas), f"{r.support:,}", r.gloss.partition('; "')[0])
         for r in rows
     ]
     print_table(columns, cells)

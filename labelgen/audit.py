@@ -19,6 +19,7 @@ class ClassRow(msgspec.Struct, frozen=True, kw_only=True):
 
     rank: int
     class_id: int
+    family: str
     synset: str
     wnid: str
     lemmas: list[str]
@@ -35,6 +36,7 @@ def classes(label_set: LabelSet, word: str | None = None) -> list[ClassRow]:
         ClassRow(
             rank=class_id + 1,
             class_id=class_id,
+            family=vocab.families[class_id],
             synset=vocab.synsets[class_id],
             wnid=vocab.wnids[class_id],
             lemmas=vocab.lemmas[class_id],

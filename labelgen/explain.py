@@ -11,7 +11,7 @@ from labelgen.candidates import CandidateShard
 from labelgen.corpus import Corpus, unique_rows, word_of
 from labelgen.labelers import KINDS, Caption, Tools
 from labelgen.normalize import normalize
-from labelgen.policies import Chooser, Weighed
+from labelgen.policies import FIRST, Chooser, Weighed
 from labelgen.resolve import FAMILY_OF, Choice, Language, count_words
 from labelgen.senses import Senses
 from labelgen.terms import Dropped, Mention, Role
@@ -129,7 +129,7 @@ def _tell_term(mention: Mention, number: int, chooser: Chooser, choice: Choice, 
     elif not weighed:
         label, why = None, "left out: as a name it stands for nothing that WordNet has"
     else:
-        label, why = language.synsets[weighed[0].candidate.synset].name, _why(weighed)
+        label, why = language.synsets[weighed[0].candidate.synset].name, _why(weighed, choice.senses)
     return TermTold(
         surface=mention.surface,
         term=term.text,
@@ -141,10 +141,12 @@ def _tell_term(mention: Mention, number: int, chooser: Chooser, choice: Choice, 
     )
 
 
-def _why(weighed: list[Weighed]) -> str:
+def _why(weighed: list[Weighed], policy: str) -> str:
     """What sets the chosen sense apart from the next one."""
     if len(weighed) == 1:
         return "its only sense"
+    if policy == FIRST:
+        return "WordNet's first sense"
     best, second = weighed[:2]
     reasons = {part.name: part.nats for part in best.parts}
     for part in second.parts:

@@ -5,15 +5,15 @@ that the term keeps, in its sample and in the corpus, and asks less for what can
 other things.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from labelgen.company import Company
-from labelgen.corpus import Corpus, word_of
+from labelgen.corpus import Corpus, unique_rows, word_of
 from labelgen.senses import Candidate, Part, Senses
-from labelgen.terms import Term
+from labelgen.terms import Role, Term
 from labelgen.topics import Topics
 from labelgen.wordnet import Pos
 
@@ -48,9 +48,19 @@ class Weighed(NamedTuple):
 
 
 class Chooser:
-    """One sense for each term of each sample, for the T terms of a corpus."""
+    """One sense for each term of each sample, for the T terms of a corpus.
 
-    def __init__(self, policy: str, senses: Senses, terms: Sequence[Term], corpus: Corpus) -> None:
+    `roles`: terms in others get none, and cost nothing.
+    """
+
+    def __init__(
+        self,
+        policy: str,
+        senses: Senses,
+        terms: Sequence[Term],
+        corpus: Corpus,
+        roles: Collection[Role] = tuple(Role),
+    ) -> None:
         self._senses = senses
         self._corpus = corpus
         self._policy = policy
@@ -64,6 +74,8 @@ class Chooser:
         keys: list[np.ndarray] = []
         gains: list[np.ndarray] = []
         for number, term in enumerate(self.terms):
+            if term.role not in roles:
+                continue
             synsets, scores = self._rank(number, term)
             self._synsets[number, : len(synsets)] = synsets
             self._priors[number, : len(synsets)] = scores
@@ -79,28 +91,28 @@ class Chooser:
     def choose(self, offsets: np.ndarray, terms: np.ndarray) -> np.ndarray:
         """int64 [M]: a synset id, or NONE, for each of M mentions. Sample i has terms[offsets[i]:offsets[i+1]]."""
         scores = self._priors[terms].copy()
-        open_ones = np.flatnonzero(np.isfinite(scores[:, 1])) if len(self._keys) else np.empty(0, np.int64)
-        if len(open_ones):
-            mentions, rows = self._meetings(offsets, terms, open_ones)
-            for sense in range(_MAX_SENSES):
-                scores[:, sense] += _largest(mentions, self._gains[rows, sense], len(terms))
+        undecided = np.flatnonzero(np.isfinite(scores[:, 1]))
+        if len(undecided) and len(self._keys):
+            mentions, gains = self._heard(offsets, terms, undecided)
+            scores[mentions] += gains
         chosen: np.ndarray = self._synsets[terms, scores.argmax(axis=1)]
         return chosen
 
-    def _meetings(self, offsets: np.ndarray, terms: np.ndarray, mentions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(mention, row of gains) for each mention with each word of its sample that says anything about it."""
-        samples = np.searchsorted(offsets, mentions, side="right") - 1
-        lengths = offsets[samples + 1] - offsets[samples]
-        pair_of = np.repeat(np.arange(len(mentions)), lengths)
-        within = np.arange(len(pair_of)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        others = terms[offsets[samples][pair_of] + within]
-        keys = terms[mentions][pair_of] * len(self._corpus.words) + self._words[others]
-        keys[self._words[others] < 0] = -1
-        # A word that stands in the sample twice, in two forms, is heard once.
-        once = np.unique(np.stack([pair_of, keys]), axis=1) if len(keys) else np.empty((2, 0), np.int64)
-        rows = np.minimum(np.searchsorted(self._keys, once[1]), len(self._keys) - 1)
-        known = self._keys[rows] == once[1]
-        return mentions[once[0][known]], rows[known]
+    def _heard(self, offsets: np.ndarray, terms: np.ndarray, mentions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(int64 [U] mentions that have company, float32 [U, S] what it says for each of their senses)."""
+        num_samples = len(offsets) - 1
+        samples = np.repeat(np.arange(num_samples), np.diff(offsets))
+        words = self._words[terms]
+        starts, company = unique_rows(samples[words >= 0], words[words >= 0], num_samples)
+        first, lengths = starts[samples[mentions]], np.diff(starts)[samples[mentions]]
+        within = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        others = company[np.repeat(first, lengths) + within]
+        keys = np.repeat(terms[mentions], lengths) * len(self._corpus.words) + others
+        rows = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        known = self._keys[rows] == keys
+        of_mention = np.repeat(mentions, lengths)[known]
+        heard, starts_heard = np.unique(of_mention, return_index=True)
+        return heard, _largest(self._gains[rows[known]], starts_heard)
 
     def weigh(self, number: int, company: Sequence[int]) -> list[Weighed]:
         """Every sense of one term among other terms of its sample, likeliest first, with all reasons."""
@@ -153,10 +165,18 @@ def share_seen(senses: Senses, corpus: Corpus) -> float:
     return min(1.0, max(0.0, (share - _SPEAKS_OF_NOTHING) / (_SPEAKS_OF_THINGS - _SPEAKS_OF_NOTHING)))
 
 
-def _largest(mentions: np.ndarray, gains: np.ndarray, num_mentions: int) -> np.ndarray:
-    """float64 [num_mentions]: for each mention, the sum of its `_HEARD` largest gains."""
-    order = np.lexsort((-gains, mentions))
-    ordered = mentions[order]
-    place = np.arange(len(order)) - np.searchsorted(ordered, ordered)
-    heard = place < _HEARD
-    return np.bincount(ordered[heard], gains[order][heard], num_mentions)
+def _largest(gains: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """float32 [G, S]: the sum of the `_HEARD` largest of each group of rows; groups begin at `starts`."""
+    total = np.zeros((len(starts), gains.shape[1]), np.float32)
+    if not len(starts):
+        return total
+    gains = gains.copy()
+    groups = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(gains)))
+    numbers = np.arange(len(gains))[:, None]
+    for _ in range(_HEARD):
+        largest = np.maximum.reduceat(gains, starts)
+        total += np.where(np.isfinite(largest), largest, 0)
+        # Of equals, only the first is taken out.
+        taken = np.minimum.reduceat(np.where(gains == largest[groups], numbers, len(gains)), starts)
+        gains[numbers == taken[groups]] = -np.inf
+    return total

@@ -76,7 +76,9 @@ def make_resolver(
     for shard in told:
         count_words(corpus, shard)
     senses = Senses(language.lexicon, language.synsets, language.pins)
-    return Resolver(choice, Chooser(choice.senses, senses, terms, corpus), language.synsets)
+    families = set(choice.families) if COMPOUNDS not in choice.families else {NOUNS, ATTRIBUTES}
+    roles = [role for role, family in FAMILY_OF.items() if family in families | set(choice.families)]
+    return Resolver(choice, Chooser(choice.senses, senses, terms, corpus, roles), language.synsets)
 
 
 def count_words(corpus: Corpus, shard: CandidateShard) -> None:

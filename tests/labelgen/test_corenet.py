@@ -24,7 +24,7 @@ from nltk.tokenize.punkt import PunktTrainer, save_punkt_params
 
 from labelgen import language_data
 from labelgen.corenet import CoreNet, Reading
-from labelgen.wordnet import Folder, Pos, Synset, lines
+from labelgen.wordnet import Folder, Synset, lines
 
 Tokenize = Callable[[str], list[str]]
 Published = Callable[[str], list[str]]
