@@ -21,6 +21,7 @@ from labelgen.wordnet import Pos
 # Weights in nats; fitted like those of senses.py.
 SPOKEN_OF = 7.5  # times c's weight in the topics of s
 LIKE = 0.65  # times the logarithm of how much more alike than everyday words
+KIND_OF = 3.0  # if c's likeliest sense is what s is directly a kind of
 TOGETHER = 0.4  # times the pointwise mutual information of c and the relatives of s
 OVERALL = 1.1  # times that information's mean over the company of t in the corpus
 
@@ -49,13 +50,15 @@ class Company:
         self._words = list(corpus.words)
         self._likeness = lru_cache(maxsize=None)(self._usual_likeness)
         self._together = lru_cache(maxsize=256)(self._with_relatives)
-        everyday = [self._word_vector(text, Pos.NOUN) for text in topics.background()]
+        everyday = [topics.blend(self._likely(text, Pos.NOUN)) for text in topics.background()]
         self._background = Vector(
             np.concatenate([vector.words for vector in everyday]),
             np.concatenate([vector.weights for vector in everyday]) / np.float32(len(everyday)),
         )
-        self._by_main_sense = self._main_senses()
-        of_words = [self._word_vector(text, pos) for text, pos in self._words]
+        likely = [self._likely(text, pos) for text, pos in self._words]
+        self._main_sense = np.array([senses[0][0] if senses else 0 for senses in likely], np.int64)
+        self._by_main_sense = self._main_senses(likely)
+        of_words = [topics.blend(senses) for senses in likely]
         self._lengths = np.array([len(vector.words) for vector in of_words], np.int64)
         self._starts = np.cumsum(self._lengths) - self._lengths
         self._vectors = Vector(
@@ -81,6 +84,7 @@ class Company:
             likeness = np.log((alike + _ALIKE_FLOOR) / (self._likeness(synset) + _ALIKE_FLOOR))
             together = self._information(word, synset, company)
             gains[row] = SPOKEN_OF * spread[own] + self._trust * (LIKE * likeness + TOGETHER * together)
+            gains[row] += KIND_OF * np.isin(self._main_sense[company], self._senses.synsets[synset].hypernyms)
         return gains
 
     def seen_with(self, word: int) -> tuple[np.ndarray, np.ndarray]:
@@ -145,18 +149,16 @@ class Company:
                 found[word] = max(found.get(word, 0.0), weight * likely)
         return found
 
-    def _main_senses(self) -> Mapping[int, list[tuple[int, float]]]:
+    def _main_senses(self, likely: list[list[tuple[int, float]]]) -> Mapping[int, list[tuple[int, float]]]:
         """Synset → the nouns of the corpus that have it as their likeliest sense, and how likely it is."""
         found: dict[int, list[tuple[int, float]]] = defaultdict(list)
-        for (text, pos), number in self._corpus.words.items():
-            likely = self._likely(text, pos) if pos is Pos.NOUN and self._corpus.support[number] >= _RARE else []
-            if likely:
-                synset, share = max(likely, key=lambda item: item[1])
-                found[synset].append((number, share))
+        for number, (word, senses) in enumerate(zip(self._words, likely, strict=True)):
+            if word[1] is Pos.NOUN and senses and self._corpus.support[number] >= _RARE:
+                found[senses[0][0]].append((number, senses[0][1]))
         return found
 
     def _likely(self, text: str, pos: Pos) -> list[tuple[int, float]]:
-        """The senses of a word of the company, with how likely each is by itself."""
+        """The senses that a word of the company has most likely, with how likely each is by itself; likeliest first."""
         term = Term(text, {Pos.NOUN: Role.HEAD, Pos.VERB: Role.ACTION, Pos.ADJECTIVE: Role.ATTRIBUTE}[pos])
         candidates = self._senses.shown(term)
         if not candidates:
@@ -164,18 +166,15 @@ class Company:
         scores = np.array([sum(part.nats for part in parts) for parts in self._senses.prior(term, candidates)])
         shares = np.exp(scores - scores.max())
         shares /= shares.sum()
-        likely = [(found.synset, float(share)) for found, share in zip(candidates, shares, strict=True)]
-        return [item for item in likely if item[1] > _LIKELY][:_SENSES_OF_COMPANY]
-
-    def _word_vector(self, text: str, pos: Pos) -> Vector:
-        return self._topics.blend(self._likely(text, pos))
+        order = np.argsort(-shares, kind="stable")[:_SENSES_OF_COMPANY]
+        return [(candidates[at].synset, float(shares[at])) for at in order if shares[at] > _LIKELY]
 
     def _usual_likeness(self, synset: int) -> float:
         """How much everyday words are like the sense, on average."""
         return float(self._spread(synset)[self._background.words] @ self._background.weights)
 
     def _spread(self, synset: int) -> np.ndarray:
-        """float32 [words]: the sense's topics, dense. Valid until the next call."""
+        """float32 [words]: the sense's topics, dense."""
         vector = self._topics.of_synset(synset)
         dense = np.zeros(self._topics.num_words, np.float32)
         dense[vector.words] = vector.weights

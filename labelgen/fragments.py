@@ -18,6 +18,7 @@ _PAST_TAGS = frozenset({"VBD", "VBN"})
 _BEFORE_A_VERB = frozenset({"MD", "TO", "PRP", "NNS", "NNPS", "WP", "WDT", "EX", "RB"})
 _AFTER_A_VERB = frozenset({"DT", "PDT", "PRP$", "PRP", "TO", "RP", "CD", "JJ", "NN", "NNS"})
 _AFTER_A_NOUN = frozenset({"IN", "CC", ",", ".", "VBG", "VBN", ""})
+_DETERMINERS = frozenset({"DT", "PRP$"})
 _OPENS_A_NOUN = frozenset({"DT", "PRP$", "CD", "JJ", "JJR", "JJS"})
 _SHORT = 5
 
@@ -58,8 +59,13 @@ class Mender:
             return
         before = words[at - 1].tag if at else ""
         after = words[at + 1].tag if at + 1 < len(words) else ""
-        if word.tag in ADJECTIVE_TAGS:
-            is_noun = not kind.adjective
+        if word.tag in ADJECTIVE_TAGS:  # "a pink tutu", "a photo of a safe", "a steam locomotive"
+            ends = after in _AFTER_A_NOUN and kind.thing
+            is_noun = not kind.adjective or (
+                ends and (before in _DETERMINERS or self._is_term(f"{words[at - 1].text} {word.text}".lower()))
+            )
+        elif word.tag == "MD":  # "a milk can"
+            is_noun = (before in NOUN_TAGS or before in _DETERMINERS) and after in _AFTER_A_NOUN
         elif word.tag in _BARE_VERB_TAGS or (word.tag in ("RB", "UH") and at == 0 and len(word.text) >= _SHORT):
             is_noun = (
                 (kind.thing or not kind.verb)

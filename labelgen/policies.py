@@ -25,6 +25,7 @@ NONE = 0  # stands where a term has no sense
 _MAX_SENSES = 6
 # A sense that is so much less likely by itself is not weighed against company, in nats.
 _OUT_OF_REACH = 5.0
+_OVERALL_REACH = 1.5  # what the company in the whole corpus may add to that
 # So many words of the company are heard, those that say most for the sense.
 _HEARD = 3
 # Captions speak of things and deeds in 50 to 75 of 100 words, newspapers in 30: below the first bound nothing is
@@ -144,7 +145,8 @@ class Chooser:
             return [candidate.synset for candidate in candidates[:1]], [0.0] * len(candidates[:1])
         parts = self._senses.prior(term, candidates, self._seen)
         scores = np.array([sum(part.nats for part in reasons) for reasons in parts])
-        synsets = [candidate.synset for candidate in candidates]
+        near = np.flatnonzero(scores > scores.max() - _OUT_OF_REACH - _OVERALL_REACH)
+        scores, synsets = scores[near], [candidates[at].synset for at in near]
         if self._company and term.pos is Pos.NOUN and self._words[number] >= 0:
             scores += self._company.overall(int(self._words[number]), synsets)
         order = np.argsort(-scores, kind="stable")[:_MAX_SENSES]

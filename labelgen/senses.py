@@ -14,7 +14,7 @@ from labelgen.wordnet import Pos, Synset
 #
 # How readily a picture shows a sense, by the file of WordNet's lexicographers that it stands in.
 SEEN = {
-    "noun.artifact": 2.1, "noun.food": 2.1, "noun.animal": 1.9, "noun.Tops": 1.0, "noun.body": 0.8, "noun.object": 0.7,
+    "noun.artifact": 2.1, "noun.food": 2.1, "noun.animal": 1.9, "noun.Tops": 1.6, "noun.body": 0.8, "noun.object": 0.7,
     "noun.substance": 0.7, "noun.plant": 0.4, "noun.location": 0.4, "noun.possession": 0.3, "noun.phenomenon": 0.1,
     "noun.communication": 0.0, "noun.group": 0.0, "noun.person": 0.6, "noun.shape": -0.2, "noun.attribute": -0.5,
     "noun.feeling": -0.5, "noun.state": -0.5, "noun.motive": -0.8, "noun.process": -0.8, "noun.relation": -0.8,
@@ -25,7 +25,7 @@ SEEN = {
 }  # fmt: skip
 COUNT = 1.1  # logarithm of its share of the term's uses in WordNet's tagged texts
 HEADWORD = 1.3  # the term is the synset's first lemma, not one of its synonyms
-OF_PLURAL = 1.0  # the sense belongs to the plural itself: "glasses" are spectacles
+OF_PLURAL = 1.6  # the sense belongs to the plural itself: "glasses" are spectacles
 CAPITAL = -0.7  # WordNet writes the lemma with a capital, the caption does not
 SLANG = -0.6
 MASS_COUNTED = -1.0  # "a glass" is no material
@@ -101,12 +101,14 @@ class Senses:
             return own
         common = [found for found in own if not self._is_capital(found)] or list(own)
         if self._only_describes(term):
-            common = [found for found in common if self.synsets[found.synset].lexname not in _PEOPLE]
+            common = [found for found in common if not self._is_person(found)]
             if term.text in DESCRIBING - _ALSO_THINGS:
                 common = [found for found in common if self._is_quality(found)] or common
-        first, _, last = term.text.rpartition(" ")
-        if first.partition(" ")[0] in DESCRIBING - _ALSO_THINGS:
+        first, last = term.text.partition(" ")[0], term.text.rpartition(" ")[2]
+        if first != last and first in DESCRIBING - _ALSO_THINGS:
             common = self._described(last, common)
+        elif first != last and self._mostly_describes(first):
+            common = [found for found in common if not self._is_person(found)] or self._described(last, common)
         return tuple(_once(common))
 
     def _of(self, text: str, pos: Pos) -> list[Candidate]:
@@ -135,16 +137,17 @@ class Senses:
 
     def _only_describes(self, term: Term) -> bool:
         """True for "white", and for "free" where nothing is counted: such a word stands for no people."""
-        uses = self.lexicon.uses
-        mostly = uses(term.text, Pos.ADJECTIVE) > uses(term.text, Pos.NOUN)
-        return term.text in DESCRIBING or (mostly and term.form is Form.PLAIN)
+        return term.text in DESCRIBING or (term.form is Form.PLAIN and self._mostly_describes(term.text))
+
+    def _mostly_describes(self, word: str) -> bool:
+        return self.lexicon.uses(word, Pos.ADJECTIVE) > self.lexicon.uses(word, Pos.NOUN)
 
     def _is_capital(self, found: Candidate) -> bool:
         lemmas = self.synsets[found.synset].lemmas
         return found.lemma not in lemmas and any(lemma.lower() == found.lemma for lemma in lemmas)
 
     def _is_person(self, found: Candidate) -> bool:
-        return self.synsets[found.synset].lexname == "noun.person"
+        return self.synsets[found.synset].lexname in _PEOPLE
 
     def _is_quality(self, found: Candidate) -> bool:
         return self.synsets[found.synset].lexname == "noun.attribute"

@@ -168,7 +168,7 @@ class TermFinder:
         """(where they begin, the words) of everything that may be a term ending before `end`, longest first."""
         for first in range(max(start, end - self._lexicon.longest_term_words), end):
             span = words[first:end]
-            if not _is_inside_hyphens(words, first) and not any(word.tag in _NEVER_IN_A_TERM for word in span):
+            if not _is_inside_hyphens(words, first) and not any(map(_ends_a_term, span, (*span[1:], None))):
                 yield first, span
 
     def chunks(self, parse: Parse) -> list[tuple[str, list[str]]]:
@@ -219,6 +219,12 @@ def _form(span: tuple[Word, ...], plural: bool, chunk: tuple[Word, ...]) -> Form
         return Form.NAME
     counted = plural or any(word.tag in _COUNTING_TAGS or word.text.lower() in _COUNTING_WORDS for word in chunk)
     return Form.COUNTED if counted else Form.PLAIN
+
+
+def _ends_a_term(word: Word, following: Word | None) -> bool:
+    """True for "the" and "four"; not for the number in "four-poster"."""
+    hyphenated = following is not None and following.text in _HYPHENS and not word.space_after
+    return word.tag in _NEVER_IN_A_TERM and not hyphenated
 
 
 def _followed_by_of(words: tuple[Word, ...], end: int) -> bool:

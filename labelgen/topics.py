@@ -106,7 +106,7 @@ class Topics:
         self._add(words, (identity,), _OWN, _GLOSS)
         self._add(words, synset.derived, _DERIVED, _GLOSS_DERIVED)
         below = self.kinds(identity)
-        self._add(words, below[:_MAX_RELATIVES], _KINDS * _share(len(below)), 0.0)
+        self._add(words, below[:_MAX_RELATIVES], _KINDS * _share(len(below)), _GLOSS_NEAR * _share(len(below)))
         for parent in synset.hypernyms:
             family = [sibling for sibling in self.kinds(parent) if sibling != identity]
             self._add(words, family[:_MAX_RELATIVES], _SIBLINGS * _share(len(family)), 0.0)
