@@ -49,9 +49,9 @@ class Mender:
         for at in range(len(words)):
             self._retag(words, kinds, at)
         chunks: list[tuple[int, int]] = []
-        for start, end in parse.chunks:
+        for start, end in _covering(words, list(parse.chunks)):
             chunks += self._cut(words, kinds, start, end)
-        return Parse(tuple(words), tuple(_covering(words, chunks)))
+        return Parse(tuple(words), tuple(chunks))
 
     def _retag(self, words: list[Word], kinds: list[Kinds], at: int) -> None:
         word, kind = words[at], kinds[at]
