@@ -1,5 +1,7 @@
 """Captions are fragments: what becomes of a parse that was made as if they were sentences."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +23,7 @@ def mender(lexicon: Lexicon) -> Mender:
         ("compass/VB on/IN [a/DT table/NN]", "[compass/NN] on/IN [a/DT table/NN]"),
         ("compasses/VB on/IN [a/DT table/NN]", "[compasses/NNS] on/IN [a/DT table/NN]"),
         ("avocado/VB and/CC [toast/NN]", "[avocado/NN] and/CC [toast/NN]"),
-        ("[a/DT salad/NN] with/IN [tomato/NN] and/CC avocado/VB", "[a/DT salad/NN] with/IN [tomato/NN] and/CC [avocado/NN]"),
+        ("[tomato/NN] and/CC avocado/VB", "[tomato/NN] and/CC [avocado/NN]"),
         ("Zebra/UH at/IN [the/DT zoo/NN]", "[Zebra/NN] at/IN [the/DT zoo/NN]"),
         ("[a/DT red/NN] rose/VBD in/IN [a/DT vase/NN]", "[a/DT red/NN rose/NN] in/IN [a/DT vase/NN]"),
         ("[a/DT girl/NN feeding/NN pigeons/NNS]", "[a/DT girl/NN] feeding/VBG [pigeons/NNS]"),
@@ -105,8 +107,7 @@ WORDS = st.builds(
 def parses(draw: st.DrawFn) -> Parse:
     words = tuple(draw(st.lists(WORDS, max_size=10)))
     cuts = sorted(draw(st.sets(st.integers(0, len(words)), max_size=6)))
-    pairs = zip(cuts, cuts[1:], strict=False)
-    return Parse(words, tuple(pair for pair in pairs if draw(st.booleans())))
+    return Parse(words, tuple(pair for pair in pairwise(cuts) if draw(st.booleans())))
 
 
 @given(parse=parses())
