@@ -18,6 +18,7 @@ _PAST_TAGS = frozenset({"VBD", "VBN"})
 _BEFORE_A_VERB = frozenset({"MD", "TO", "PRP", "NNS", "NNPS", "WP", "WDT", "EX", "RB"})
 _AFTER_A_VERB = frozenset({"DT", "PDT", "PRP$", "PRP", "TO", "RP", "CD", "JJ", "NN", "NNS"})
 _AFTER_A_NOUN = frozenset({"IN", "CC", ",", ".", "VBG", "VBN", ""})
+_OPEN_TAGS = _BARE_VERB_TAGS | _PAST_TAGS | ADJECTIVE_TAGS | {"VBZ", "VBG", "RB", "UH", "FW"}
 _GOES_ON = frozenset({"CC", ","})  # "a blue and white cup"
 _STOPS = frozenset({":", ",", "-LRB-", "-RRB-"})
 _DETERMINERS = frozenset({"DT", "PRP$"})
@@ -50,6 +51,8 @@ class Mender:
         kinds = [self._kinds(word.text.lower()) for word in words]
         for at in range(len(words)):
             self._retag(words, kinds, at)
+        if not any(word.tag in NOUN_TAGS for word in words):
+            _find_a_noun(words, kinds)
         chunks: list[tuple[int, int]] = []
         for start, end in parse.chunks:
             if chunks and chunks[-1][1] == start and self._is_term(_joined(words, start - 1, start + 1)):
@@ -124,6 +127,15 @@ class Mender:
             adjective=lexicon.base(text, Pos.ADJECTIVE) is not None,
             verb=base is not None,
         )
+
+
+def _find_a_noun(words: list[Word], kinds: list[Kinds]) -> None:
+    """Take the last word that names a thing for a noun: a caption without any noun is most likely a name of one."""
+    for at in range(len(words) - 1, -1, -1):
+        kind = kinds[at]
+        if words[at].tag in _OPEN_TAGS and kind.noun and kind.thing and not kind.adjective:
+            words[at] = words[at]._replace(tag="NNS" if kind.plural else "NN")
+            return
 
 
 def _joined(words: list[Word], start: int, end: int) -> str:
