@@ -54,11 +54,11 @@ class Mender:
         if not any(word.tag in NOUN_TAGS for word in words):
             _find_a_noun(words, kinds)
         chunks: list[tuple[int, int]] = []
-        for start, end in parse.chunks:
+        for start, end in _covering(words, list(parse.chunks)):
             if chunks and chunks[-1][1] == start and self._is_term(_joined(words, start - 1, start + 1)):
                 start = chunks.pop()[0]  # "a brown teddy" and "bear"
             chunks += self._cut(words, kinds, start, end)
-        return Parse(tuple(words), tuple(_covering(words, chunks)))
+        return Parse(tuple(words), tuple(chunks))
 
     def _retag(self, words: list[Word], kinds: list[Kinds], at: int) -> None:
         word, kind = words[at], kinds[at]

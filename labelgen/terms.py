@@ -124,10 +124,14 @@ class TermFinder:
         if head is None:
             yield Dropped(words[end - 1].text.lower(), _why_unknown(words, end - 1))
             return
-        if not across and _followed_by_of(words, end) and head.term.text in PARTITIVES:
+        if not across and _followed_by_of(words, end) and self._is_partitive(head.term.text):
             head = head._replace(term=head.term._replace(form=Form.PARTITIVE))
         yield head
         yield from self._before(words, start, first, head.term)
+
+    def _is_partitive(self, text: str) -> bool:
+        """True for "group", and for "lots", which is a term beside "lot"."""
+        return not PARTITIVES.isdisjoint((text, *self._lexicon.singulars(text)))
 
     def _before(self, words: tuple[Word, ...], start: int, end: int, head: Term) -> Iterator[Mention | Dropped]:
         """What stands between `start` and the head's term."""

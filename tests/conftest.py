@@ -6,11 +6,12 @@ import sys
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from labelgen.inmemory import Labelling
     from labelgen.lexicon import Lexicon
     from labelgen.nouns import ChunkParser
     from labelgen.wordnet import Folder, Synset
@@ -82,13 +83,50 @@ def write_tar() -> Callable[..., Path]:
     return write
 
 
+@pytest.fixture(scope="session")
+def use_loaded(
+    chunk_parser: "ChunkParser", lexicon: "Lexicon", synsets: "dict[int, Synset]"
+) -> Callable[[pytest.MonkeyPatch], None]:
+    """`use_loaded(patch)` lets whatever is built take the language data that this process has loaded."""
+    from labelgen import build, labelers, wordnet
+
+    load_lexicon = build.load_lexicon
+
+    def load(labeler: str, terms: str | None, folder: "Folder") -> "Lexicon":
+        usual = terms is None and labelers.KINDS[labeler].parses
+        return lexicon if usual else load_lexicon(labeler, terms, folder)
+
+    def use(patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(labelers, "ChunkParser", lambda _model: chunk_parser)
+        patch.setattr(build, "load_lexicon", load)
+        patch.setattr(wordnet, "verify", lambda _folder: synsets)
+
+    return use
+
+
+@pytest.fixture(scope="session")
+def make_labelling(use_loaded: Callable[[pytest.MonkeyPatch], None]) -> "Callable[..., Labelling]":
+    """`make_labelling(labeler, senses, **options)`: the whole way of a caption, in milliseconds."""
+    from labelgen.inmemory import Labelling
+
+    def make(*arguments: Any, **options: Any) -> Labelling:  # noqa: ANN401
+        with pytest.MonkeyPatch.context() as patch:
+            use_loaded(patch)
+            return Labelling(*arguments, **options)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def labelling(make_labelling: "Callable[..., Labelling]") -> "Labelling":
+    """The default labeler with its default policy."""
+    return make_labelling()
+
+
 @pytest.fixture
-def one_process(
-    monkeypatch: pytest.MonkeyPatch, chunk_parser: "ChunkParser", lexicon: "Lexicon", synsets: "dict[int, Synset]"
-) -> None:
+def one_process(monkeypatch: pytest.MonkeyPatch, use_loaded: Callable[[pytest.MonkeyPatch], None]) -> None:
     """Let builds extract in this process, with the language data that it has loaded: the same work in milliseconds."""
     from labelgen import build, engines, extract
-    from labelgen.lexicon import Lexicon
     from labelgen.sources.sample import InputShard, SourceError
 
     def run(
@@ -102,6 +140,4 @@ def one_process(
                 yield engines.Failed(shard, str(error))
 
     monkeypatch.setattr(build, "run_local", run)
-    monkeypatch.setattr(extract, "ChunkParser", lambda _model: chunk_parser)
-    monkeypatch.setattr(Lexicon, "load", lambda _folder: lexicon)
-    monkeypatch.setattr("labelgen.lexicon.verify", lambda _folder: synsets)
+    use_loaded(monkeypatch)

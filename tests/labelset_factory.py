@@ -62,6 +62,7 @@ def vocabulary(num_classes: int, support: Sequence[int] | None = None, prefix: s
         pa.table(
             {
                 "class_id": pa.array(range(num_classes), pa.uint32()),
+                "family": [schema.NOUNS] * num_classes,
                 "wnid": [f"n{number:08d}" if prefix == "colour" else f"v{number:08d}" for number in range(num_classes)],
                 "synset": [f"{name}.n.01" for name in names],
                 "lemmas": [[name, "tint"] for name in names],
@@ -132,7 +133,7 @@ def write_label_set(
             problems={},
         ),
         files={schema.VOCABULARY_NAME: storage.digest(words.to_bytes())},
-        provenance=Provenance(catlip="0", sources=[], labeler="test", settings={}, spacy={}, wordnet={}),
+        provenance=Provenance(catlip="0", sources=[], labeler="test", settings={}, tools={}),
         shards=entries,
         failed=[],
     )

@@ -12,7 +12,7 @@ from typing import TypedDict
 
 import pytest
 
-from labelgen.lexicon import Synset
+from labelgen.wordnet import Synset
 
 HARD_CAPTIONS = Path(__file__).parent / "golden" / "hard_captions.json"
 

@@ -2,9 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelgen.lexicon import Lexicon, Synset
+from labelgen.lexicon import Lexicon
 from labelgen.nouns import Word
 from labelgen.pos_nouns import pos_nouns
+from labelgen.wordnet import Synset
 
 
 def words(tagged: str) -> list[Word]:

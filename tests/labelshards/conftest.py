@@ -22,6 +22,7 @@ def make_vocabulary() -> Callable[[int], Vocabulary]:
         numbers = range(num_classes)
         columns: dict[str, object] = {
             "class_id": numbers,
+            "family": [schema.NOUNS] * num_classes,
             "wnid": [f"n{number:08d}" for number in numbers],
             "synset": [f"thing_{number}.n.01" for number in numbers],
             "lemmas": [[f"thing {number}", "Ding"] for number in numbers],
@@ -92,9 +93,7 @@ def label_set(
         with_captions=False,
         totals=Totals(samples=4, labelled=3, images=0, captions=4, labels=4, classes=4, problems={}),
         files={name: storage.digest(data) for name, data in files.items()},
-        provenance=Provenance(
-            catlip="0", sources=["/data/*.tar"], labeler="noun-chunks", settings={}, spacy={}, wordnet={}
-        ),
+        provenance=Provenance(catlip="0", sources=["/data/*.tar"], labeler="noun-chunks", settings={}, tools={}),
         shards=entries,
         failed=[],
     )

@@ -62,11 +62,11 @@ def test_open__not_a_label_set(label_set: Path, where: str) -> None:
         (b"\xff\xfe{}", "is damaged"),
         (b'{"format": "\xff"}', "is damaged"),
         (b"[" * 100_000, "is damaged"),
-        (b'{"format": "catlip-label-set", "format_version": 1}', "is damaged: .* `fingerprint`"),
+        (b'{"format": "catlip-label-set", "format_version": 2}', "is damaged: .* `fingerprint`"),
         (b"{}", "is not the manifest of a label set"),
         (b'{"format": "coco"}', "is not the manifest of a label set"),
-        (b'{"format": "catlip-label-set", "format_version": 2}', "has format version 2; this catlip reads version 1"),
-        (b'{"format": "catlip-label-set", "format_version": "1"}', "has format version 1; this catlip reads"),
+        (b'{"format": "catlip-label-set", "format_version": 1}', "has format version 1; this catlip reads version 2"),
+        (b'{"format": "catlip-label-set", "format_version": "2"}', "has format version 2; this catlip reads"),
     ],
 )
 def test_open__refuses_the_manifest(label_set: Path, content: bytes, reason: str) -> None:
@@ -147,7 +147,7 @@ def test_read_shard__of_another_format_version(
         patch.setattr(parquet, "FORMAT_VERSION", 7)
         data = make_shard([[1]]).to_bytes("x")
     replace_shard(label_set, data)
-    with pytest.raises(LabelSetError, match="has format version 7; this catlip reads version 1"):
+    with pytest.raises(LabelSetError, match="has format version 7; this catlip reads version 2"):
         LabelSet.open(str(label_set)).read_shard(1)
 
 

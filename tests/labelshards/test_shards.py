@@ -97,9 +97,12 @@ def test_vocabulary__round_trip(make_vocabulary: Callable[[int], Vocabulary], nu
 
 def test_vocabulary__digest_is_of_the_mapping_alone(make_vocabulary: Callable[[int], Vocabulary]) -> None:
     vocab = make_vocabulary(3)
-    support = pa.array([9, 9, 9], pa.int64())
-    same = Vocabulary(vocab.table.set_column(6, schema.VOCABULARY.field("support"), support))
-    other = Vocabulary(vocab.table.set_column(1, schema.VOCABULARY.field("wnid"), vocab.table["wnid"].take([1, 0, 2])))
+
+    def altered(name: str, values: pa.Array) -> Vocabulary:
+        return Vocabulary(vocab.table.set_column(schema.VOCABULARY.get_field_index(name), name, values))
+
+    same = altered("support", pa.array([9, 9, 9], pa.int64()))
+    other = altered("wnid", vocab.table["wnid"].take([1, 0, 2]))
     assert same.digest == vocab.digest
     assert other.digest != vocab.digest
 
@@ -120,6 +123,7 @@ def test_parquet__column_of_another_type(make_vocabulary: Callable[[int], Vocabu
 
 
 def test_parquet__null_where_none_may_be(make_vocabulary: Callable[[int], Vocabulary]) -> None:
-    table = make_vocabulary(2).table.set_column(1, "wnid", pa.array(["n00000001", None]))
+    table = make_vocabulary(2).table
+    table = table.set_column(schema.VOCABULARY.get_field_index("wnid"), "wnid", pa.array(["n00000001", None]))
     with pytest.raises(LabelSetError, match="columns of other types"):
         Vocabulary.from_bytes(parquet.to_bytes(table), "x")

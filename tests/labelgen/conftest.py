@@ -1,0 +1,49 @@
+"""NLTK's own reader over the same WordNet: what our readings of it are compared with."""
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nltk.data
+import nltk.tokenize
+import pytest
+from nltk.corpus.reader.wordnet import WordNetCorpusReader
+
+from labelgen import wordnet
+from labelgen.lexicon import Lexicon
+from labelgen.wordnet import Folder
+
+
+@pytest.fixture(scope="session")
+def nltk_folder(wordnet_folder: Folder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as NLTK wants it, with WordNet's files and nothing else. There is no punkt in it."""
+    folder = tmp_path_factory.mktemp("nltk_data")
+    target = folder / "corpora" / "wordnet"
+    target.mkdir(parents=True)
+    for name in wordnet.FILES:
+        (target / name).write_bytes((wordnet_folder / name).read_bytes())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def nltk_data(nltk_folder: Path) -> Iterator[Path]:
+    """The only folder in which NLTK looks for data while a module of tests runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nltk.data, "path", [str(nltk_folder)])
+        nltk.tokenize._get_punkt_tokenizer.cache_clear()
+        yield nltk_folder
+
+
+@pytest.fixture(scope="module")
+def nltk_wordnet(nltk_data: Path) -> Any:  # noqa: ANN401  (NLTK is untyped)
+    """NLTK's reader of WordNet."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that there are no other languages here
+        return WordNetCorpusReader(nltk.data.find("corpora/wordnet"), None)
+
+
+@pytest.fixture(scope="session")
+def lexicon_of_wordnet(wordnet_folder: Folder) -> Lexicon:
+    """The lexicon of WordNet's own terms alone."""
+    return Lexicon.load(wordnet_folder)
