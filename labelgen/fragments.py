@@ -18,6 +18,9 @@ _PAST_TAGS = frozenset({"VBD", "VBN"})
 _BEFORE_A_VERB = frozenset({"MD", "TO", "PRP", "NNS", "NNPS", "WP", "WDT", "EX", "RB"})
 _AFTER_A_VERB = frozenset({"DT", "PDT", "PRP$", "PRP", "TO", "RP", "CD", "JJ", "NN", "NNS"})
 _AFTER_A_NOUN = frozenset({"IN", "CC", ",", ".", "VBG", "VBN", ""})
+_OPEN_TAGS = _BARE_VERB_TAGS | _PAST_TAGS | ADJECTIVE_TAGS | {"VBZ", "VBG", "RB", "UH", "FW"}
+_GOES_ON = frozenset({"CC", ","})  # "a blue and white cup"
+_STOPS = frozenset({":", ",", "-LRB-", "-RRB-"})
 _DETERMINERS = frozenset({"DT", "PRP$"})
 _OPENS_A_NOUN = frozenset({"DT", "PRP$", "CD", "JJ", "JJR", "JJS"})
 _SHORT = 5
@@ -48,8 +51,12 @@ class Mender:
         kinds = [self._kinds(word.text.lower()) for word in words]
         for at in range(len(words)):
             self._retag(words, kinds, at)
+        if not any(word.tag in NOUN_TAGS for word in words):
+            _find_a_noun(words, kinds)
         chunks: list[tuple[int, int]] = []
         for start, end in _covering(words, list(parse.chunks)):
+            if chunks and chunks[-1][1] == start and self._is_term(_joined(words, start - 1, start + 1)):
+                start = chunks.pop()[0]  # "a brown teddy" and "bear"
             chunks += self._cut(words, kinds, start, end)
         return Parse(tuple(words), tuple(chunks))
 
@@ -60,9 +67,9 @@ class Mender:
         before = words[at - 1].tag if at else ""
         after = words[at + 1].tag if at + 1 < len(words) else ""
         if word.tag in ADJECTIVE_TAGS:  # "a pink tutu", "a photo of a safe", "a steam locomotive"
-            ends = after in _AFTER_A_NOUN and kind.thing
+            ends = after in _AFTER_A_NOUN - _GOES_ON and kind.thing
             is_noun = not kind.adjective or (
-                ends and (before in _DETERMINERS or self._is_term(f"{words[at - 1].text} {word.text}".lower()))
+                ends and (before in _DETERMINERS or self._is_term(_joined(words, at - 1, at + 1)))
             )
         elif word.tag == "MD":  # "a milk can"
             is_noun = (before in NOUN_TAGS or before in _DETERMINERS) and after in _AFTER_A_NOUN
@@ -80,10 +87,15 @@ class Mender:
             words[at] = word._replace(tag="NNS" if kind.plural else "NN")
 
     def _cut(self, words: list[Word], kinds: list[Kinds], start: int, end: int) -> list[tuple[int, int]]:
-        """One chunk, cut at the verbs in it: "a girl | feeding | pigeons"."""
+        """One chunk, cut after a noun at verbs and stops: "a girl | feeding | pigeons", "a hen | : | a bird"."""
         pieces = []
         for at in range(start + 1, end):
-            if words[at - 1].tag in NOUN_TAGS and self._is_deed(words, kinds, at, end):
+            if words[at - 1].tag not in NOUN_TAGS:
+                continue
+            if words[at].tag in _STOPS and words[at].space_after:
+                pieces.append((start, at))
+                start = at + 1
+            elif self._is_deed(words, kinds, at, end):
                 words[at] = words[at]._replace(tag="VBG" if words[at].text.lower().endswith("ing") else "VBZ")
                 pieces.append((start, at))
                 start = at + 1
@@ -95,11 +107,11 @@ class Mender:
         if not kind.verb or (kind.thing and word.tag != "VBG"):
             return False
         if text.endswith("ing"):
-            following = words[at + 1].text.lower() if at + 1 < end else ""
-            is_deed = word.tag in ("VBG", "NN") and not (following and self._is_term(f"{text} {following}"))
+            goes_on = at + 1 < end and self._is_term(_joined(words, at, at + 2))
+            is_deed = word.tag in ("VBG", "NN") and not goes_on
         else:
             is_deed = word.tag == "NNS" and at == end - 1 and kinds[at - 1].thing
-        return is_deed and not self._is_term(f"{words[at - 1].text.lower()} {text}")
+        return is_deed and not self._is_term(_joined(words, at - 1, at + 1))
 
     def _look_up(self, text: str) -> Kinds:
         lexicon = self._lexicon
@@ -115,6 +127,19 @@ class Mender:
             adjective=lexicon.base(text, Pos.ADJECTIVE) is not None,
             verb=base is not None,
         )
+
+
+def _find_a_noun(words: list[Word], kinds: list[Kinds]) -> None:
+    """Take the last word that names a thing for a noun: a caption without any noun is most likely a name of one."""
+    for at in range(len(words) - 1, -1, -1):
+        kind = kinds[at]
+        if words[at].tag in _OPEN_TAGS and kind.noun and kind.thing and not kind.adjective:
+            words[at] = words[at]._replace(tag="NNS" if kind.plural else "NN")
+            return
+
+
+def _joined(words: list[Word], start: int, end: int) -> str:
+    return " ".join(word.text for word in words[start:end]).lower()
 
 
 def _covering(words: list[Word], chunks: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -16,7 +16,7 @@ from labelgen.wordnet import Pos, Synset
 SEEN = {
     "noun.artifact": 2.1, "noun.food": 2.1, "noun.animal": 1.9, "noun.Tops": 1.6, "noun.body": 0.8, "noun.object": 0.7,
     "noun.substance": 0.7, "noun.plant": 0.4, "noun.location": 0.4, "noun.possession": 0.3, "noun.phenomenon": 0.1,
-    "noun.communication": 0.0, "noun.group": 0.0, "noun.person": 0.6, "noun.shape": -0.2, "noun.attribute": -0.5,
+    "noun.communication": 0.6, "noun.group": 0.0, "noun.person": 0.6, "noun.shape": -0.2, "noun.attribute": -0.5,
     "noun.feeling": -0.5, "noun.state": -0.5, "noun.motive": -0.8, "noun.process": -0.8, "noun.relation": -0.8,
     "noun.cognition": -1.0, "noun.event": -1.0, "noun.time": -1.3, "noun.act": -1.4, "noun.quantity": -1.5,
     "verb.motion": 1.0, "verb.contact": 1.0, "verb.consumption": 1.0, "verb.body": 0.8, "verb.competition": 0.6,
