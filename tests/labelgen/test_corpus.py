@@ -1,7 +1,7 @@
 """Counts of words and of pairs of them, against plain Python that says the same in a line."""
 
 from collections import Counter
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 from hypothesis import given
@@ -70,7 +70,7 @@ def test_corpus__of_nothing() -> None:
 def test_unique_rows__is_a_set_per_row(pairs: list[tuple[int, int]], num_rows: int) -> None:
     rows, values = (np.array([pair[side] for pair in pairs], np.int64) for side in (0, 1))
     offsets, found = unique_rows(rows, values, num_rows)
-    assert [found[start:end].tolist() for start, end in zip(offsets, offsets[1:], strict=False)] == [
+    assert [found[start:end].tolist() for start, end in pairwise(offsets)] == [
         sorted({value for row, value in pairs if row == number}) for number in range(num_rows)
     ]
 
