@@ -3,122 +3,223 @@
 from collections import Counter
 from itertools import combinations
 
-import pyarrow as pa
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelgen import candidates
-from labelgen.candidates import CandidateShard, Report
-from labelgen.encode import Encoder, synset_id
+from labelgen.encode import Encoder, number_of
 from labelgen.extract import Seconds, _take
-from labelgen.lexicon import NOUN, Synset
+from labelgen.resolve import COMPOUND_BITS, Produced, Resolved
 from labelgen.sources.sample import Sample
 from labelgen.support import MIN_PAIR_SUPPORT, Cooccurrence, Examples, Support, vocabulary
-from labelshards import schema
+from labelgen.wordnet import Pos, Synset, id_of, synset_id, wnid_of
 from labelshards.errors import CatlipError
+from labelshards.schema import ATTRIBUTES, COMPOUNDS, HYPERNYMS, NOUNS
 from labelshards.vocabulary import Vocabulary
+from tests.labelgen.shards import shard
 
-IDS = [NOUN + number for number in range(0, 80, 7)]
+# Family → numbers in each row of a shard.
+Rows = dict[str, list[list[int]]]
+
+NOUN_IDS = [synset_id(Pos.NOUN, number) for number in range(0, 60, 7)]
+ADJECTIVE_IDS = [synset_id(Pos.ADJECTIVE, number) for number in range(3)]
+COMPOUND_IDS = [adjective << COMPOUND_BITS | noun for adjective in ADJECTIVE_IDS for noun in NOUN_IDS[:2]]
 SYNSETS = {
-    identity: Synset(identity, f"thing_{identity}.n.01", ("thing",), "a thing", "noun.artifact", ()) for identity in IDS
-}
-ROWS = st.lists(st.sets(st.sampled_from(IDS), max_size=7).map(sorted), max_size=12)
-SHARDS = st.lists(ROWS, min_size=1, max_size=4)
-
-
-def candidate(rows: list[list[int]]) -> CandidateShard:
-    report = Report(fingerprint="", samples=len(rows), captions=0, images=0, problems={}, damage=None, image_files=())
-    return CandidateShard(
-        keys=pa.array([str(row) for row in range(len(rows))], pa.string()),
-        synsets=pa.array(rows, schema.LABELS),
-        images=pa.array([None] * len(rows), schema.IMAGE),
-        captions=None,
-        report=report,
+    identity: Synset(
+        id=identity,
+        name=f"thing_{identity}.{Pos(identity // 100_000_000).letter}.01",
+        lemmas=(f"thing {identity}", "Ding"),
+        gloss=f"a thing; {identity}",
+        lexname="noun.artifact",
+        hypernyms=(),
+        is_instance=False,
+        parts=(),
+        topics=(),
+        derived=(),
     )
+    for identity in (*NOUN_IDS, *ADJECTIVE_IDS)
+}
+NUM_ROWS = 8
 
 
-def counted(shards: list[list[list[int]]]) -> Support:
-    total = Support(SYNSETS)
+def rows_of(numbers: list[int]) -> st.SearchStrategy[list[list[int]]]:
+    return st.lists(st.sets(st.sampled_from(numbers), max_size=5).map(sorted), min_size=NUM_ROWS, max_size=NUM_ROWS)
+
+
+SHARDS: st.SearchStrategy[list[Rows]] = st.lists(
+    st.fixed_dictionaries(
+        {NOUNS: rows_of(NOUN_IDS), ATTRIBUTES: rows_of(ADJECTIVE_IDS), COMPOUNDS: rows_of(COMPOUND_IDS)}
+    ),
+    min_size=1,
+    max_size=3,
+)
+THRESHOLDS = st.fixed_dictionaries({family: st.integers(0, 5) for family in (NOUNS, ATTRIBUTES, COMPOUNDS)})
+
+
+def resolved(rows: Rows) -> Resolved:
+    by_family = {
+        family: (
+            np.repeat(np.arange(len(of_family)), [len(row) for row in of_family]),
+            np.array([number for row in of_family for number in row], np.int64),
+        )
+        for family, of_family in rows.items()
+    }
+    return Resolved(by_family=by_family, produced=[])
+
+
+def nouns(*shards: list[list[int]]) -> list[Rows]:
+    return [{NOUNS: rows} for rows in shards]
+
+
+def counted(shards: list[Rows]) -> Support:
+    support = Support(dict.fromkeys(family for rows in shards for family in rows))
     for rows in shards:
-        total.add(candidate(rows))
-    return total
+        support.add(resolved(rows))
+    return support
 
 
-def plain(shards: list[list[list[int]]]) -> Counter[int]:
-    return Counter(identity for rows in shards for row in rows for identity in row)
+def plain(shards: list[Rows], family: str) -> Counter[int]:
+    return Counter(number for rows in shards for row in rows[family] for number in row)
 
 
-def kept(shards: list[list[list[int]]], threshold: int) -> Vocabulary | None:
+def kept(shards: list[Rows], thresholds: dict[str, int]) -> Vocabulary | None:
     """The vocabulary, or None if no class is left."""
     try:
-        return vocabulary(counted(shards), SYNSETS, threshold)
+        return vocabulary(counted(shards), SYNSETS, thresholds)
     except CatlipError:
         return None
 
 
-@given(shards=SHARDS)
-def test_support__is_a_counter(shards: list[list[list[int]]]) -> None:
-    total = counted(shards)
-    found = {int(identity): int(count) for identity, count in zip(total.ids, total.counts, strict=True) if count}
-    assert found == plain(shards)
-    assert total.classes_at((0, 1, 5)) == {at: sum(count > at for count in plain(shards).values()) for at in (0, 1, 5)}
-
-
-@given(shards=SHARDS, threshold=st.integers(0, 5))
-def test_vocabulary__is_what_a_plain_sort_gives(shards: list[list[list[int]]], threshold: int) -> None:
-    expected = sorted(
-        ((-count, identity) for identity, count in plain(shards).items() if count > threshold),
+@given(shards=SHARDS, thresholds=THRESHOLDS)
+def test_support__is_a_counter(shards: list[Rows], thresholds: dict[str, int]) -> None:
+    support = counted(shards)
+    assert support.kept(thresholds) == sorted(
+        (
+            (number, family, count)
+            for family, threshold in thresholds.items()
+            for number, count in plain(shards, family).items()
+            if count > threshold
+        ),
+        key=lambda row: (-row[2], row[0]),
     )
-    vocab = kept(shards, threshold)
-    assert [synset_id(wnid) for wnid in (vocab.wnids if vocab else [])] == [identity for _, identity in expected]
-    if vocab is not None:
-        assert vocab.support.tolist() == [-count for count, _ in expected]
+    of_nouns = plain(shards, NOUNS)
+    assert support.classes_at((0, 1, 5)) == {at: sum(count > at for count in of_nouns.values()) for at in (0, 1, 5)}
+
+
+def test_support__of_a_hypernym_is_of_all_below_it() -> None:
+    dog, cat, animal = NOUN_IDS[:3]
+    support = counted([{NOUNS: [[dog], [cat], [dog, cat], [animal], []], HYPERNYMS: [[animal]] * 3 + [[], []]}])
+    assert support.kept({NOUNS: 1, HYPERNYMS: 1}) == [(animal, HYPERNYMS, 4), (dog, NOUNS, 2), (cat, NOUNS, 2)]
+    # A noun of the captions stays one, with the support of all below it.
+    assert support.kept({NOUNS: 0, HYPERNYMS: 0})[0] == (animal, NOUNS, 4)
+
+
+@given(shards=SHARDS, thresholds=THRESHOLDS)
+def test_vocabulary__is_what_was_kept(shards: list[Rows], thresholds: dict[str, int]) -> None:
+    expected = counted(shards).kept(thresholds)
+    vocab = kept(shards, thresholds)
+    if vocab is None:
+        assert not expected
+        return
+    assert list(zip(map(number_of, vocab.wnids), vocab.families, vocab.support.tolist(), strict=True)) == expected
+
+
+def test_vocabulary__says_what_a_class_is() -> None:
+    noun, adjective, compound = NOUN_IDS[0], ADJECTIVE_IDS[1], COMPOUND_IDS[2]
+    rows = {NOUNS: [[noun]] * 3, ATTRIBUTES: [[adjective]] * 2 + [[]], COMPOUNDS: [[compound], [], []]}
+    vocab = kept([rows], {NOUNS: 0, ATTRIBUTES: 0, COMPOUNDS: 0})
+    assert vocab is not None
+    assert vocab.families == [NOUNS, ATTRIBUTES, COMPOUNDS]
+    assert vocab.wnids == ["n00000000", "a00000001", "a00000001+n00000000"]
+    assert vocab.synsets == [
+        "thing_100000000.n.01", "thing_300000001.a.01", "thing_300000001.a.01+thing_100000000.n.01",
+    ]  # fmt: skip
+    assert vocab.lemmas[0] == ["thing 100000000", "Ding"]
+    assert vocab.lemmas[2] == ["thing 300000001 thing 100000000", "thing 300000001 Ding"]
+    assert vocab.glosses[2] == "a thing; 300000001 + a thing; 100000000"
+    assert vocab.support.tolist() == [3, 2, 1]
+
+
+def test_vocabulary__each_family_has_its_threshold() -> None:
+    rows = {NOUNS: [[NOUN_IDS[0]]] * 2, ATTRIBUTES: [[ADJECTIVE_IDS[0]]] * 2}
+    vocab = kept([rows], {NOUNS: 1, ATTRIBUTES: 2})
+    assert vocab is not None
+    assert vocab.families == [NOUNS]
 
 
 def test_vocabulary__nothing_left_suggests_what_leaves_some() -> None:
+    rows = nouns([[NOUN_IDS[0]], [NOUN_IDS[0], NOUN_IDS[1]]])
     with pytest.raises(CatlipError, match=r"1 at 1, 0 at 5.*\n.*--threshold 1; no caption"):
-        vocabulary(counted([[[IDS[0]], [IDS[0], IDS[1]]]]), SYNSETS, 100)
+        vocabulary(counted(rows), SYNSETS, {NOUNS: 100})
     with pytest.raises(CatlipError, match="--threshold 0;"):
-        vocabulary(counted([[[IDS[0]]]]), SYNSETS, 1)
+        vocabulary(counted(nouns([[NOUN_IDS[0]]])), SYNSETS, {NOUNS: 1})
 
 
-@given(shards=SHARDS, threshold=st.integers(0, 3))
-def test_encoder__is_a_dictionary(shards: list[list[list[int]]], threshold: int) -> None:
-    vocab = kept(shards, threshold)
+@given(identity=st.integers(100_000_000, 399_999_999), other=st.integers(100_000_000, 199_999_999))
+def test_number_of__wnids_and_compounds(identity: int, other: int) -> None:
+    assert number_of(wnid_of(identity)) == id_of(wnid_of(identity)) == identity
+    assert divmod(number_of(f"{wnid_of(identity)}+{wnid_of(other)}"), 1 << COMPOUND_BITS) == (identity, other)
+
+
+@given(shards=SHARDS, thresholds=THRESHOLDS)
+def test_encoder__is_a_dictionary(shards: list[Rows], thresholds: dict[str, int]) -> None:
+    vocab = kept(shards, thresholds)
     if vocab is None:
         return
-    class_of = {synset_id(wnid): number for number, wnid in enumerate(vocab.wnids)}
+    class_of = {number_of(wnid): number for number, wnid in enumerate(vocab.wnids)}
     encoder = Encoder(vocab)
     for rows in shards:
-        encoded = encoder.encode(candidate(rows))
+        encoded = encoder.encode(shard([[]] * NUM_ROWS), resolved(rows))
         encoded.check(len(vocab), "x")
-        assert len(encoded) == len(rows)
-        assert [encoded.labels(row).tolist() for row in range(len(rows))] == [
-            sorted(class_of[identity] for identity in row if identity in class_of) for row in rows
-        ]
+        assert len(encoded) == NUM_ROWS
+        for row in range(NUM_ROWS):
+            numbers = {number for of_family in rows.values() for number in of_family[row]}
+            assert encoded.labels(row).tolist() == sorted(class_of[number] for number in numbers & class_of.keys())
+
+
+def test_encoder__a_noun_that_is_also_above_another_is_one_label() -> None:
+    dog, animal = NOUN_IDS[:2]
+    rows = {NOUNS: [[dog, animal], [dog]], HYPERNYMS: [[animal], [animal]]}
+    vocab = kept([rows], {NOUNS: 0, HYPERNYMS: 0})
+    assert vocab is not None
+    encoded = Encoder(vocab).encode(shard([[], []]), resolved(rows))
+    encoded.check(len(vocab), "x")
+    assert encoded.offsets.tolist() == [0, 2, 4]
 
 
 def test_encoder__vocabulary_of_another_corpus() -> None:
-    vocab = kept([[[IDS[5], IDS[3]]]], 0)
+    vocab = kept(nouns([[NOUN_IDS[5], NOUN_IDS[3]]]), {NOUNS: 0})
     assert vocab is not None
-    encoded = Encoder(vocab).encode(candidate([[IDS[0], IDS[3], IDS[11]], [], [IDS[1]]]))
+    rows = {
+        NOUNS: [[NOUN_IDS[0], NOUN_IDS[3], NOUN_IDS[8]], [], [NOUN_IDS[1]]],
+        ATTRIBUTES: [[ADJECTIVE_IDS[0]], [], []],
+    }
+    encoded = Encoder(vocab).encode(shard([[], [], []]), resolved(rows))
     assert encoded.values.tolist() == [0]
     assert encoded.offsets.tolist() == [0, 1, 1, 1]
 
 
+def test_encoder__keeps_rows_without_labels() -> None:
+    vocab = kept(nouns([[NOUN_IDS[0]]]), {NOUNS: 0})
+    assert vocab is not None
+    encoded = Encoder(vocab).encode(shard([[], []]), Resolved(by_family={}, produced=[]))
+    assert encoded.keys.to_pylist() == ["0", "1"]
+    assert encoded.num_labelled == 0
+
+
 @given(shards=SHARDS)
-def test_cooccurrence__is_a_brute_force_count(shards: list[list[list[int]]]) -> None:
-    vocab = kept(shards, 0)
+def test_cooccurrence__is_a_brute_force_count(shards: list[Rows]) -> None:
+    vocab = kept(shards, {NOUNS: 0, ATTRIBUTES: 0, COMPOUNDS: 0})
     if vocab is None:
         return
     encoder = Encoder(vocab)
     pairs = Cooccurrence(len(vocab))
     expected: Counter[tuple[int, int]] = Counter()
     for rows in shards:
-        encoded = encoder.encode(candidate(rows))
+        encoded = encoder.encode(shard([[]] * NUM_ROWS), resolved(rows))
         pairs.add(encoded)
-        for row in range(len(rows)):
+        for row in range(NUM_ROWS):
             expected.update(combinations(encoded.labels(row).tolist(), 2))
     assert [tuple(row.values()) for row in pairs.table().to_pylist()] == [
         (a, b, count) for (a, b), count in sorted(expected.items()) if count >= MIN_PAIR_SUPPORT
@@ -126,15 +227,14 @@ def test_cooccurrence__is_a_brute_force_count(shards: list[list[list[int]]]) -> 
 
 
 def test_examples__add_up_over_shards() -> None:
-    def terms(*rows: tuple[int, str, int, list[str]]) -> pa.Table:
-        return pa.Table.from_pylist(
-            [dict(zip(("synset", "term", "count", "captions"), row, strict=True)) for row in rows],
-            candidates._TERMS,
-        )
-
-    examples = Examples({IDS[1]: 0, IDS[0]: 1})
-    examples.add(terms((IDS[0], "sofa", 2, ["a", "b"]), (IDS[0], "couch", 1, ["c"]), (IDS[2], "gone", 9, ["d"])))
-    examples.add(terms((IDS[0], "couch", 4, ["c", "e"]), (IDS[0], "sofa", 1, ["f", "g"]), (IDS[1], "dog", 1, ["h"])))
+    sofa, dog, gone = NOUN_IDS[:3]
+    examples = Examples([dog, sofa])
+    examples.add(
+        [Produced(sofa, "sofa", 2, ["a", "b"]), Produced(sofa, "couch", 1, ["c"]), Produced(gone, "gone", 9, ["d"])]
+    )
+    examples.add(
+        [Produced(sofa, "couch", 4, ["c", "e"]), Produced(sofa, "sofa", 1, ["f", "g"]), Produced(dog, "dog", 1, ["h"])]
+    )
     assert [tuple(row.values()) for row in examples.table().to_pylist()] == [
         (0, "dog", 1, ["h"]),
         (1, "couch", 5, ["c", "e"]),
