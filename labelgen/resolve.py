@@ -151,7 +151,8 @@ class Resolver:
             return None if self._is_stopped(entries[entry.head].term) else COMPOUNDS
         if entry.term.role is Role.MODIFIER and not self._choice.modifiers:
             return None
-        return FAMILY_OF[entry.term.role]
+        family = FAMILY_OF[entry.term.role]
+        return family if family in self._choice.families else None
 
     def _is_stopped(self, term: Term) -> bool:
         return self._choice.stoplist and stoplist.reason(term) is not None

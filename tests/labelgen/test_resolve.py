@@ -24,9 +24,16 @@ ROWS: list[list[Written]] = [
 ]
 
 
+class WordNet(Language):
+    """The real one, which Hypothesis need not print."""
+
+    def __repr__(self) -> str:
+        return "WordNet"
+
+
 @pytest.fixture(scope="module")
 def language(lexicon: Lexicon, synsets: dict[int, Synset]) -> Language:
-    return Language(lexicon, synsets, Pins({}, {}))
+    return WordNet(lexicon, synsets, Pins({}, {}))
 
 
 def choice(*families: str, **changed: object) -> Choice:
