@@ -116,13 +116,17 @@ class Chooser:
         return heard, _largest(self._gains[rows[known]], starts_heard)
 
     def weigh(self, number: int, company: Sequence[int]) -> list[Weighed]:
-        """Every sense of one term among other terms of its sample, likeliest first, with all reasons."""
+        """Every sense of one term among other terms of its sample, likeliest first, with all reasons.
+
+        Senses that are out of reach by themselves stand last, whatever their company might say.
+        """
         term = self.terms[number]
         candidates = self._candidates(term)
         if self._policy == FIRST:
             order = [Part("WordNet's order", -float(rank)) for rank in range(len(candidates))]
             return [Weighed(candidate, [part], []) for candidate, part in zip(candidates, order, strict=True)]
         word = int(self._words[number])
+        within = set(self._synsets[number].tolist())
         parts = self._senses.prior(term, candidates, self._seen)
         said: list[list[tuple[str, float]]] = [[] for _ in candidates]
         if self._company and term.pos is Pos.NOUN and word >= 0:
@@ -132,11 +136,12 @@ class Chooser:
             others = np.unique([self._words[other] for other in company if self._words[other] not in (-1, word)])
             others = others.astype(np.int64)
             texts = list(self._corpus.words)
-            for heard, gains in zip(said, self._company.gains(word, synsets, others), strict=True):
-                largest = sorted(zip(gains, others, strict=True), reverse=True)[:_HEARD]
-                heard += [(texts[int(other)][0], float(gain)) for gain, other in largest]
+            for synset, heard, gains in zip(synsets, said, self._company.gains(word, synsets, others), strict=True):
+                if synset in within:
+                    largest = sorted(zip(gains, others, strict=True), reverse=True)[:_HEARD]
+                    heard += [(texts[int(other)][0], float(gain)) for gain, other in largest]
         weighed = [Weighed(*each) for each in zip(candidates, parts, said, strict=True)]
-        return sorted(weighed, key=lambda each: -each.score)
+        return sorted(weighed, key=lambda each: (each.candidate.synset not in within, -each.score))
 
     def _rank(self, number: int, term: Term) -> tuple[list[int], list[float]]:
         """The senses of a term that may win, likeliest by themselves first, with their scores."""

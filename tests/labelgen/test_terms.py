@@ -85,7 +85,7 @@ def shown(mention: Mention) -> str:
         ("[a/DT running/VBG dog/NN]", ["dog(counted)", "run:action"]),
         # accents and curly quotes
         ("[the/DT café/NN]", ["cafe"]),
-        ("[the/DT jack/NN~ -/HYPH~ o’/NN~ -/HYPH~ lantern/NN]", ["jack-o'-lantern"]),
+        ("[the/DT jack/NN~ -/HYPH~ o\u2019/NN~ -/HYPH~ lantern/NN]", ["jack-o'-lantern"]),
         ("[the/DT colour/NN]", ["colour"]),
         ("[the/DT smartphones/NNS]", ["smartphone(counted)"]),
         ("", []),
