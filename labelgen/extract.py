@@ -141,7 +141,7 @@ class _Rows:
             if term.role is Role.HEAD:
                 self.heads.add(number)
         examples = self.examples[number]
-        if len(examples) < _EXAMPLES and all(example.caption != caption for example in examples):
+        if len(examples) < _EXAMPLES and (not examples or examples[-1].caption != caption):
             examples.append(Example(len(self.keys), caption))
         return number
 
