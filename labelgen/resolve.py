@@ -109,7 +109,7 @@ class Resolver:
         chosen[alone[entries]] = self._senses(shard.entries, rows, entries, alone, len(offsets) - 1)
         if COMPOUNDS in self._choice.families:
             self._pair(shard.entries, rows, entries, chosen)
-        families = np.array([self._family(entry) or "" for entry in shard.entries], object)
+        families = np.array([self._family(entry, shard.entries) or "" for entry in shard.entries], object)
         kept = (chosen != NONE) & (families[entries] != "")
         by_family = {
             family: _unique(rows[mine], chosen[mine])
@@ -143,14 +143,15 @@ class Resolver:
         both = (senses[0] != NONE) & (senses[1] != NONE)
         chosen[pairs] = np.where(both, (senses[0] << COMPOUND_BITS) | senses[1], NONE)
 
-    def _family(self, entry: Entry) -> str | None:
+    def _family(self, entry: Entry, entries: Sequence[Entry]) -> str | None:
         """The family in which an entry is a label, or None if it is none under this choice."""
-        stopped = self._is_stopped(entry.term)
+        if self._is_stopped(entry.term):
+            return None
         if entry.head >= 0:
-            return None if stopped else COMPOUNDS
+            return None if self._is_stopped(entries[entry.head].term) else COMPOUNDS
         if entry.term.role is Role.MODIFIER and not self._choice.modifiers:
             return None
-        return None if stopped else FAMILY_OF[entry.term.role]
+        return FAMILY_OF[entry.term.role]
 
     def _is_stopped(self, term: Term) -> bool:
         return self._choice.stoplist and stoplist.reason(term) is not None

@@ -159,7 +159,6 @@ def of_captions(labelling: Labelling, test_data: Path) -> Choosing:
 
 def test_weigh__its_best_is_what_choose_takes(of_captions: Choosing) -> None:
     numbers = {each: number for number, each in enumerate(of_captions.terms)}
-    ties = 0
     wrong = []
     for sample, chosen in zip(of_captions.samples, of_captions.choose(of_captions.samples), strict=True):
         company = sorted(numbers[each] for each in sample)
@@ -167,12 +166,9 @@ def test_weigh__its_best_is_what_choose_takes(of_captions: Choosing) -> None:
             weighed = of_captions.chooser.weigh(numbers[each], company)
             if not weighed:
                 assert synset == NONE
-            elif len(weighed) > 1 and weighed[0].score - weighed[1].score < 0.001:
-                ties += 1
-            elif weighed[0].candidate.synset != synset:
+            elif synset not in {one.candidate.synset for one in weighed if weighed[0].score - one.score < 0.001}:
                 wrong.append((each, sample, weighed[:2], synset))
     assert wrong == []
-    assert ties < 50
 
 
 def test_weigh__reasons_add_up_and_fall(choosing: Choosing) -> None:
