@@ -33,6 +33,8 @@ _SENSES_OF_COMPANY = 2
 _LIKELY = 0.15
 _MAX_FAMILY = 100
 _SPECIFIC = 3_000  # kinds below a synset, beyond which it is too general to be company
+# What a word without senses is spoken of with: one entry of no weight, so that every word has one.
+_NOTHING = Vector(np.zeros(1, np.int32), np.zeros(1, np.float32))
 
 
 class Company:
@@ -58,7 +60,7 @@ class Company:
         likely = [self._likely(text, pos) for text, pos in self._words]
         self._main_sense = np.array([senses[0][0] if senses else 0 for senses in likely], np.int64)
         self._by_main_sense = self._main_senses(likely)
-        of_words = [topics.blend(senses) for senses in likely]
+        of_words = [topics.blend(senses) if senses else _NOTHING for senses in likely]
         self._lengths = np.array([len(vector.words) for vector in of_words], np.int64)
         self._starts = np.cumsum(self._lengths) - self._lengths
         self._vectors = Vector(
@@ -79,8 +81,7 @@ class Company:
         own = self._own[company]
         for row, synset in enumerate(synsets):
             spread = self._spread(synset)
-            sums = np.concatenate([[0.0], np.cumsum(spread[words] * weights, dtype=np.float64)])
-            alike = sums[starts + lengths] - sums[starts]
+            alike = np.add.reduceat(spread[words] * weights, starts)
             likeness = np.log((alike + _ALIKE_FLOOR) / (self._likeness(synset) + _ALIKE_FLOOR))
             together = self._information(word, synset, company)
             gains[row] = SPOKEN_OF * spread[own] + self._trust * (LIKE * likeness + TOGETHER * together)

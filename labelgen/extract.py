@@ -16,7 +16,7 @@ from labelgen.normalize import normalize
 from labelgen.nouns import TEXTS_PER_ZONE
 from labelgen.sources.fields import Fields
 from labelgen.sources.sample import Found, InputShard, Leftover, Problem, Sample, SourceDamageError
-from labelgen.terms import Mention, Term
+from labelgen.terms import Mention, Role, Term
 from labelshards import schema, storage
 from labelshards.images import ImageFile
 
@@ -129,6 +129,7 @@ class _Rows:
     num_captions: int = 0
     problems: Counter[str] = field(default_factory=Counter)
     entries: dict[tuple[Term, int], int] = field(default_factory=dict)
+    heads: set[int] = field(default_factory=set)
     examples: list[list[Example]] = field(default_factory=list)
     damage: str | None = None
 
@@ -137,8 +138,10 @@ class _Rows:
         number = self.entries.setdefault((term, head), len(self.entries))
         if number == len(self.examples):
             self.examples.append([])
+            if term.role is Role.HEAD:
+                self.heads.add(number)
         examples = self.examples[number]
-        if len(examples) < _EXAMPLES and all(example.caption != caption for example in examples):
+        if len(examples) < _EXAMPLES and (not examples or examples[-1].caption != caption):
             examples.append(Example(len(self.keys), caption))
         return number
 
@@ -148,7 +151,7 @@ class _Rows:
             problems.add(Problem.EMPTY_CAPTION)
         if any(cut for _, cut in cleaned):
             problems.add(Problem.CAPTION_CUT)
-        if not mentions and any(text for text, _ in cleaned):
+        if self.heads.isdisjoint(mentions) and any(text for text, _ in cleaned):
             problems.add(Problem.NO_NOUN)
         self.problems.update(problem.value for problem in problems)
         self.keys.append(sample.key)

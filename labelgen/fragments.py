@@ -24,6 +24,7 @@ _STOPS = frozenset({":", ",", "-LRB-", "-RRB-"})
 _DETERMINERS = frozenset({"DT", "PRP$"})
 _OPENS_A_NOUN = frozenset({"DT", "PRP$", "CD", "JJ", "JJR", "JJS"})
 _SHORT = 5
+_A_NAME = 3  # words; a caption so short is likely the name of what it shows
 
 
 class Kinds(NamedTuple):
@@ -51,7 +52,7 @@ class Mender:
         kinds = [self._kinds(word.text.lower()) for word in words]
         for at in range(len(words)):
             self._retag(words, kinds, at)
-        if not any(word.tag in NOUN_TAGS for word in words):
+        if len(words) <= _A_NAME and not any(word.tag in NOUN_TAGS | _BEFORE_A_VERB for word in words):
             _find_a_noun(words, kinds)
         chunks: list[tuple[int, int]] = []
         for start, end in _covering(words, list(parse.chunks)):
@@ -130,7 +131,7 @@ class Mender:
 
 
 def _find_a_noun(words: list[Word], kinds: list[Kinds]) -> None:
-    """Take the last word that names a thing for a noun: a caption without any noun is most likely a name of one."""
+    """Take the last word that names a thing for a noun."""
     for at in range(len(words) - 1, -1, -1):
         kind = kinds[at]
         if words[at].tag in _OPEN_TAGS and kind.noun and kind.thing and not kind.adjective:

@@ -19,6 +19,8 @@ _DETACHMENTS = {
     ),
     Pos.ADJECTIVE: (("er", ""), ("est", ""), ("er", "e"), ("est", "e")),
 }  # fmt: skip
+# The last letters of the endings above: most forms end otherwise and need no search.
+_LAST_LETTERS = {pos: frozenset(end[-1] for end, _ in endings) for pos, endings in _DETACHMENTS.items()}
 # An irregular plural that WordNet's list leaves out.
 _MORE_EXCEPTIONS = {Pos.NOUN: {"people": ("person",)}}
 # British endings → American ones, tried on words that WordNet does not know.
@@ -97,12 +99,12 @@ class Lexicon:
         return self._bases(term, Pos.NOUN)
 
     def _bases(self, form: str, pos: Pos) -> list[str]:
+        bases: Iterable[str] = ()
         if form in self._exceptions[pos]:
-            bases: Iterable[str] = self._exceptions[pos][form]
-        else:
-            bases = (
-                form[: -len(end)] + new for end, new in _DETACHMENTS[pos] if form.endswith(end) and len(form) > len(end)
-            )
+            bases = self._exceptions[pos][form]
+        elif form[-1:] in _LAST_LETTERS[pos]:
+            endings = _DETACHMENTS[pos]
+            bases = [form[: -len(end)] + new for end, new in endings if form.endswith(end) and len(form) > len(end)]
         return [base for base in dict.fromkeys(bases) if base != form and base in self._senses[pos]]
 
     def _base(self, form: str, pos: Pos) -> str | None:

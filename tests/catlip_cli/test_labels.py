@@ -213,7 +213,7 @@ def test_build__several_captions_are_one_sample(labels: Labels, tmp_path: Path, 
     support = dict(zip(label_set.vocabulary.synsets, label_set.vocabulary.support.tolist(), strict=True))
     assert support == {"dog.n.01": 2, "cat.n.01": 1}
     terms = label_set.examples().to_pylist()
-    assert [(row["term"], row["count"]) for row in terms] == [("dog", 4), ("cat", 1)]
+    assert [(row["term"], row["count"]) for row in terms] == [("dog", 2), ("cat", 1)]
 
 
 def test_build__chosen_caption_keys(labels: Labels, tmp_path: Path, write_tar: WriteTar) -> None:
@@ -264,12 +264,12 @@ def test_build__captions_are_kept_when_asked_for(labels: Labels, tars: Path) -> 
     assert kept.to_pylist() == [[caption] for caption in CAPTIONS[3:]]
 
 
-@pytest.mark.parametrize("arguments", [["--caption-key", "alt"], ["--no-stoplist"]])
+@pytest.mark.parametrize("arguments", [["--caption-key", "alt"], ["--labeler", "pos-nouns"]])
 def test_build__changed_setting_is_named(labels: Labels, tars: Path, arguments: list[str]) -> None:
     labels(tars / "*.tar", "--threshold", 0)
     before = labels.content()
     assert labels(tars / "*.tar", "--threshold", 0, *arguments) == 1
-    name = {"--caption-key": "caption_keys", "--no-stoplist": "stoplist"}[arguments[0]]
+    name = {"--caption-key": "caption_keys", "--labeler": "labeler"}[arguments[0]]
     assert f"_candidates was made with {name} = " in labels.stderr
     assert labels.content() == before
 

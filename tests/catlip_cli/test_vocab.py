@@ -33,7 +33,7 @@ def test_inspect__table(folder: str, capsys: pytest.CaptureFixture[str]) -> None
     assert run(["vocab", "inspect", folder]) == 0
     said = capsys.readouterr()
     lines = said.out.splitlines()
-    assert lines[0].split() == ["rank", "synset", "wnid", "lemmas", "support", "gloss"]
+    assert lines[0].split() == ["rank", "synset", "wnid", "family", "lemmas", "support", "gloss"]
     assert lines[1].split()[:3] == ["1", "dog.n.01", "n02084071"]
     assert "dog, domestic dog, Canis familiaris" in lines[1]
     assert f"Vocabulary of {folder}" in said.out
