@@ -105,10 +105,11 @@ def build(options: Options, on_progress: Callable[[Progress], None] = lambda _: 
 def _build(options: Options, inputs: Sequence[str], on_progress: Callable[[Progress], None]) -> Result:
     start = time.monotonic()
     model = language_data.spacy_model()
-    settings, choice = settings_for(options, model), choice_for(options)
+    settings = settings_for(options, model)
     shards = sources.plan(inputs, options.fields)
-    given = LabelSet.open(options.vocabulary_from).vocabulary if options.vocabulary_from else None
-    goal = _goal(options, settings, choice, shards, given.digest if given else None)
+    given = LabelSet.open(options.vocabulary_from) if options.vocabulary_from else None
+    choice = choice_for(options) if given is None else _as_in(given, choice_for(options))
+    goal = _goal(options, settings, choice, shards, given.vocabulary.digest if given else None)
 
     manifest = _finished(options.out)
     candidate_folder = candidates.folder_of(options.out)
@@ -216,6 +217,14 @@ def choice_for(options: Options) -> Choice:
         families=families,
         hypernym_depth=options.hypernym_depth,
         pins=wordlists.digest(options.pins),
+    )
+
+
+def _as_in(given: LabelSet, choice: Choice) -> Choice:
+    """The choice with the families of a label set whose vocabulary is taken: held-out data gets labels of all of them."""
+    settings = given.manifest.provenance.settings
+    return msgspec.structs.replace(
+        choice, families=settings["families"], hypernym_depth=int(settings["hypernym_depth"])
     )
 
 

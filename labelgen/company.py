@@ -51,7 +51,7 @@ class Company:
         self._pairs = corpus.pairs()
         self._words = list(corpus.words)
         self._likeness = lru_cache(maxsize=None)(self._usual_likeness)
-        self._together = lru_cache(maxsize=256)(self._with_relatives)
+        self._together = lru_cache(maxsize=64)(self._with_relatives)
         everyday = [topics.blend(self._likely(text, Pos.NOUN)) for text in topics.background()]
         self._background = Vector(
             np.concatenate([vector.words for vector in everyday]),

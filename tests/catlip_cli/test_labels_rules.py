@@ -105,6 +105,12 @@ def test_build__hypernyms_are_labels_of_what_lies_below(tmp_path: Path, captions
     assert families_of(tmp_path / "labels")["nouns"] == {"poodle.n.01", "dog.n.01", "beagle.n.01"}
 
 
+def test_build__vocabulary_with_families_labels_all_of_them(tmp_path: Path, captions: Path) -> None:
+    assert build(tmp_path / "labels", captions, "--families", "attributes,compounds,hypernyms") == 0
+    assert build(tmp_path / "heldout", captions, "--vocabulary", tmp_path / "labels") == 0
+    assert labels_of(tmp_path / "heldout") == labels_of(tmp_path / "labels")
+
+
 @pytest.mark.parametrize(
     ("families", "says"),
     [("nouns,adverbs", "there is no family 'nouns'"), ("actions=many", "the threshold of actions is 'many'")],
