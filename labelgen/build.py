@@ -229,7 +229,10 @@ def load_language(options: Options, folder: Folder) -> Language:
 def load_lexicon(labeler: str, terms: str | None, folder: Folder) -> Lexicon:
     """The lexicon that a labeler uses: the published rule knows WordNet's own terms alone."""
     added = wordlists.read_terms(terms) if labelers.KINDS[labeler].parses else {}
-    return Lexicon.load(folder, added)
+    try:
+        return Lexicon.load(folder, added)
+    except CatlipError as error:
+        raise CatlipError(f"{terms}: {error}") from error
 
 
 def make_extractor(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from labelgen import wordnet
 from labelgen.wordnet import Pos
+from labelshards.errors import CatlipError
 
 # WordNet's morphy(7): endings and what they become, in its order.
 _DETACHMENTS = {
@@ -131,11 +132,12 @@ class Lexicon:
 
 
 def _named(name: str, nouns: Mapping[str, tuple[int, ...]]) -> int:
-    """The noun synset called `name`. Raises LookupError if WordNet has none."""
+    """The noun synset called `name`. Raises CatlipError if WordNet has none."""
     lemma, part, rank = name.rsplit(".", 2)
-    if part != "n":
-        raise LookupError(name)
-    return nouns[lemma.replace("_", " ")][int(rank) - 1]
+    senses = nouns.get(lemma.replace("_", " "), ())
+    if part != "n" or not rank.isdecimal() or not 0 < int(rank) <= len(senses):
+        raise CatlipError(f"WordNet 3.0 has no noun synset {name!r}. Write it like dog.n.01.")
+    return senses[int(rank) - 1]
 
 
 def _variants(nouns: Iterable[str]) -> dict[str, str]:
