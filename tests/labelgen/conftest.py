@@ -35,12 +35,16 @@ def nltk_data(nltk_folder: Path) -> Iterator[Path]:
         yield nltk_folder
 
 
-@pytest.fixture(scope="module")
-def nltk_wordnet(nltk_data: Path) -> Any:  # noqa: ANN401  (NLTK is untyped)
-    """NLTK's reader of WordNet."""
-    with warnings.catch_warnings():
+@pytest.fixture(scope="session")
+def nltk_wordnet(nltk_folder: Path) -> Any:  # noqa: ANN401  (NLTK is untyped)
+    """NLTK's reader of WordNet, with all files open that it reads on demand."""
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        patch.setattr(nltk.data, "path", [str(nltk_folder)])
         warnings.simplefilter("ignore", UserWarning)  # that there are no other languages here
-        return WordNetCorpusReader(nltk.data.find("corpora/wordnet"), None)
+        reader = WordNetCorpusReader(nltk.data.find("corpora/wordnet"), None)
+        for name in ("dog.n.01", "run.v.01", "red.a.01"):
+            reader.synset(name).lemmas()[0].count()
+        return reader
 
 
 @pytest.fixture(scope="session")

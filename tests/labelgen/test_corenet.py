@@ -45,7 +45,7 @@ CAPTIONS = st.one_of(
 
 
 @pytest.fixture(scope="module")
-def published(nltk_wordnet: Any) -> Iterator[Callable[[Tokenize], Published]]:  # noqa: ANN401  (NLTK is untyped)
+def published(nltk_data: Path, nltk_wordnet: Any) -> Iterator[Callable[[Tokenize], Published]]:  # noqa: ANN401  (NLTK is untyped)
     """`published(tokenize)` is the published function over a tokenizer, the vocabulary being all of WordNet."""
     lemmatizer = WordNetLemmatizer()
 

@@ -30,7 +30,7 @@ def mender(lexicon: Lexicon) -> Mender:
         ("[a/DT policeman/NN grins/NNS]", "[a/DT policeman/NN] grins/VBZ"),
         ("[a/DT policeman/NN] grins/NNS", "[a/DT policeman/NN] grins/VBZ"),
         ("[a/DT girl/NN] with/IN pigeons/NNS", "[a/DT girl/NN] with/IN [pigeons/NNS]"),
-        ("[two/CD hot/JJ] dogs/NNS", "[two/CD hot/JJ] [dogs/NNS]"),
+        ("[two/CD hot/JJ] dogs/NNS", "[two/CD hot/JJ dogs/NNS]"),
         ("small/JJ dogs/NNS", "[small/JJ dogs/NNS]"),
     ],
 )  # fmt: skip

@@ -119,10 +119,9 @@ def test_resolve__stop_list_off(language: Language) -> None:
 
 def test_resolve__compound_has_the_senses_of_its_own_sample(language: Language) -> None:
     found = shard([[("red:attribute", "crane"), "bird", "nest"], [("red:attribute", "crane"), "construction", "truck"]])
-    how = choice(COMPOUNDS, senses="context")
-    rows, numbers = resolve(language, found, how).by_family[COMPOUNDS]
+    by_family = resolve(language, found, choice(COMPOUNDS, senses="context")).by_family
+    of_nouns, (rows, numbers) = by_family[NOUNS], by_family[COMPOUNDS]
     for row, number in zip(rows.tolist(), numbers.tolist(), strict=True):
-        of_nouns = resolve(language, found, how).by_family[NOUNS]
         assert number & ((1 << COMPOUND_BITS) - 1) in of_nouns[1][of_nouns[0] == row]
     assert rows.tolist() == [0, 1]
     assert len(set(numbers.tolist())) == 2

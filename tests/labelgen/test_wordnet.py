@@ -187,7 +187,7 @@ def test_verify__zipped_with_other_line_ends(copy: Path, tmp_path: Path, synsets
     assert next(read_senses(packed)) == next(read_senses(copy))
 
 
-@pytest.mark.parametrize("name", ["index.sense", "data.noun", "adj.exc"])
+@pytest.mark.parametrize("name", ["index.sense", "data.noun", pytest.param("adj.exc", marks=pytest.mark.slow)])
 def test_verify__missing_file(copy: Path, name: str) -> None:
     (copy / name).unlink()
     with pytest.raises(CatlipError, match=r"does not hold readable WordNet files .*Run `catlip labels setup`"):
@@ -198,10 +198,24 @@ def test_verify__missing_file(copy: Path, name: str) -> None:
     ("name", "old", "new", "reason"),
     [
         ("data.noun", b"WordNet 3.0 Copyright", b"WordNet 3.1 Copyright", "is not WordNet 3.0"),
-        ("data.noun", b"domestic_dog", b"domestic_cat", "its synsets differ from Princeton's|not hold readable"),
-        ("data.verb", b"breathe", b"breathy", "its synsets differ from Princeton's|not hold readable"),
+        pytest.param(
+            "data.noun",
+            b"domestic_dog",
+            b"domestic_cat",
+            "its synsets differ from Princeton's|not hold readable",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "data.verb",
+            b"breathe",
+            b"breathy",
+            "its synsets differ from Princeton's|not hold readable",
+            marks=pytest.mark.slow,
+        ),
         ("index.sense", b"\ndog%1:05:00:: 02084071 1 42", b"\ndog%1:05:00:: 02084071 1 43", "differ from Princeton's"),
-        ("noun.exc", b"geese goose", b"geese gander", "its synsets differ from Princeton's"),
+        pytest.param(
+            "noun.exc", b"geese goose", b"geese gander", "its synsets differ from Princeton's", marks=pytest.mark.slow
+        ),
         ("data.noun", b"domestic_dog", b"domestic_d\xff", "does not hold readable WordNet files"),
     ],
 )
