@@ -221,7 +221,7 @@ def choice_for(options: Options) -> Choice:
 
 
 def _as_in(given: LabelSet, choice: Choice) -> Choice:
-    """The choice with the families of a label set whose vocabulary is taken: held-out data gets labels of all of them."""
+    """The choice with the families of the label set whose vocabulary is taken, so that all of its classes are given."""
     settings = given.manifest.provenance.settings
     return msgspec.structs.replace(
         choice, families=settings["families"], hypernym_depth=int(settings["hypernym_depth"])

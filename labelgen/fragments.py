@@ -75,17 +75,20 @@ class Mender:
         elif word.tag == "MD":  # "a milk can"
             is_noun = (before in NOUN_TAGS or before in _DETERMINERS) and after in _AFTER_A_NOUN
         elif word.tag in _BARE_VERB_TAGS or (word.tag in ("RB", "UH") and at == 0 and len(word.text) >= _SHORT):
-            is_noun = (
-                (kind.thing or not kind.verb)
-                and kind.mostly_noun
-                and before not in _BEFORE_A_VERB
-                and after not in _AFTER_A_VERB
-            )
+            likely = (kind.thing or not kind.verb) and kind.mostly_noun and after not in _AFTER_A_VERB
+            is_noun = (likely and before not in _BEFORE_A_VERB) or self._is_of_a_term(words, at)
         else:  # "a red rose in a vase"
             opened = before in _OPENS_A_NOUN or (at > 1 and words[at - 2].tag == "DT" and kinds[at - 1].adjective)
             is_noun = word.tag in _PAST_TAGS and kind.thing and opened and after in _AFTER_A_NOUN
         if is_noun:
             words[at] = word._replace(tag="NNS" if kind.plural else "NN")
+
+    def _is_of_a_term(self, words: list[Word], at: int) -> bool:
+        """True for either word of "stop sign", if the other one is a noun and no verb is expected here."""
+        if at and words[at - 1].tag in NOUN_TAGS:
+            return self._is_term(_joined(words, at - 1, at + 1))
+        follows = at + 1 < len(words) and words[at + 1].tag in NOUN_TAGS
+        return follows and not at and self._is_term(_joined(words, at, at + 2))
 
     def _cut(self, words: list[Word], kinds: list[Kinds], start: int, end: int) -> list[tuple[int, int]]:
         """One chunk, cut after a noun at verbs and stops: "a girl | feeding | pigeons", "a hen | : | a bird"."""

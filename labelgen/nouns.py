@@ -15,7 +15,7 @@ TEXTS_PER_BATCH = 128
 # Captions after which spaCy may forget the words it met; its string store grows without end otherwise.
 TEXTS_PER_ZONE = 1_024
 
-# From so many words on, a text whose words all begin with a capital is a headline; fewer may be a name.
+# From so many words on, a text whose words all begin with a capital is a headline; two or three may be a name.
 _HEADLINE_WORDS = 4
 
 # The noun chunks need tags and a parse. Nothing here reads lemmas or entities.
@@ -97,7 +97,8 @@ def _sentence_case(text: str) -> str:
     """
     words = [word for word in text.split() if word[0].isalpha()]
     capitals = sum(word[0].isupper() for word in words)
-    return text.lower() if len(words) >= _HEADLINE_WORDS and capitals == len(words) else text
+    headline = capitals == len(words) and (len(words) >= _HEADLINE_WORDS or len(words) == 1)
+    return text.lower() if headline else text
 
 
 class _NoModel:

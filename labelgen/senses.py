@@ -47,7 +47,7 @@ _DESCRIBING_TEXT = """
     violet white wide yellow young
 """
 DESCRIBING = frozenset(_DESCRIBING_TEXT.split())
-_ALSO_THINGS = frozenset({"orange", "light"})  # "orange juice", "light bulb"
+_ALSO_THINGS = frozenset({"orange", "light", "new"})  # "orange juice", "light bulb", "new york"
 
 
 class Candidate(NamedTuple):
@@ -90,6 +90,8 @@ class Senses:
         own = self._of(term.text, term.pos)
         if term.form is Form.NAME:
             return self._of_name(term.text, own)
+        if term.form is Form.CAPITAL:
+            return self._of_name(term.text, own) or [found for found in own if not self._is_capital(found)]
         if term.form is Form.PLURAL:
             own = [found for one in self.lexicon.singulars(term.text) for found in self._of(one, Pos.NOUN)] + own
         return _once(own)
@@ -97,7 +99,7 @@ class Senses:
     def _shown(self, term: Term) -> tuple[Candidate, ...]:
         """The candidates that a caption can mean: no proper name by a common noun, no people by a colour."""
         own = self.candidates(term)
-        if term.form is Form.NAME or term.pos is not Pos.NOUN or term.text in self._pins.pinned:
+        if term.form in (Form.NAME, Form.CAPITAL) or term.pos is not Pos.NOUN or term.text in self._pins.pinned:
             return own
         common = [found for found in own if not self._is_capital(found)] or list(own)
         if self._only_describes(term):
@@ -132,7 +134,11 @@ class Senses:
         """Senses of a colour, size or age with a noun: kinds of what the noun names ("polar bear"), else the noun's."""
         plain = [found for one in (last, *self.lexicon.singulars(last)) for found in self._of(one, Pos.NOUN)]
         heads = {found.synset for found in plain}
-        kinds = [found for found in common if heads & self._ancestors(found.synset) and not self._is_person(found)]
+        kinds = [
+            found
+            for found in common
+            if heads & self._ancestors(found.synset) and not self._is_person(found) and not self._is_capital(found)
+        ]
         return kinds or [found for found in plain if not self._is_capital(found)] or common
 
     def _only_describes(self, term: Term) -> bool:
@@ -173,7 +179,7 @@ class Senses:
             reasons.append(Part("the synset's first word", seen * HEADWORD))
         if term.form is Form.PLURAL and found.lemma == term.text:
             reasons.append(Part("a sense of the plural", OF_PLURAL))
-        if term.form is not Form.NAME and self._is_capital(found):
+        if term.form not in (Form.NAME, Form.CAPITAL) and self._is_capital(found):
             reasons.append(Part("written with a capital", CAPITAL))
         if any(mark in gloss for mark in _SLANG):
             reasons.append(Part("slang", SLANG))

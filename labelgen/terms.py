@@ -27,6 +27,7 @@ class Form(StrEnum):
     COUNTED = "counted"  # "a glass", "two glasses": no material, no colour
     PLURAL = "plural"  # "glasses" is a term of its own, and the plural of another
     NAME = "name"  # "Rose", "Golden Gate Bridge"
+    CAPITAL = "capital"  # "a Beetle": with a capital, and no name of a person
     PARTITIVE = "partitive"  # "a group of", "the edge of": it counts or places what follows
 
 
@@ -156,6 +157,8 @@ class TermFinder:
         plural = words[end - 1].tag in _PLURAL_TAGS
         for first, span in self._spans(words, start, end):
             surface = _surface(span)
+            if len(surface) == 1:
+                continue  # a letter is a mark, not the unit or the element that it may stand for
             found = self._lexicon.find(surface, plural)
             if found is None and len(span) == 2 and span[0].tag in NOUN_TAGS:
                 surface = surface.replace(" ", "")  # "sun glasses", "bar stool"
@@ -219,9 +222,10 @@ class TermFinder:
 
 def _form(span: tuple[Word, ...], plural: bool, chunk: tuple[Word, ...]) -> Form:
     last = span[-1]
-    if last.tag in _NAME_TAGS and last.text[:1].isupper():
-        return Form.NAME
     counted = plural or any(word.tag in _COUNTING_TAGS or word.text.lower() in _COUNTING_WORDS for word in chunk)
+    if last.tag in _NAME_TAGS and last.text[:1].isupper():
+        determined = counted or any(word.tag == "DT" for word in chunk)
+        return Form.CAPITAL if determined and len(span) == 1 else Form.NAME
     return Form.COUNTED if counted else Form.PLAIN
 
 

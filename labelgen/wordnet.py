@@ -147,8 +147,8 @@ def verify(folder: Folder) -> dict[int, Synset]:
         head = (folder / "data.noun").read_bytes()[:4096]
         if _HEAD_OF_3_0 not in head:
             raise CatlipError(f"{where} is not WordNet 3.0. {_MEND}")
-        synsets = read_synsets(folder)
         digest = _digest(folder)
+        synsets = read_synsets(folder) if digest == DIGEST else {}
     except (OSError, ValueError, LookupError, zipfile.BadZipFile, zlib.error) as error:
         raise CatlipError(f"{where} does not hold readable WordNet files ({error}). {_MEND}") from error
     if digest != DIGEST:
