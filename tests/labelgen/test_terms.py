@@ -54,7 +54,7 @@ def shown(mention: Mention) -> str:
         ("[the/DT New/NNP York/NNP skyline/NN]", ["skyline", "new york(name):modifier>skyline"]),
         # determiners, pronouns and numbers are in no term
         ("[the/DT street/NN]", ["street"]),
-        ("[The/DT City/NNP]", ["city(name)"]),
+        ("[The/DT City/NNP]", ["city(capital)"]),
         ("[us/PRP]", []),
         ("[two/CD]", []),
         # hyphens
