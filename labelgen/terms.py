@@ -3,7 +3,6 @@
 import unicodedata
 from collections.abc import Iterator
 from enum import StrEnum
-from functools import lru_cache
 from typing import NamedTuple
 
 from labelgen.fragments import ADJECTIVE_TAGS, NOUN_TAGS, Mender
@@ -89,7 +88,6 @@ class TermFinder:
     def __init__(self, lexicon: Lexicon) -> None:
         self._lexicon = lexicon
         self._mender = Mender(lexicon)
-        self._by_itself = lru_cache(maxsize=100_000)(self._alone)
 
     def find(self, parse: Parse) -> Iterator[Mention | Dropped]:
         """Chunk by chunk: the head's term, its modifiers and attributes; then adjectives and verbs elsewhere.
@@ -105,12 +103,8 @@ class TermFinder:
             inside[start:end] = [True] * (end - start)
             start = max(start, taken)
             if start < end:
-                before_of = _followed_by_of(words, end)
-                across = self._across(words, start, end) if before_of else 0
-                if across or _is_inside_hyphens(words, start):
-                    yield from self._chunk(words, start, end, across, before_of)
-                else:  # most chunks come again and again
-                    yield from self._by_itself(words[start:end], before_of)
+                across = self._across(words, start, end)
+                yield from self._chunk(words, start, end, across)
                 taken = max(end, across)
         for at, word in enumerate(words):
             if word.tag in _VERB_TAGS:
@@ -118,12 +112,7 @@ class TermFinder:
             elif word.tag in ADJECTIVE_TAGS and not inside[at]:
                 yield from self._attribute(word, None)
 
-    def _alone(self, chunk: tuple[Word, ...], before_of: bool) -> tuple[Mention | Dropped, ...]:
-        return tuple(self._chunk(chunk, 0, len(chunk), 0, before_of))
-
-    def _chunk(
-        self, words: tuple[Word, ...], start: int, end: int, across: int, before_of: bool
-    ) -> Iterator[Mention | Dropped]:
+    def _chunk(self, words: tuple[Word, ...], start: int, end: int, across: int) -> Iterator[Mention | Dropped]:
         """One chunk. `across`: where a term that reaches over "of" into the next chunk ends, else 0."""
         if words[end - 1].tag not in NOUN_TAGS:
             if words[end - 1].tag not in _NEVER_IN_A_TERM:
@@ -136,7 +125,7 @@ class TermFinder:
         if head is None:
             yield Dropped(words[end - 1].text.lower(), _why_unknown(words, end - 1))
             return
-        if not across and before_of and self._is_partitive(head.term.text):
+        if not across and _followed_by_of(words, end) and self._is_partitive(head.term.text):
             head = head._replace(term=head.term._replace(form=Form.PARTITIVE))
         yield head
         yield from self._before(words, start, first, head.term)
@@ -203,7 +192,9 @@ class TermFinder:
         return told
 
     def _across(self, words: tuple[Word, ...], start: int, end: int) -> int:
-        """Where a term that begins in this chunk and goes on after the "of" ends, or 0: "bird of prey"."""
+        """Where a term that begins in this chunk and goes on after "of" ends, or 0: "bird of prey"."""
+        if not _followed_by_of(words, end):
+            return 0
         for last in range(min(len(words), end + 4), end + 1, -1):
             if words[last - 1].tag in NOUN_TAGS and any(self._of_term(words[at:last]) for at in range(start, end)):
                 return last
