@@ -23,6 +23,10 @@ SETTINGS_NAME = "settings.json"
 
 _META_REPORT = b"catlip.report"
 
+# Looked up for every entry of every shard; calling the enumerations takes ten times as long.
+_ROLES = {role.value: role for role in Role}
+_FORMS = {form.value: form for form in Form}
+
 _TERMS = pa.schema(
     [
         pa.field("text", pa.string(), nullable=False),
@@ -111,8 +115,8 @@ def write(folder: str, name: str, shard: CandidateShard) -> None:
     )
 
 
-def read(folder: str, name: str) -> CandidateShard:
-    """One shard. Raises CatlipError if it is gone or broken."""
+def read(folder: str, name: str, *, with_examples: bool = True) -> CandidateShard:
+    """One shard, its entries without examples if those are not wanted. Raises CatlipError if it is gone or broken."""
     where = storage.join(folder, f"{name}.parquet")
     table = _read(where)
     report = msgspec.json.decode(table.schema.metadata[_META_REPORT], type=Report)
@@ -126,10 +130,7 @@ def read(folder: str, name: str) -> CandidateShard:
         images=columns["image"],
         captions=columns.get("captions"),
         entries=_entries(terms),
-        examples=[
-            [Example(row, caption) for row, caption in zip(rows, captions, strict=True)]
-            for rows, captions in zip(terms["rows"].to_pylist(), terms["captions"].to_pylist(), strict=True)
-        ],
+        examples=_examples(terms) if with_examples else [[] for _ in range(len(terms))],
         report=report,
     )
 
@@ -150,9 +151,16 @@ def read_report(folder: str, name: str) -> Report | None:
         return None
 
 
+def _examples(terms: pa.Table) -> list[list[Example]]:
+    columns = zip(terms["rows"].to_pylist(), terms["captions"].to_pylist(), strict=True)
+    return [list(map(Example, rows, captions)) for rows, captions in columns]
+
+
 def _entries(terms: pa.Table) -> list[Entry]:
     columns = (terms[column].to_pylist() for column in ("text", "role", "form", "head"))
-    return [Entry(Term(text, Role(role), Form(form)), head) for text, role, form, head in zip(*columns, strict=True)]
+    return [
+        Entry(Term(text, _ROLES[role], _FORMS[form]), head) for text, role, form, head in zip(*columns, strict=True)
+    ]
 
 
 def _read(where: str) -> pa.Table:

@@ -57,7 +57,7 @@ def publish(
     told = names[:: max(1, len(names) // _STATISTICS_SHARDS)] if choice.senses == policies.CONTEXT else []
     resolver = make_resolver(
         (candidates.read_entries(folder, name) for name in names),
-        (candidates.read(folder, name) for name in told),
+        (candidates.read(folder, name, with_examples=False) for name in told),
         language,
         choice,
     )
@@ -65,7 +65,7 @@ def publish(
     if vocabulary_from is None:
         support = Support(choice.families)
         for name in names:
-            support.add(resolver.resolve(candidates.read(folder, name)))
+            support.add(resolver.resolve(candidates.read(folder, name, with_examples=False)))
             steps.take()
         vocab = vocabulary(support, language.synsets, choice.families)
     else:

@@ -101,7 +101,7 @@ class Resolver:
         self._above: dict[int, np.ndarray] = {}
 
     def resolve(self, shard: CandidateShard) -> Resolved:
-        """The labels of one shard, before any is pruned."""
+        """The labels of one shard, before any is pruned; what produced them, if the shard was read with examples."""
         offsets, entries = shard.rows()
         rows = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
         alone = np.array([entry.head < 0 for entry in shard.entries], bool)
@@ -118,7 +118,9 @@ class Resolver:
         }
         if HYPERNYMS in self._choice.families and NOUNS in by_family:
             by_family[HYPERNYMS] = self._ancestors(*by_family[NOUNS])
-        return Resolved(by_family=by_family, produced=self._produced(shard, rows, entries, chosen, kept))
+        wanted = any(shard.examples)
+        produced = self._produced(shard, rows, entries, chosen, kept) if wanted else []
+        return Resolved(by_family=by_family, produced=produced)
 
     def _senses(
         self, entries: Sequence[Entry], rows: np.ndarray, mentions: np.ndarray, alone: np.ndarray, num_rows: int
