@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from labelgen.lexicon import Lexicon
-from labelgen.terms import Form, Term
+from labelgen.terms import Form, Role, Term
 from labelgen.wordnet import Pos, Synset
 
 # What speaks for a sense, in nats. The weights were fitted to senses of everyday words in captions and rounded;
@@ -132,7 +132,8 @@ class Senses:
 
     def _described(self, last: str, common: list[Candidate]) -> list[Candidate]:
         """Senses of a colour, size or age with a noun: kinds of what the noun names ("polar bear"), else the noun's."""
-        plain = [found for one in (last, *self.lexicon.singulars(last)) for found in self._of(one, Pos.NOUN)]
+        nouns = (last, *self.lexicon.singulars(last))
+        plain = [found for noun in nouns for found in self.candidates(Term(noun, Role.HEAD))]
         heads = {found.synset for found in plain}
         kinds = [
             found

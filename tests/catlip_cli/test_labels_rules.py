@@ -132,6 +132,13 @@ def test_build__senses_by_hand(tmp_path: Path, captions: Path) -> None:
     assert "crane.n.05" in found[3]
 
 
+def test_build__forbidden_senses_do_not_come_back_through_a_colour(tmp_path: Path) -> None:
+    (tmp_path / "captions.txt").write_text("a man in a yellow jacket\n")
+    (tmp_path / "senses.tsv").write_text("*\t!jacket.n.01\n")
+    assert build(tmp_path / "labels", tmp_path / "captions.txt", "--senses", tmp_path / "senses.tsv") == 0
+    assert "jacket.n.01" not in labels_of(tmp_path / "labels")[0]
+
+
 def test_build__terms_by_hand(tmp_path: Path, captions: Path, capsys: pytest.CaptureFixture[str]) -> None:
     terms = tmp_path / "terms.tsv"
     terms.write_text("zorblax\tdog.n.01\nselfie\t-\n")
