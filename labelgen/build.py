@@ -32,7 +32,7 @@ from labelshards.labelset import FailedShard, LabelSet, Manifest, is_intact, rea
 from labelshards.schema import FAMILIES, NOUNS
 
 # Raise it when the same caption may get other labels than before: candidate shards made under other rules are refused.
-RULES = 2
+RULES = 3
 DEFAULT_THRESHOLD = 500
 _PARSING, _PUBLISHING = "Parsing captions", "Choosing senses, writing labels"
 _LOCK_NAME = ".build.lock"
@@ -216,7 +216,7 @@ def choice_for(options: Options) -> Choice:
         modifiers=options.modifiers,
         families=families,
         hypernym_depth=options.hypernym_depth,
-        pins=wordlists.digest(options.pins),
+        pins=wordlists.digest(str(wordlists.BUILT_IN_SENSES), options.pins),
     )
 
 

@@ -64,6 +64,7 @@ _CURLY = "\u2019"
 _PLURAL_TAGS = frozenset({"NNS", "NNPS"})
 _NAME_TAGS = frozenset({"NNP", "NNPS"})
 _VERB_TAGS = frozenset({"VB", "VBD", "VBG", "VBN", "VBP", "VBZ"})
+_AFTER_AN_OPENING = frozenset({"IN", "VBG", "VBN"})
 _COUNTING_TAGS = frozenset({"CD", "PRP$"})
 _COUNTING_WORDS = frozenset({"a", "an", "another", "each", "every", "this", "that", "these", "those", "one"})
 # Determiners, pronouns and numbers take no part in a term: "the street" is a lemma of Wall Street, "us" is not "u".
@@ -77,7 +78,7 @@ _AUXILIARIES = frozenset(_AUXILIARIES_TEXT.split())
 _PARTITIVES_TEXT = """
     amount array assortment back base bit bottom bunch center centre collection combination corner couple dozen
     edge end front group half handful hundred inside kind lot middle mix mixture number outside pair part piece
-    plenty portion quantity range rest row selection series set side sort thousand ton top type variety view
+    plenty portion quantity range rest row search selection series set side sort thousand ton top type variety view
 """
 PARTITIVES = frozenset(_PARTITIVES_TEXT.split())
 
@@ -164,7 +165,7 @@ class TermFinder:
                 surface = surface.replace(" ", "")  # "sun glasses", "bar stool"
                 found = self._lexicon.find(surface, plural)
             if found is not None:
-                form = _form(span, plural, chunk)
+                form = _form(span, plural, chunk, _opens(words, first, end))
                 text = found[0]
                 if plural and surface != text and form is Form.COUNTED and self._lexicon.senses(surface):
                     text, form = surface, Form.PLURAL
@@ -220,11 +221,12 @@ class TermFinder:
             yield Mention(Term(text, Role.ACTION), word.text.lower())
 
 
-def _form(span: tuple[Word, ...], plural: bool, chunk: tuple[Word, ...]) -> Form:
+def _form(span: tuple[Word, ...], plural: bool, chunk: tuple[Word, ...], opens: bool) -> Form:
+    """`opens`: the first word of a caption has a capital whatever it is."""
     last = span[-1]
     counted = plural or any(word.tag in _COUNTING_TAGS or word.text.lower() in _COUNTING_WORDS for word in chunk)
     if last.tag in _NAME_TAGS and last.text[:1].isupper():
-        determined = counted or any(word.tag == "DT" for word in chunk)
+        determined = opens or counted or any(word.tag == "DT" for word in chunk)
         return Form.CAPITAL if determined and len(span) == 1 else Form.NAME
     return Form.COUNTED if counted else Form.PLAIN
 
@@ -233,6 +235,11 @@ def _ends_a_term(word: Word, following: Word | None) -> bool:
     """True for "the" and "four"; not for the number in "four-poster"."""
     hyphenated = following is not None and following.text in _HYPHENS and not word.space_after
     return word.tag in _NEVER_IN_A_TERM and not hyphenated
+
+
+def _opens(words: tuple[Word, ...], first: int, end: int) -> bool:
+    """True for "Blender" in "Blender with a lid", where nothing goes on that a name would begin."""
+    return first == 0 and end < len(words) and words[end].tag in _AFTER_AN_OPENING
 
 
 def _followed_by_of(words: tuple[Word, ...], end: int) -> bool:
@@ -249,11 +256,17 @@ def _why_unknown(words: tuple[Word, ...], at: int) -> str:
 
 
 def _surface(words: tuple[Word, ...]) -> str:
-    """Lower-case text of the words with the spaces that stood between them ("t-shirt" stays one).
+    """Lower-case text of the words with the spaces that stood between them ("t-shirt" and "t - shirt" are one).
 
     WordNet writes without accents ("cafe", "creme brulee"), so they are taken off.
     """
-    text = "".join(word.text + " " * word.space_after for word in words).strip().lower().replace(_CURLY, "'")
+    text = (
+        "".join(word.text + " " * word.space_after for word in words)
+        .strip()
+        .lower()
+        .replace(_CURLY, "'")
+        .replace(" - ", "-")
+    )
     if text.isascii():
         return text
     return "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
