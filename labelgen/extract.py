@@ -2,9 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -16,7 +15,7 @@ from labelgen.normalize import normalize
 from labelgen.nouns import TEXTS_PER_ZONE
 from labelgen.sources.fields import Fields
 from labelgen.sources.sample import Found, InputShard, Leftover, Problem, Sample, SourceDamageError
-from labelgen.terms import Mention, Role, Term
+from labelgen.terms import Dropped, Mention, Role, Term
 from labelshards import schema, storage
 from labelshards.images import ImageFile
 
@@ -102,18 +101,12 @@ class Extractor:
         parses = iter(self._labeler.parse([caption for of_sample in captions for caption in of_sample]))
         parse_end = time.perf_counter()
         for sample, clean, of_sample in zip(samples, cleaned, captions, strict=True):
-            rows.add(
-                sample, clean, {entry for caption in of_sample for entry in self._entries(next(parses), caption, rows)}
-            )
+            entries: set[int] = set()
+            for caption in of_sample:
+                entries.update(rows.note(self._labeler.find(next(parses)), caption.text))
+            rows.add(sample, clean, entries)
         seconds.parse += parse_end - parse_start
         seconds.label += time.perf_counter() - start - (parse_end - parse_start)
-
-    def _entries(self, parse: Any, caption: Caption, rows: "_Rows") -> Iterator[int]:  # noqa: ANN401
-        for found in self._labeler.find(parse):
-            if isinstance(found, Mention):
-                yield rows.note(found.term, -1, caption.text)
-                if found.of is not None:
-                    yield rows.note(found.term, rows.note(found.of, -1, caption.text), caption.text)
 
 
 @dataclass(kw_only=True)
@@ -133,10 +126,20 @@ class _Rows:
     examples: list[list[Example]] = field(default_factory=list)
     damage: str | None = None
 
-    def note(self, term: Term, head: int, caption: str) -> int:
-        """The number of an entry that the sample now being read has."""
-        number = self.entries.setdefault((term, head), len(self.entries))
-        if number == len(self.examples):
+    def note(self, found: Iterable[Mention | Dropped], caption: str) -> list[int]:
+        """The numbers of the entries that a caption of the sample now being read gives."""
+        numbers = []
+        for each in found:
+            if isinstance(each, Mention):
+                numbers.append(self._number(each.term, -1, caption))
+                if each.of is not None:
+                    numbers.append(self._number(each.term, self._number(each.of, -1, caption), caption))
+        return numbers
+
+    def _number(self, term: Term, head: int, caption: str) -> int:
+        number = self.entries.get((term, head))
+        if number is None:
+            number = self.entries[term, head] = len(self.entries)
             self.examples.append([])
             if term.role is Role.HEAD:
                 self.heads.add(number)

@@ -1,6 +1,6 @@
 """The labelers by name: what of a caption becomes a term. Which sense a term has is decided later (policies.py)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from labelgen import policies
@@ -35,7 +35,7 @@ class Labeler(Protocol):
     def parse(self, captions: Sequence[Caption]) -> Sequence[Any]:
         """What `find` takes, one for each caption."""
 
-    def find(self, parsed: Any) -> Iterator[Mention | Dropped]:  # noqa: ANN401  (what its own `parse` gave)
+    def find(self, parsed: Any) -> Iterable[Mention | Dropped]:  # noqa: ANN401  (what its own `parse` gave)
         """The mentions of one caption, in a fixed order, and the words that could have been one."""
 
     def chunks(self, parsed: Any) -> list[tuple[str, list[str]]]:  # noqa: ANN401
@@ -66,7 +66,7 @@ class NounChunks:
         """spaCy's parses of the clean texts."""
         return self._parser.parse([caption.text for caption in captions])
 
-    def find(self, parsed: Parse) -> Iterator[Mention | Dropped]:
+    def find(self, parsed: Parse) -> list[Mention | Dropped]:
         """See terms.py."""
         return self._finder.find(parsed)
 
