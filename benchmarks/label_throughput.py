@@ -121,8 +121,7 @@ def catlip(measured: list[str], warm_up: list[str], *, choice: str) -> Measured:
         nonlocal stages
         tsv = folder / f"{len(texts)}.tsv"
         tsv.write_text("".join(f"{text}\t\n" for text in texts))
-        (shard,) = plan([str(tsv)], settings.fields)
-        stages = extractor.extract(shard)[1]
+        stages = sum((extractor.extract(shard)[1] for shard in plan([str(tsv)], settings.fields)), Seconds())
 
     seconds = timed(work, measured, warm_up).seconds
     return Measured(seconds, stages.by_stage())
@@ -207,7 +206,9 @@ def built(captions: list[str]) -> tuple[Built, float]:
 
 def run_builds(arguments: list[list[str]]) -> None:
     command = [sys.executable, "-m", "catlip_cli.main", "labels", "build", "--threshold", "10", "--json"]
-    runs = [subprocess.Popen([*command, *own], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for own in arguments]
+    runs = [
+        subprocess.Popen([*command, *own], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for own in arguments
+    ]
     if any([run.wait() for run in runs]):  # noqa: C419  (each is waited for)
         sys.exit("A build failed.")
 
@@ -218,16 +219,18 @@ def main(corpus: Path, rounds: int) -> None:
     os.environ |= _ONE_THREAD
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn, max_tasks_per_child=1) as pool:
-        found = []
-        for _ in range(rounds):  # round by round, so that whatever else the machine does falls on all variants alike
-            found.append({name: pool.submit(measure, name, measured, warm_up).result() for name in VARIANTS})
+        found = [  # round by round, so that whatever else the machine does falls on all variants alike
+            {name: pool.submit(measure, name, measured, warm_up).result() for name in VARIANTS} for _ in range(rounds)
+        ]
         words, tags, chunks = pool.submit(differences, texts).result()
         f1 = pool.submit(agreement, texts).result()
     together, apart = built(texts)
     print(f"{time.strftime('%Y-%m-%d')}, {processor()}, Python {platform.python_version()}, {versions()}\n")
     show_variants(found)
     show_stages(found)
-    print(f"- Captions, of {len(texts):,}, with other words than spaCy's: {words}; tags: {tags}; noun chunks: {chunks}.")
+    print(
+        f"- Captions, of {len(texts):,}, with other words than spaCy's: {words}; tags: {tags}; noun chunks: {chunks}."
+    )
     print(f"- Labels of --nouns tags against those of chunks: F1 {f1:.3f}.")
     print(
         f"- A label set of {len(texts):,} captions takes {together.bytes_per_sample:.0f} bytes a sample with its "
@@ -242,7 +245,7 @@ def show_variants(rounds: list[dict[str, Measured]]) -> None:
         ratios = [found[name].seconds / found[CHUNKS_VARIANT].seconds for found in rounds]
         rate = MEASURED / statistics.median(found[name].seconds for found in rounds)
         spread = f"{min(ratios):.2f} to {max(ratios):.2f}" if name != CHUNKS_VARIANT else ""
-        print(f"| {name} | {rate:,.0f} | {statistics.median(ratios):.2f} × | {spread} |")
+        print(f"| {name} | {rate:,.0f} | {statistics.median(ratios):.2f} x | {spread} |")
     print()
 
 

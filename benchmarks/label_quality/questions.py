@@ -1,15 +1,17 @@
 """One labeler with one sense policy before all the questions: it labels, `scores` judges."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
+from unittest.mock import patch
 
 from benchmarks.label_quality import captions, scores
 from benchmarks.label_quality.gold import Photo
 from benchmarks.label_quality.goldset import GoldSet
+from labelgen.nouns import ChunkParser, Parse
 
 Samples = list[tuple[str, ...]]
 
@@ -26,7 +28,7 @@ class Labelling(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """CPU seconds of spaCy's pipeline and of everything else. `rest_over_parse`: None where nothing was parsed."""
+    """CPU seconds of parsing and of everything else. `rest_over_parse`: None where nothing was parsed."""
 
     captions: int
     parse_seconds: float
