@@ -57,9 +57,7 @@ class WordTable:
 
     def rows(self, texts: Sequence[str]) -> Rows:
         """The words of texts as FastParser.parse takes them."""
-        found: list[list[int]] = []
-        for text in texts:
-            found.append(self._rows_of_pieces(text.split(" ")))
+        found = [self._rows_of_pieces(text.split(" ")) for text in texts]
         self._note_new()
         for number in self._joined(*_flat(found)):
             found[number] = self._rows_of_pieces(self._grouped(texts[number].split(" ")))
