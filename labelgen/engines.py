@@ -1,5 +1,6 @@
 """The same work in local processes: shards go out, reports come back in any order, and a killed worker is survived."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -144,4 +145,5 @@ def _extract(shard: InputShard) -> tuple[Report, Seconds]:
     global _extractor
     if _extractor is None:  # not in _start_worker: what is raised there is lost
         _extractor = _make_extractor()
+        gc.freeze()  # WordNet's tables are no garbage: a collection would walk through them, for a third of a second
     return _extractor.extract(shard)

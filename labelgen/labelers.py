@@ -1,12 +1,12 @@
 """The labelers by name: what of a caption becomes a term. Which sense a term has is decided later (policies.py)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from labelgen import policies
 from labelgen.corenet import CoreNet
 from labelgen.lexicon import Lexicon
-from labelgen.nouns import ChunkParser, Parse
+from labelgen.nouns import CHUNKS, TAGS, ChunkParser, Parse
 from labelgen.pos_nouns import pos_nouns
 from labelgen.terms import Dropped, Mention, Role, Term, TermFinder
 from labelgen.wordnet import Folder
@@ -22,20 +22,31 @@ class Caption(NamedTuple):
 
 
 class Tools(NamedTuple):
-    """What labelers are made of: the lexicon, the WordNet folder that it came from, the name of a spaCy model."""
+    """What labelers are made of: the lexicon, the WordNet folder that it came from, the name of a spaCy model.
+
+    nouns: where noun chunks come from (nouns.NOUNS), for the labeler that has them.
+    """
 
     lexicon: Lexicon
     folder: Folder
     model: str
+    nouns: str = CHUNKS
 
 
 class Labeler(Protocol):
-    """Captions → mentions, in two steps, so that a batch is parsed at once."""
+    """Captions → mentions, in two steps, so that a batch is parsed at once.
+
+    slow: why captions are parsed by spaCy's ordinary pipeline and not by the fast one; None where that is not so.
+    """
+
+    @property
+    def slow(self) -> str | None:
+        """See above."""
 
     def parse(self, captions: Sequence[Caption]) -> Sequence[Any]:
         """What `find` takes, one for each caption."""
 
-    def find(self, parsed: Any) -> Iterator[Mention | Dropped]:  # noqa: ANN401  (what its own `parse` gave)
+    def find(self, parsed: Any) -> Iterable[Mention | Dropped]:  # noqa: ANN401  (what its own `parse` gave)
         """The mentions of one caption, in a fixed order, and the words that could have been one."""
 
     def chunks(self, parsed: Any) -> list[tuple[str, list[str]]]:  # noqa: ANN401
@@ -59,14 +70,19 @@ class NounChunks:
     """Terms inside spaCy's noun chunks, and the adjectives and verbs of the caption."""
 
     def __init__(self, tools: Tools) -> None:
-        self._parser = ChunkParser(tools.model)
+        self._parser = ChunkParser(tools.model, tools.nouns)
         self._finder = TermFinder(tools.lexicon)
+
+    @property
+    def slow(self) -> str | None:
+        """Of the parser."""
+        return self._parser.ordinary
 
     def parse(self, captions: Sequence[Caption]) -> list[Parse]:
         """spaCy's parses of the clean texts."""
         return self._parser.parse([caption.text for caption in captions])
 
-    def find(self, parsed: Parse) -> Iterator[Mention | Dropped]:
+    def find(self, parsed: Parse) -> list[Mention | Dropped]:
         """See terms.py."""
         return self._finder.find(parsed)
 
@@ -79,8 +95,13 @@ class PosNouns:
     """The paper's equation 1: every word that is tagged as a noun, by itself."""
 
     def __init__(self, tools: Tools) -> None:
-        self._parser = ChunkParser(tools.model)
+        self._parser = ChunkParser(tools.model, TAGS)  # it reads tags alone
         self._lexicon = tools.lexicon
+
+    @property
+    def slow(self) -> str | None:
+        """Of the parser."""
+        return self._parser.ordinary
 
     def parse(self, captions: Sequence[Caption]) -> list[Parse]:
         """spaCy's parses of the clean texts."""
@@ -99,6 +120,8 @@ class PosNouns:
 
 class Published:
     """The published code's rule; it reads the raw caption and needs no parse."""
+
+    slow = None
 
     def __init__(self, tools: Tools) -> None:
         self._rule = CoreNet(tools.folder)

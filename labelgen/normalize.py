@@ -22,12 +22,25 @@ def normalize(caption: str) -> tuple[str, bool]:
     HTML entities and URL quoting are decoded, tags dropped, mojibake mended, Unicode composed (NFC), control
     and format characters dropped, white space collapsed. Longer than 2,000 characters is cut at a space.
     """
+    if _is_clean(caption):
+        return caption, False
     # A caption is cut before the costly steps; the factor leaves room for entities and tags that shrink.
     text = _settled(caption[: 8 * MAX_CHARACTERS])
     cut = len(caption) > 8 * MAX_CHARACTERS
     if len(text) > MAX_CHARACTERS:
         text, cut = _settled(text[:MAX_CHARACTERS].rsplit(" ", 1)[0]), True
     return text, cut
+
+
+def _is_clean(caption: str) -> bool:
+    """True for most captions, which need nothing: short, ASCII, single spaces, and no mark of anything quoted."""
+    return (
+        caption.isascii()
+        and caption.isprintable()
+        and not ("&" in caption or "<" in caption or "%" in caption or "  " in caption)
+        and not (caption.startswith(" ") or caption.endswith(" "))
+        and len(caption) <= MAX_CHARACTERS
+    )
 
 
 def _settled(text: str) -> str:

@@ -3,16 +3,19 @@
 import unicodedata
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from labelgen.fragments import ADJECTIVE_TAGS, NOUN_TAGS, Mender
 from labelgen.lexicon import Lexicon
+from labelgen.memory import Memory
 from labelgen.nouns import Parse, Word
 from labelgen.wordnet import Pos
 
 
 class Role(StrEnum):
     """What a term does in its caption."""
+
+    __hash__ = str.__hash__  # terms are counted by the million, and that of enumerations is slow
 
     HEAD = "head"
     MODIFIER = "modifier"
@@ -22,6 +25,8 @@ class Role(StrEnum):
 
 class Form(StrEnum):
     """How a noun is written where it says something about the sense. Empty where it does not."""
+
+    __hash__ = str.__hash__
 
     PLAIN = ""
     COUNTED = "counted"  # "a glass", "two glasses": no material, no colour
@@ -83,43 +88,79 @@ _PARTITIVES_TEXT = """
 PARTITIVES = frozenset(_PARTITIVES_TEXT.split())
 
 
+# A term that goes on after "of" ends so many words behind its first chunk: "of", and three more.
+_REACH = 4
+# Captions say the same again and again ("a man", "a white dog"): so many chunks are remembered with their terms.
+_REMEMBERED_CHUNKS = 50_000
+
+Found: TypeAlias = "Mention | Dropped"
+
+
 class TermFinder:
-    """Finds the terms of parsed captions. It keeps no state between them."""
+    """Finds the terms of parsed captions. What it finds in one does not depend on those before."""
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._lexicon = lexicon
         self._mender = Mender(lexicon)
+        self._by_itself: Memory[tuple[Word, ...], list[Found]] = Memory(self._chunk_alone, _REMEMBERED_CHUNKS)
+        self._before_of = Memory(self._with_what_follows, _REMEMBERED_CHUNKS)
+        self._actions = Memory(self._action)
+        self._attributes: Memory[Word, list[Mention]] = Memory(self._attribute)
 
-    def find(self, parse: Parse) -> Iterator[Mention | Dropped]:
+    def find(self, parse: Parse) -> list[Found]:
         """Chunk by chunk: the head's term, its modifiers and attributes; then adjectives and verbs elsewhere.
 
         The longest term that WordNet knows wins: "a large polar bear" → polar bear; "a hot dog stand" → stand, with
         hot dog as a modifier; "a bird of prey" → bird of prey.
         """
-        parse = self._mender.mend(parse)
-        words = parse.words
+        words, chunks = self._mender.mend(parse)
+        found: list[Found] = []
         taken = 0
         inside = [False] * len(words)
-        for start, end in parse.chunks:
+        for start, end in chunks:
             inside[start:end] = [True] * (end - start)
-            start = max(start, taken)
-            if start < end:
-                across = self._across(words, start, end)
-                yield from self._chunk(words, start, end, across)
-                taken = max(end, across)
+            opens = _opens(words, start, end)
+            if opens or start < taken or words[start].text in _HYPHENS or _is_inside_hyphens(words, start):
+                start = max(start, taken)
+                if start < end:
+                    across = self._across(words, start, end)
+                    found += self._chunk(words, start, end, across, opens)
+                    taken = max(end, across)
+            elif _followed_by_of(words, end):
+                across, of_chunk = self._before_of[words[start : end + _REACH], end - start]
+                found += of_chunk
+                taken = max(end, start + across)
+            else:
+                found += self._by_itself[words[start:end]]
         for at, word in enumerate(words):
             if word.tag in _VERB_TAGS:
-                yield from self._action(word)
+                found += self._actions[word]
             elif word.tag in ADJECTIVE_TAGS and not inside[at]:
-                yield from self._attribute(word, None)
+                found += self._attributes[word]
+        return found
 
-    def _chunk(self, words: tuple[Word, ...], start: int, end: int, across: int) -> Iterator[Mention | Dropped]:
-        """One chunk. `across`: where a term that reaches over "of" into the next chunk ends, else 0."""
+    def _chunk_alone(self, chunk: tuple[Word, ...]) -> list[Found]:
+        """What is found in a chunk around which nothing matters."""
+        return list(self._chunk(chunk, 0, len(chunk), 0))
+
+    def _with_what_follows(self, chunk: tuple[tuple[Word, ...], int]) -> tuple[int, list[Found]]:
+        """Words that begin with a chunk, and its length → (where a term across "of" ends, what is found)."""
+        words, length = chunk
+        across = self._across(words, 0, length)
+        return across, list(self._chunk(words, 0, length, across))
+
+    def _chunk(
+        self, words: tuple[Word, ...], start: int, end: int, across: int, opens: bool = False
+    ) -> Iterator[Mention | Dropped]:
+        """One chunk. `across`: where a term that reaches over "of" into the next chunk ends, else 0.
+
+        `opens`: it is the first word of a caption, which has a capital whatever it is.
+        """
         if words[end - 1].tag not in NOUN_TAGS:
             if words[end - 1].tag not in _NEVER_IN_A_TERM:
                 yield Dropped(_surface(words[start:end]), "its last word is no noun")
             return
-        first, head = self._longest(words, start, end, words[start:end])
+        first, head = self._longest(words, start, end, words[start:end], opens)
         if across:
             first = next(at for at in range(start, end) if self._of_term(words[at:across]))
             head = Mention(Term(str(self._of_term(words[first:across])), Role.HEAD), _surface(words[first:across]))
@@ -152,7 +193,7 @@ class TermFinder:
             end -= 1
 
     def _longest(
-        self, words: tuple[Word, ...], start: int, end: int, chunk: tuple[Word, ...]
+        self, words: tuple[Word, ...], start: int, end: int, chunk: tuple[Word, ...], opens: bool = False
     ) -> tuple[int, Mention | None]:
         """(where it begins, the longest term that ends before `end`); no term begins before `start`."""
         plural = words[end - 1].tag in _PLURAL_TAGS
@@ -165,7 +206,7 @@ class TermFinder:
                 surface = surface.replace(" ", "")  # "sun glasses", "bar stool"
                 found = self._lexicon.find(surface, plural)
             if found is not None:
-                form = _form(span, plural, chunk, _opens(words, first, end))
+                form = _form(span, plural, chunk, opens)
                 text = found[0]
                 if plural and surface != text and form is Form.COUNTED and self._lexicon.senses(surface):
                     text, form = surface, Form.PLURAL
@@ -196,7 +237,7 @@ class TermFinder:
         """Where a term that begins in this chunk and goes on after "of" ends, or 0: "bird of prey"."""
         if not _followed_by_of(words, end):
             return 0
-        for last in range(min(len(words), end + 4), end + 1, -1):
+        for last in range(min(len(words), end + _REACH), end + 1, -1):
             if words[last - 1].tag in NOUN_TAGS and any(self._of_term(words[at:last]) for at in range(start, end)):
                 return last
         return 0
@@ -210,19 +251,18 @@ class TermFinder:
                 return text
         return None
 
-    def _attribute(self, word: Word, head: Term | None) -> Iterator[Mention]:
+    def _attribute(self, word: Word, head: Term | None = None) -> list[Mention]:
         text = self._lexicon.base(word.text.lower(), Pos.ADJECTIVE)
-        if text is not None:
-            yield Mention(Term(text, Role.ATTRIBUTE), word.text.lower(), head)
+        return [] if text is None else [Mention(Term(text, Role.ATTRIBUTE), word.text.lower(), head)]
 
-    def _action(self, word: Word) -> Iterator[Mention]:
+    def _action(self, word: Word) -> list[Mention]:
         text = self._lexicon.base(word.text.lower(), Pos.VERB)
-        if text is not None and text not in _AUXILIARIES:
-            yield Mention(Term(text, Role.ACTION), word.text.lower())
+        if text is None or text in _AUXILIARIES:
+            return []
+        return [Mention(Term(text, Role.ACTION), word.text.lower())]
 
 
 def _form(span: tuple[Word, ...], plural: bool, chunk: tuple[Word, ...], opens: bool) -> Form:
-    """`opens`: the first word of a caption has a capital whatever it is."""
     last = span[-1]
     counted = plural or any(word.tag in _COUNTING_TAGS or word.text.lower() in _COUNTING_WORDS for word in chunk)
     if last.tag in _NAME_TAGS and last.text[:1].isupper():
@@ -237,9 +277,9 @@ def _ends_a_term(word: Word, following: Word | None) -> bool:
     return word.tag in _NEVER_IN_A_TERM and not hyphenated
 
 
-def _opens(words: tuple[Word, ...], first: int, end: int) -> bool:
-    """True for "Blender" in "Blender with a lid", where nothing goes on that a name would begin."""
-    return first == 0 and end < len(words) and words[end].tag in _AFTER_AN_OPENING
+def _opens(words: tuple[Word, ...], start: int, end: int) -> bool:
+    """True for "Blender" in "Blender with a lid": a first word by itself, and nothing that a name would begin."""
+    return start == 0 and end == 1 and len(words) > 1 and words[1].tag in _AFTER_AN_OPENING
 
 
 def _followed_by_of(words: tuple[Word, ...], end: int) -> bool:

@@ -46,9 +46,10 @@ def read_terms(uri: str | None) -> dict[str, str]:
 def read_senses(uri: str | None, lexicon: Lexicon, synsets: Mapping[int, Synset]) -> Pins:
     """Decided senses: the built-in ones, changed by the file at `uri`.
 
-    `term<TAB>synset` pins, `term<TAB>!synset` forbids, `*<TAB>!synset` forbids for every term. `term<TAB>a b(cue cue) > c`
-    says what captions mean by it: a, somewhat less often b, c much more rarely, other senses never; and which words of a
-    caption speak for b. `*<TAB>-` takes out the built-in ones. Raises CatlipError with the line that is wrong.
+    `term<TAB>synset` pins, `term<TAB>!synset` forbids, `*<TAB>!synset` forbids for every term. `term<TAB>a b(cue) > c`
+    says what captions mean by it: a, somewhat less often b, c much more rarely, other senses never; the words in
+    brackets are cues, which speak for b where a caption has them. `*<TAB>-` takes out the built-in ones. Raises
+    CatlipError with the line that is wrong.
     """
     names = {synset.name: synset.id for synset in synsets.values()}
 
