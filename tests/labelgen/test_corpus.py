@@ -60,7 +60,7 @@ def test_corpus__of_nothing() -> None:
     corpus.add(np.array([0, 0, 0]), np.empty(0, np.int64))
     assert corpus.num_samples == 2
     assert corpus.support.tolist() == []
-    assert corpus.pairs().starts.tolist() == [0]
+    assert corpus.pairs().rows.starts.tolist() == [0]
 
 
 @given(
