@@ -5,13 +5,18 @@ import re
 from collections.abc import Mapping
 
 import numpy as np
+import pyarrow as pa
 
+from labelgen.compiled import compiled
 from labelgen.lexicon import Lexicon
 from labelgen.ragged import Rows, group, pack
 from labelgen.wordnet import Pos, Synset
+from labelshards import storage
 
 _RARITY_SAMPLE = 16
-_AT_MOST_TWICE = 2
+_AT_MOST = 2  # times that a word counts in one gloss
+_VERSION = 1  # raise it when the same WordNet and lexicon give other words
+_EMPTY = -1
 
 _WORD = re.compile(r"[a-z][a-z'-]{2,}")
 _EMPTY_WORDS_TEXT = """
@@ -47,28 +52,41 @@ class Glosses:
 
 
 def read_glosses(lexicon: Lexicon, synsets: Mapping[int, Synset]) -> Glosses:
-    """Read the glosses of all synsets; what a word in them stands for, the lexicon says."""
+    """The words of all synsets; what a word in a gloss stands for, the lexicon says. Made once, then cached."""
     ordered = [synsets[number] for number in sorted(synsets)]
+    known = "\n".join(term for pos in Pos for term in lexicon.terms(pos))
+    spoken = "\n".join(f"{each.id} {each.lemmas} {each.gloss}" for each in ordered)
+    key = storage.digest(f"{_VERSION}\n{known}\n{spoken}".encode())
+    arrays = compiled("glosses", key, lambda: _read(lexicon, ordered))
+    lemmas, glosses = (
+        Rows(arrays[f"{kind}.starts"].to_numpy(), arrays[f"{kind}.words"].to_numpy()) for kind in ("lemmas", "glosses")
+    )
+    return Glosses(arrays["texts"].to_pylist(), lemmas, glosses, arrays["rarity"].to_numpy())
+
+
+def _read(lexicon: Lexicon, synsets: list[Synset]) -> dict[str, pa.Array]:
     numbers: dict[str, int] = {}
-    lemmas = pack([[numbers.setdefault(lemma.lower(), len(numbers)) for lemma in each.lemmas] for each in ordered])
-    forms: dict[str, int] = dict.fromkeys(_EMPTY_WORDS, -1)
-    in_glosses = pack(
-        [[forms.setdefault(word, len(forms)) for word in _WORD.findall(each.gloss.lower())] for each in ordered]
-    )
+    lemmas = pack([numbers.setdefault(lemma.lower(), len(numbers)) for lemma in each.lemmas] for each in synsets)
+    forms: dict[str, int] = dict.fromkeys(_EMPTY_WORDS, _EMPTY)
+    in_glosses = pack([forms.setdefault(word, len(forms)) for word in _WORD.findall(each.gloss.lower())] for each in synsets)
     meant = pack(
-        [
-            [numbers.setdefault(term, len(numbers)) for term in (_terms(lexicon, word) if number >= 0 else ())]
-            for word, number in forms.items()
-        ]
+        [numbers.setdefault(term, len(numbers)) for term in (_terms(lexicon, word) if number != _EMPTY else ())]
+        for word, number in forms.items()
     )
-    of_gloss = np.repeat(np.arange(len(ordered)), in_glosses.lengths)[in_glosses.values >= 0]
-    keys, times = np.unique(
-        of_gloss * len(forms) + in_glosses.values[in_glosses.values >= 0], return_counts=True
-    )
-    of_gloss, form = np.divmod(np.repeat(keys, np.minimum(times, _AT_MOST_TWICE)), max(1, len(forms)))
+    spoken = in_glosses.values != _EMPTY
+    of_gloss = np.repeat(np.arange(len(synsets)), in_glosses.lengths)[spoken]
+    keys, times = np.unique(of_gloss * len(forms) + in_glosses.values[spoken], return_counts=True)
+    of_gloss, form = np.divmod(np.repeat(keys, np.minimum(times, _AT_MOST)), len(forms))
     asked, words = meant.expand(form)
-    glosses = group(of_gloss[asked], words, len(ordered))
-    return Glosses(list(numbers), lemmas, glosses, _rarity(glosses, len(numbers)))
+    glosses = group(of_gloss[asked], words, len(synsets))
+    return {
+        "texts": pa.array(numbers, pa.string()),
+        "lemmas.starts": pa.array(lemmas.starts),
+        "lemmas.words": pa.array(lemmas.values),
+        "glosses.starts": pa.array(glosses.starts),
+        "glosses.words": pa.array(glosses.values),
+        "rarity": pa.array(_rarity(glosses, len(numbers))),
+    }
 
 
 def _terms(lexicon: Lexicon, word: str) -> dict[str, None]:
