@@ -77,16 +77,20 @@ class Chooser:
         self._priors = np.full((len(terms), _MAX_SENSES), -np.inf, np.float32)
         self._synsets[ranked.terms, ranked.places] = ranked.synsets
         self._priors[ranked.terms, ranked.places] = ranked.scores
-        self._told = _Told(self._company, self._words, self._hearing()) if self._company else None
+        self._undecided = self._speaking() & (self._synsets[:, 1] != NONE)
+        asked = np.where(self._undecided[:, None], self._synsets, NONE)
+        self._told = _Told(self._company, self._words, asked) if self._company else None
 
     def choose(self, offsets: np.ndarray, terms: np.ndarray) -> np.ndarray:
         """int64 [M]: a synset id, or NONE, for each of M mentions. Sample i has terms[offsets[i]:offsets[i+1]]."""
-        scores = self._priors[terms]
-        undecided = np.flatnonzero(np.isfinite(scores[:, 1]))
+        chosen: np.ndarray = self._synsets[terms, 0]
+        undecided = np.flatnonzero(self._undecided[terms])
         if self._told is not None and len(undecided):
-            mentions, gains = self._heard(self._told, offsets, terms, undecided)
-            scores[mentions] += gains
-        chosen: np.ndarray = self._synsets[terms, scores.argmax(axis=1)]
+            of_term = terms[undecided]
+            scores = self._priors[of_term]
+            heard, gains = self._heard(self._told, offsets, terms, undecided)
+            scores[np.searchsorted(undecided, heard)] += gains
+            chosen[undecided] = self._synsets[of_term, scores.argmax(axis=1)]
         return chosen
 
     def _heard(
@@ -169,10 +173,6 @@ class Chooser:
     def _speaking(self) -> np.ndarray:
         """bool [T]: the nouns, whose company is asked."""
         return np.array([term.pos is Pos.NOUN for term in self.terms], bool) & (self._words >= 0)
-
-    def _hearing(self) -> np.ndarray:
-        """int64 [T, S]: the senses for which company is heard, else NONE: those of nouns that have two or more."""
-        return np.where((self._speaking() & (self._synsets[:, 1] != NONE))[:, None], self._synsets, NONE)
 
 
 class _Ranked(NamedTuple):
