@@ -107,9 +107,10 @@ class Cooccurrence:
     is tallied.
     """
 
-    def __init__(self, num_classes: int) -> None:
+    def __init__(self, num_classes: int, num_frequent: int = _FREQUENT_CLASSES) -> None:
+        """`num_frequent`: so many classes, the first ones, have their pairs in the table."""
         self._num_classes = num_classes
-        self._num_frequent = min(num_classes, _FREQUENT_CLASSES)
+        self._num_frequent = min(num_classes, num_frequent)
         self._frequent = np.zeros(self._num_frequent**2, np.int64)
         self._waiting: list[np.ndarray] = []
         self._rest = Tally()
@@ -130,7 +131,8 @@ class Cooccurrence:
             self._count()
 
     def _count(self) -> None:
-        self._frequent += np.bincount(np.concatenate([np.empty(0, np.int64), *self._waiting]), minlength=len(self._frequent))
+        found = np.concatenate([np.empty(0, np.int64), *self._waiting])
+        self._frequent += np.bincount(found, minlength=len(self._frequent))
         self._waiting = []
 
     def table(self) -> pa.Table:
