@@ -119,7 +119,8 @@ class Company:
             spread[vectors.words[span]] = vectors.weights[span]
             of_company = company.values[start:end]
             spoken[start:end] = spread[self._own[of_company]]
-            np.einsum("cw,cw->c", spread[words[of_company]], weights[of_company], out=alike[start:end])
+            spread_there = spread.take(words.take(of_company, axis=0))
+            np.einsum("cw,cw->c", spread_there, weights.take(of_company, axis=0), out=alike[start:end])
             usual[start:end] = spread[self._background] @ self._background_weights
             spread[vectors.words[span]] = 0
         return spoken, np.log((alike + _ALIKE_FLOOR) / (usual + _ALIKE_FLOOR))
@@ -132,6 +133,7 @@ class Company:
         support = self._corpus.support
         together = np.zeros(len(company.values))
         totals = np.zeros(len(words))
+        dense = np.zeros(len(support))
         distinct, first = np.unique(synsets, return_index=True)
         relatives = self._relatives.of_synsets(distinct)
         ends = np.append(first[1:], len(words))
@@ -143,11 +145,12 @@ class Company:
                 block = slice(int(company.starts[asked]), int(company.starts[asked + 1]))
                 together[block] = counts[company.values[block]]
                 totals[asked] = total
-                own = likely[near == words[asked]]
-                if len(own):
-                    with_itself = self._pairs.weighted(words[asked : asked + 1], own)
-                    together[block] -= with_itself[company.values[block]]
-                    totals[asked] -= float(own[0] * support[words[asked]])
+                for own in likely[near == words[asked]].tolist():
+                    columns, with_itself = self._pairs.row(words[asked])
+                    dense[columns] = with_itself
+                    together[block] -= own * dense[company.values[block]]
+                    dense[columns] = 0
+                    totals[asked] -= own * support[words[asked]]
         known = support[company.values] >= _RARE
         chance = np.where(known, support[company.values] / self._corpus.num_samples, 1.0)
         of_all = np.repeat(totals, company.lengths)

@@ -13,7 +13,7 @@ from labelshards import storage
 
 
 def compiled(name: str, key: str, make: Callable[[], Mapping[str, pa.Array]]) -> Mapping[str, pa.Array]:
-    """Arrays by name: those of the cached file, or new ones from `make`, which are then kept. `key`: all that decides."""
+    """Arrays by name: those of the cached file, or new ones from `make`. `key`: all that decides."""
     file = language_data.cache_folder() / "compiled" / f"{name}-{key}.arrow"
     with contextlib.suppress(OSError):
         kept = packed.from_bytes(file.read_bytes(), key)

@@ -33,7 +33,7 @@ _EMPTY_WORDS = frozenset(_EMPTY_WORDS_TEXT.split())
 class Glosses:
     """Words by number, for the n synsets in the order of their own numbers.
 
-    lemmas, glosses: Rows of words, those of a gloss each at most twice; rarity: float64 [words], how much a word counts.
+    lemmas, glosses: Rows of words, those of a gloss each at most twice; rarity: float64 [words], how much each counts.
     """
 
     def __init__(self, texts: list[str], lemmas: Rows, glosses: Rows, rarity: np.ndarray) -> None:
@@ -68,7 +68,9 @@ def _read(lexicon: Lexicon, synsets: list[Synset]) -> dict[str, pa.Array]:
     numbers: dict[str, int] = {}
     lemmas = pack([numbers.setdefault(lemma.lower(), len(numbers)) for lemma in each.lemmas] for each in synsets)
     forms: dict[str, int] = dict.fromkeys(_EMPTY_WORDS, _EMPTY)
-    in_glosses = pack([forms.setdefault(word, len(forms)) for word in _WORD.findall(each.gloss.lower())] for each in synsets)
+    in_glosses = pack(
+        [forms.setdefault(word, len(forms)) for word in _WORD.findall(each.gloss.lower())] for each in synsets
+    )
     meant = pack(
         [numbers.setdefault(term, len(numbers)) for term in (_terms(lexicon, word) if number != _EMPTY else ())]
         for word, number in forms.items()

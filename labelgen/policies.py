@@ -162,7 +162,8 @@ class Chooser:
     def _overall(self, ranked: "_Ranked") -> np.ndarray:
         """float64 [n]: what the company of each term in the whole corpus says for each of its senses."""
         told = np.zeros(len(ranked.terms))
-        asked = self._speaking()[ranked.terms] & (np.bincount(ranked.terms, minlength=len(self.terms))[ranked.terms] > 1)
+        several = np.bincount(ranked.terms, minlength=len(self.terms)) > 1
+        asked = (self._speaking() & several)[ranked.terms]
         if self._company and asked.any():
             # Forms of a word ("dog", "dogs") ask the same.
             pairs = np.stack([self._words[ranked.terms[asked]], ranked.synsets[asked]])

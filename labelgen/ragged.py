@@ -64,3 +64,20 @@ def rank_in_row(rows: np.ndarray) -> np.ndarray:
     """int64 [n]: how many of the same row stand before. `rows`: rising."""
     first = np.flatnonzero(np.diff(rows, prepend=-1))
     return np.arange(len(rows)) - np.repeat(first, np.diff(first, append=len(rows)))
+
+
+def distinct(values: np.ndarray) -> np.ndarray:
+    """The values, each once, rising. By sorting: NumPy's own `unique` may hash, which takes several times as long."""
+    ordered = np.sort(values)
+    new = np.ones(len(ordered), bool)
+    new[1:] = ordered[1:] != ordered[:-1]
+    return ordered[new]
+
+
+def contains(rising: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """bool: which values are among those of a rising array."""
+    if not len(rising):
+        return np.zeros(len(values), bool)
+    places = np.minimum(np.searchsorted(rising, values), len(rising) - 1)
+    found: np.ndarray = rising[places] == values
+    return found

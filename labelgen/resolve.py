@@ -12,7 +12,7 @@ from labelgen.candidates import Mentions
 from labelgen.corpus import Corpus, unique_rows, word_of
 from labelgen.lexicon import Lexicon
 from labelgen.policies import NONE, Chooser
-from labelgen.ragged import pack, rank_in_row
+from labelgen.ragged import distinct, pack, rank_in_row
 from labelgen.senses import Pins, Senses
 from labelgen.terms import Role, Term
 from labelgen.termtable import Entries, TermTable
@@ -118,7 +118,8 @@ class Resolver:
         self._chooser = chooser
         self._table = table
         self._synsets = synsets
-        self._stopped = np.array([choice.stoplist and stoplist.reason(term) is not None for term in chooser.terms], bool)
+        stopped = (choice.stoplist and stoplist.reason(term) is not None for term in chooser.terms)
+        self._stopped = np.fromiter(stopped, bool, len(chooser.terms))
         families = [self._family(term) for term in chooser.terms]
         self._families = np.array([_NO_FAMILY if family is None else FAMILIES.index(family) for family in families])
         self._above: dict[int, np.ndarray] = {}
@@ -182,8 +183,8 @@ class Resolver:
 
     def _ancestors(self, rows: np.ndarray, synsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(rows, synsets above those given), each once a row."""
-        distinct, places = np.unique(synsets, return_inverse=True)
-        above = pack([self._ancestors_of(synset) for synset in distinct.tolist()])
+        own, places = np.unique(synsets, return_inverse=True)
+        above = pack(self._ancestors_of(synset) for synset in own.tolist())
         asked, found = above.expand(places)
         return _unique(rows[asked], found)
 
@@ -200,11 +201,9 @@ class Resolver:
 
 def _produced(shard: Mentions, rows: np.ndarray, mentions: np.ndarray, chosen: np.ndarray) -> Produced:
     """Which entries gave which labels. `rows` and each row's `mentions` rise."""
-    distinct, labels = np.unique(chosen, return_inverse=True)
-    keys, places, samples = np.unique(
-        mentions * len(distinct) + labels, return_inverse=True, return_counts=True
-    )
-    entries, of_label = np.divmod(keys, max(1, len(distinct)))
+    given, labels = np.unique(chosen, return_inverse=True)
+    keys, places, samples = np.unique(mentions * len(given) + labels, return_inverse=True, return_counts=True)
+    entries, of_label = np.divmod(keys, max(1, len(given)))
     # Where an example of an entry stands among the mentions, and which example of its entry it is.
     of_entry = np.repeat(np.arange(len(shard.entries.heads)), shard.examples.lengths)
     width = len(shard.entries.heads)
@@ -213,11 +212,11 @@ def _produced(shard: Mentions, rows: np.ndarray, mentions: np.ndarray, chosen: n
     told = np.flatnonzero((rows * width + mentions)[at] == wanted) if len(rows) else np.empty(0, np.int64)
     bits = np.zeros(len(keys), np.uint8)
     np.bitwise_or.at(bits, places[at[told]], np.left_shift(1, rank_in_row(of_entry)[told]).astype(np.uint8))
-    return Produced(entries, distinct[of_label], samples, bits)
+    return Produced(entries, given[of_label], samples, bits)
 
 
 def _unique(rows: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The pairs, each once, by row and then by number."""
-    distinct, places = np.unique(numbers, return_inverse=True)
-    rows, places = np.divmod(np.unique(rows * len(distinct) + places), max(1, len(distinct)))
-    return rows, distinct[places]
+    found, places = np.unique(numbers, return_inverse=True)
+    rows, places = np.divmod(distinct(rows * len(found) + places), max(1, len(found)))
+    return rows, found[places]

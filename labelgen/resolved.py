@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from labelgen import packed
-from labelgen.ragged import Rows, offsets
+from labelgen.ragged import Rows, distinct, offsets
 from labelgen.resolve import Choice, Produced, Resolved
 from labelshards import storage
 from labelshards.schema import FAMILIES, HYPERNYMS, NOUNS
@@ -53,13 +53,13 @@ def pack_labels(resolved: Resolved) -> ResolvedShard:
     of_family = np.repeat([FAMILIES.index(name) for name in by_family], [len(rows) for rows, _ in by_family.values()])
     families, counted, support = [none], [none], [none]
     for family in np.unique(of_family).tolist():
-        once = np.unique(keys[of_family == family])
+        once = distinct(keys[of_family == family])
         counts = np.bincount(once % len(numbers), minlength=len(numbers))
         seen = np.flatnonzero(counts)
         families.append(np.full(len(seen), family))
         counted.append(seen)
         support.append(counts[seen])
-    rows, values = np.divmod(np.unique(keys), max(1, len(numbers)))
+    rows, values = np.divmod(distinct(keys), max(1, len(numbers)))
     return ResolvedShard(
         numbers=numbers,
         labels=Rows(offsets(np.bincount(rows, minlength=resolved.num_rows)), values),

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from labelgen.glosses import Glosses, read_glosses
-from labelgen.ragged import Rows, offsets, rank_in_row
+from labelgen.ragged import Rows, contains, distinct, offsets, rank_in_row
 from labelgen.relations import Relations
 from labelgen.senses import Senses
 from labelgen.wordnet import Pos
@@ -145,8 +145,9 @@ class Topics:
             found, fields = relations.topics.expand(at)
             yield _Spoken(rows[found], fields, _FIELD * decay, _GLOSS_NEAR)
             found, above = relations.hypernyms.expand(at)
-            new = np.setdiff1d(rows[found] * num + above, met)
-            met = np.union1d(met, new)
+            reached = distinct(rows[found] * num + above)
+            new = reached[~contains(met, reached)]
+            met = np.sort(np.concatenate([met, new]))
             rows, at = np.divmod(new, num)
             step += 1
             special = np.maximum(0.0, 1 - np.log(relations.size[at]) / math.log(_GENERAL))
@@ -164,11 +165,12 @@ def _summed(
 
 def _strongest(rows: np.ndarray, words: np.ndarray, weights: np.ndarray, num_rows: int, at_most: int) -> Vectors:
     """The entries with the largest weights of each row, in the order of the words; of equals the first words."""
+    kept = np.ones(len(rows), bool)
+    long = np.flatnonzero((np.bincount(rows, minlength=num_rows) > at_most)[rows])
     # As float32, what is equal but for the rounding of a sum stays equal.
-    order = np.lexsort((-weights.astype(np.float32), rows))
-    kept = np.sort(order[rank_in_row(rows[order]) < at_most])
-    starts = offsets(np.bincount(rows[kept], minlength=num_rows))
-    return Vectors(starts, words[kept], weights[kept])
+    order = long[np.lexsort((-weights[long].astype(np.float32), rows[long]))]
+    kept[order[rank_in_row(rows[order]) >= at_most]] = False
+    return Vectors(offsets(np.bincount(rows[kept], minlength=num_rows)), words[kept], weights[kept])
 
 
 def _joined(batches: Sequence[Vectors]) -> Vectors:

@@ -267,9 +267,7 @@ def test_examples__add_up_over_shards() -> None:
             pa.array(columns[3], pa.list_(pa.string())),
         )  # fmt: skip
 
-    add(
-        [("sofa", sofa, 2, ["a", "b"], 0b11), ("couch", sofa, 1, ["x", "c"], 0b10), ("gone", gone, 9, ["d"], 0b1)]
-    )
+    add([("sofa", sofa, 2, ["a", "b"], 0b11), ("couch", sofa, 1, ["x", "c"], 0b10), ("gone", gone, 9, ["d"], 0b1)])
     add([("couch", sofa, 4, ["c", "e"], 0b11), ("sofa", sofa, 1, ["f", "g"], 0b11), ("dog", dog, 1, ["h"], 0b1)])
     assert [tuple(row.values()) for row in examples.table().to_pylist()] == [
         (0, "dog", 1, ["h"]),
