@@ -43,7 +43,7 @@ def deal(source: str, folder: str, num_shards: int) -> int:
     names = sorted(path.stem for path in Path(of_source).glob("*.terms"))
     table = TermTable()
     mentions = [candidates.read_mentions(of_source, name) for name in names]
-    told = [candidates.read_told(of_source, name)[1].to_pylist() for name in names]
+    told = [candidates.read_captions(of_source, name).to_pylist() for name in names]
     for each in mentions:
         table.add(each.entries)
     terms = table.terms()
@@ -136,14 +136,14 @@ def measure(out: str, num_shards: int, policy: str) -> None:
     told: dict[str, object] = {"rows": num_shards * ROWS, "policy": policy}
     for stage, threshold in (("first", 500), ("again", 1_000)):
         options = Options(sources=[], out=out, threshold=threshold, senses=policy)
-        seconds = {"choose": 0.0, "support": 0.0, "encode": 0.0}
+        seconds = {"count": 0.0, "encode": 0.0}
         memory: list[int] = []
         last = time.process_time()
 
         def on_step(done: int, total: int) -> None:
             nonlocal last
             now = time.process_time()
-            part = ("choose", "support", "encode")[min(2, 3 * max(0, done - 1) // total)]
+            part = "count" if 2 * done <= total else "encode"
             seconds[part] += now - last  # noqa: B023
             last = now
             if done * MARKS // total > len(memory) - 1:  # noqa: B023
@@ -199,13 +199,23 @@ def main() -> None:
 def show(found: list[dict[str, Any]], policy: str, of_candidates: float, of_resolved: float) -> None:
     console = Console(width=120)
     table = Table(title=f"policy {policy}, one process, thousand rows a second of CPU", title_justify="left")
-    for column in ("rows", "classes", "choose", "support", "encode", "all", "another threshold", "peak MB"):
+    for column in (
+        "rows",
+        "classes",
+        "choose, count",
+        "encode",
+        "all",
+        "count again",
+        "encode again",
+        "all again",
+        "peak MB",
+    ):
         table.add_column(column, justify="right")
     for told in found:
         rows, first, again = told["rows"], told["first"]["seconds"], told["again"]["seconds"]
         rates = [
             f"{rows / max(1e-9, spent) / 1e3:,.0f}"
-            for spent in (*first.values(), sum(first.values()), sum(again.values()))
+            for spent in (*first.values(), sum(first.values()), *again.values(), sum(again.values()))
         ]
         table.add_row(f"{rows:,}", f"{told['classes']:,}", *rates, f"{told['peak']:,}")
     console.print(table)

@@ -100,6 +100,22 @@ class Mentions(NamedTuple):
     examples: Rows
 
 
+class Texts(NamedTuple):
+    """texts: string [E]; heads: int64 [E], as in termtable.Entries."""
+
+    texts: pa.StringArray
+    heads: np.ndarray
+
+    def of(self, entries: np.ndarray) -> list[str]:
+        """What these entries are called: a pair by both of its words."""
+        heads = self.heads[entries]
+        found: list[str] = self.texts.take(pa.array(entries)).to_pylist()
+        pairs = np.flatnonzero(heads >= 0)
+        for at, head in zip(pairs.tolist(), self.texts.take(pa.array(heads[pairs])).to_pylist(), strict=True):
+            found[at] = f"{found[at]} {head}"
+        return found
+
+
 class Samples(NamedTuple):
     """keys: string [N]; images: struct [N]; captions: list<string> [N] or None."""
 
@@ -162,10 +178,15 @@ def read_samples(folder: str, name: str) -> Samples:
     return Samples(columns["key"], columns["image"], columns.get("captions"), report)
 
 
-def read_told(folder: str, name: str) -> tuple[Entries, pa.ListArray]:
-    """The entries of one shard, and for each a few captions (list<string> [E]). Raises CatlipError."""
-    terms = _read(storage.join(folder, f"{name}.terms"), ["text", "role", "form", "head", "captions"])
-    return _entries(terms), terms["captions"].combine_chunks()
+def read_texts(folder: str, name: str) -> Texts:
+    """How the entries of one shard are called. Raises CatlipError like `read_mentions`."""
+    terms = _read(storage.join(folder, f"{name}.terms"), ["text", "head"])
+    return Texts(terms["text"].combine_chunks(), terms["head"].to_numpy().astype(np.int64))
+
+
+def read_captions(folder: str, name: str) -> pa.ListArray:
+    """list<string> [E]: a few captions of each entry of one shard. Raises CatlipError like `read_mentions`."""
+    return _read(storage.join(folder, f"{name}.terms"), ["captions"])["captions"].combine_chunks()
 
 
 def read_report(folder: str, name: str) -> Report | None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from importlib.metadata import version
 
 import msgspec
@@ -10,12 +11,11 @@ from labelgen import candidates, policies, resolved
 from labelgen.encode import Encoder, encode_shard
 from labelgen.examples import Examples
 from labelgen.extract import Settings
-from labelgen.resolve import Choice, Language, make_resolver
+from labelgen.resolve import Choice, Language, Resolver, make_resolver
 from labelgen.resolved import ResolvedShard
 from labelgen.sources.sample import InputShard
 from labelgen.support import Cooccurrence, Support, vocabulary
 from labelshards import parquet, schema, storage
-from labelshards.errors import CatlipError
 from labelshards.labelset import FailedShard, LabelSet, Manifest, Provenance, ShardEntry, Totals
 
 # As many shards as hold a million samples or so tell enough of a corpus, if they are taken from everywhere.
@@ -54,14 +54,13 @@ def publish(
     manifest is written, last, the folder is no label set. `on_step` hears of steps done and in all. Raises CatlipError
     if no class is left.
     """
-    steps = Steps(on_step, len(shards) * (3 if vocabulary_from is None else 2))
+    steps = Steps(on_step, len(shards) * (2 if vocabulary_from is None else 1))
     folder = candidates.folder_of(out)
-    labels = _Labels(folder, [shard.name for shard in shards], language, choice, steps)
-    labels.choose()
+    labels = _Labels(folder, [shard.name for shard in shards], language, choice)
     if vocabulary_from is None:
         support = Support(choice.families)
         for shard in shards:
-            support.add(labels.read(shard.name))
+            support.add(labels.of(shard.name))
             steps.take()
         vocab = vocabulary(support, language.synsets, choice.families)
     else:
@@ -75,7 +74,7 @@ def publish(
     totals: Counter[str] = Counter(samples=0, labelled=0, images=0, captions=0, labels=0)
     problems: Counter[str] = Counter()
     for shard in shards:
-        of_shard = labels.read(shard.name)
+        of_shard = labels.of(shard.name)
         entry, encoded, report = encode_shard(
             candidate_folder=folder,
             out=out,
@@ -133,39 +132,31 @@ def publish(
 class _Labels:
     """The labels of all shards before any is pruned, chosen where no earlier run with the same choice did it."""
 
-    def __init__(self, folder: str, names: Sequence[str], language: Language, choice: Choice, steps: Steps) -> None:
+    def __init__(self, folder: str, names: Sequence[str], language: Language, choice: Choice) -> None:
         self._folder, self._names, self._language, self._choice = folder, names, language, choice
         reports = [candidates.read_report(folder, name) for name in names]
         prints = [(name, report.fingerprint if report else "") for name, report in zip(names, reports, strict=True)]
         self._key = resolved.key_of(choice, prints)
-        self._steps = steps
 
-    def choose(self) -> None:
-        """Choose senses for the shards that lack them."""
-        missing = [name for name in self._names if resolved.read(self._folder, name, self._key) is None]
-        for _ in range(len(self._names) - len(missing)):
-            self._steps.take()
-        if not missing:
-            return
+    def of(self, name: str) -> ResolvedShard:
+        """One shard. Raises CatlipError if its candidates are gone or broken."""
+        found = resolved.read(self._folder, name, self._key)
+        if found is None:
+            chosen = self._resolver.resolve(candidates.read_mentions(self._folder, name))
+            found = resolved.pack_labels(chosen)
+            resolved.write(self._folder, name, self._key, found)
+        return found
+
+    @cached_property
+    def _resolver(self) -> Resolver:
         of_context = self._choice.senses == policies.CONTEXT
         told = self._names[:: max(1, len(self._names) // _STATISTICS_SHARDS)] if of_context else []
-        resolver = make_resolver(
+        return make_resolver(
             (candidates.read_entries(self._folder, name) for name in self._names),
             (candidates.read_mentions(self._folder, name) for name in told),
             self._language,
             self._choice,
         )
-        for name in missing:
-            found = resolver.resolve(candidates.read_mentions(self._folder, name))
-            resolved.write(self._folder, name, self._key, resolved.pack_labels(found))
-            self._steps.take()
-
-    def read(self, name: str) -> ResolvedShard:
-        """One shard. Raises CatlipError if it is gone since it was written."""
-        found = resolved.read(self._folder, name, self._key)
-        if found is None:
-            raise CatlipError(f"{self._folder}/{name}.resolved is gone or damaged. Run the same build again.")
-        return found
 
 
 def _remove_strangers(out: str, entries: Sequence[ShardEntry]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -29,12 +30,17 @@ def test_write__and_read(tmp_path_factory: pytest.TempPathFactory, rows: Sequenc
     read = candidates.read_mentions(folder, "x")
     assert [read.offsets.tolist(), read.values.tolist()] == [wanted.offsets.tolist(), wanted.values.tolist()]
     assert [part.tolist() for part in read.examples] == [part.tolist() for part in wanted.examples]
-    entries, captions = candidates.read_told(folder, "x")
-    for found in (read.entries, entries, candidates.read_entries(folder, "x")):
+    for found in (read.entries, candidates.read_entries(folder, "x")):
         assert found.texts == wanted.entries.texts
         assert found.kinds.tolist() == wanted.entries.kinds.tolist()
         assert found.heads.tolist() == wanted.entries.heads.tolist()
-    assert captions.to_pylist() == [[told.caption for told in examples] for examples in written.examples]
+    texts = candidates.read_texts(folder, "x")
+    assert texts.of(np.arange(len(written.entries))) == [
+        " ".join([term.text] + [written.entries[head].term.text] * (head >= 0)) for term, head in written.entries
+    ]
+    assert candidates.read_captions(folder, "x").to_pylist() == [
+        [told.caption for told in examples] for examples in written.examples
+    ]
     samples = candidates.read_samples(folder, "x")
     assert samples.keys.to_pylist() == written.keys.to_pylist()
     assert samples.images.to_pylist() == written.images.to_pylist()

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labelgen import resolved as resolved_files
-from labelgen.candidates import Samples
+from labelgen.candidates import Samples, Texts
 from labelgen.encode import Encoder, number_of
 from labelgen.examples import Examples
 from labelgen.extract import Seconds, _take
@@ -22,7 +22,6 @@ from labelgen.resolve import COMPOUND_BITS, Produced, Resolved
 from labelgen.resolved import ResolvedShard, pack_labels
 from labelgen.sources.sample import Sample
 from labelgen.support import MIN_PAIR_SUPPORT, Cooccurrence, Support, vocabulary
-from labelgen.termtable import Entries
 from labelgen.wordnet import Pos, Synset, id_of, synset_id, wnid_of
 from labelshards.errors import CatlipError
 from labelshards.schema import ATTRIBUTES, COMPOUNDS, HYPERNYMS, NOUNS
@@ -255,7 +254,7 @@ def test_examples__add_up_over_shards() -> None:
         """Terms with their labels, samples, captions of the term, and bits that say which are of that label."""
         columns = list(zip(*produced, strict=True))
         numbers, labels = np.unique(columns[1], return_inverse=True)
-        entries = Entries(columns[0], np.zeros(len(produced), np.int64), np.full(len(produced), -1))
+        texts = Texts(pa.array(columns[0]), np.full(len(produced), -1))
         told = Produced(np.arange(len(produced)), labels, np.array(columns[2]), np.array(columns[4], np.uint8))
         none = np.empty(0, np.int64)
         examples.count(
@@ -263,8 +262,8 @@ def test_examples__add_up_over_shards() -> None:
                 numbers=numbers, labels=Ragged(np.zeros(1, np.int64), none), families=none, counted=none, support=none,
                 produced=told,
             ),
-            entries,
-            pa.array(columns[3], pa.list_(pa.string())),
+            texts,
+            lambda: pa.array(columns[3], pa.list_(pa.string())),
         )  # fmt: skip
 
     add([("sofa", sofa, 2, ["a", "b"], 0b11), ("couch", sofa, 1, ["x", "c"], 0b10), ("gone", gone, 9, ["d"], 0b1)])
@@ -281,10 +280,10 @@ def test_examples__a_pair_is_told_by_both_words() -> None:
     vocab = kept([{NOUNS: [[ball]], COMPOUNDS: [[red << COMPOUND_BITS | ball]]}], {NOUNS: 0, COMPOUNDS: 0})
     assert vocab is not None
     examples = Examples(Encoder(vocab))
-    entries = Entries(["red", "ball"], np.zeros(2, np.int64), np.array([1, -1]))
+    texts = Texts(pa.array(["red", "ball"]), np.array([1, -1]))
     told = Produced(np.array([0]), np.array([0]), np.array([1]), np.array([1], np.uint8))
     of_shard = resolved({COMPOUNDS: [[red << COMPOUND_BITS | ball]]})
-    examples.count(dataclasses.replace(of_shard, produced=told), entries, pa.array([["a red ball"], []]))
+    examples.count(dataclasses.replace(of_shard, produced=told), texts, lambda: pa.array([["a red ball"], []]))
     assert examples.table().to_pylist() == [{"class_id": 1, "term": "red ball", "count": 1, "captions": ["a red ball"]}]
 
 
