@@ -80,7 +80,8 @@ class CandidateShard:
     def mentioned(self) -> "Mentions":
         """What senses are chosen from."""
         terms = [entry.term for entry in self.entries]
-        kinds = kinds_of([term.role.value for term in terms], [term.form.value for term in terms])
+        roles, forms = ([getattr(term, name).value for term in terms] for name in ("role", "form"))
+        kinds = kinds_of(pa.array(roles, pa.string()), pa.array(forms, pa.string()))
         heads = np.array([entry.head for entry in self.entries], np.int64)
         entries = Entries([term.text for term in terms], kinds, heads)
         return Mentions(
@@ -201,8 +202,8 @@ def read_report(folder: str, name: str) -> Report | None:
 
 
 def _entries(terms: pa.Table) -> Entries:
-    columns = [terms[column].to_pylist() for column in ("text", "role", "form")]
-    return Entries(columns[0], kinds_of(*columns[1:]), terms["head"].to_numpy().astype(np.int64))
+    kinds = kinds_of(terms["role"].combine_chunks(), terms["form"].combine_chunks())
+    return Entries(terms["text"].to_pylist(), kinds, terms["head"].to_numpy().astype(np.int64))
 
 
 def _unpacked(lists: pa.ListArray) -> tuple[np.ndarray, np.ndarray]:

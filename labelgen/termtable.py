@@ -4,10 +4,11 @@ A term is one that WordNet or the table of added terms knows, so a corpus of any
 pairs of terms, which have a long tail, are counted nowhere but in their shard.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from labelgen.terms import Form, Role, Term
 
@@ -29,11 +30,16 @@ class Entries(NamedTuple):
     heads: np.ndarray
 
 
-def kinds_of(roles: Sequence[str], forms: Sequence[str]) -> np.ndarray:
-    """int64: role and form, given by their values, in one number."""
-    return np.array([_ROLE_CODES[role] for role in roles], np.int64) * len(_FORMS) + np.array(
-        [_FORM_CODES[form] for form in forms], np.int64
-    )
+def kinds_of(roles: pa.Array, forms: pa.Array) -> np.ndarray:
+    """int64: role and form, given by their values (string [E]), in one number."""
+    return _codes(roles, _ROLE_CODES) * len(_FORMS) + _codes(forms, _FORM_CODES)
+
+
+def _codes(values: pa.Array, codes: Mapping[str, int]) -> np.ndarray:
+    encoded = values.dictionary_encode()
+    of_value = np.array([codes[value] for value in encoded.dictionary.to_pylist()], np.int64)
+    found: np.ndarray = of_value[encoded.indices.to_numpy()]
+    return found
 
 
 class TermTable:
