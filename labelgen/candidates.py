@@ -100,6 +100,11 @@ class Mentions(NamedTuple):
     entries: Entries
     examples: Rows
 
+    def first(self, num_samples: int) -> "Mentions":
+        """The first samples alone, with all entries and without examples."""
+        offsets = self.offsets[: num_samples + 1]
+        return Mentions(offsets, self.values[: offsets[-1]], self.entries, pack([[]] * len(self.entries.texts)))
+
 
 class Texts(NamedTuple):
     """texts: string [E]; heads: int64 [E], as in termtable.Entries."""

@@ -145,7 +145,7 @@ class Chooser:
         for number in numbers:
             candidates = self._candidates(self.terms[number])
             if self._policy == FIRST or len(candidates) < 2:
-                near = candidates[:1]
+                near = list(candidates[:1])
                 own = [0.0] * len(near)
             else:
                 parts = self._senses.prior(self.terms[number], candidates, self._seen)

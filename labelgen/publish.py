@@ -18,8 +18,9 @@ from labelgen.support import Cooccurrence, Support, vocabulary
 from labelshards import parquet, schema, storage
 from labelshards.labelset import FailedShard, LabelSet, Manifest, Provenance, ShardEntry, Totals
 
-# As many shards as hold a million samples or so tell enough of a corpus, if they are taken from everywhere.
+# A million samples or so tell enough of a corpus, if they are taken from everywhere.
 _STATISTICS_SHARDS = 100
+_STATISTICS_SAMPLES = 1 << 20
 
 
 class Steps:
@@ -153,7 +154,7 @@ class _Labels:
         told = self._names[:: max(1, len(self._names) // _STATISTICS_SHARDS)] if of_context else []
         return make_resolver(
             (candidates.read_entries(self._folder, name) for name in self._names),
-            (candidates.read_mentions(self._folder, name) for name in told),
+            (candidates.read_mentions(self._folder, name).first(_STATISTICS_SAMPLES // len(told) + 1) for name in told),
             self._language,
             self._choice,
         )

@@ -57,13 +57,15 @@ def spans(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """int64: starts[i] … starts[i] + lengths[i] - 1 for each i, one after another."""
     ends = np.cumsum(lengths)
     total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total) + np.repeat(starts - (ends - lengths), lengths)
+    found: np.ndarray = np.arange(total) + np.repeat(starts - (ends - lengths), lengths)
+    return found
 
 
 def rank_in_row(rows: np.ndarray) -> np.ndarray:
     """int64 [n]: how many of the same row stand before. `rows`: rising."""
     first = np.flatnonzero(np.diff(rows, prepend=-1))
-    return np.arange(len(rows)) - np.repeat(first, np.diff(first, append=len(rows)))
+    rank: np.ndarray = np.arange(len(rows)) - np.repeat(first, np.diff(first, append=len(rows)))
+    return rank
 
 
 def distinct(values: np.ndarray) -> np.ndarray:

@@ -120,9 +120,10 @@ class Resolver:
         self._synsets = synsets
         stopped = (choice.stoplist and stoplist.reason(term) is not None for term in chooser.terms)
         self._stopped = np.fromiter(stopped, bool, len(chooser.terms))
-        families = [self._family(term) for term in chooser.terms]
-        self._families = np.array([_NO_FAMILY if family is None else FAMILIES.index(family) for family in families])
-        self._above: dict[int, np.ndarray] = {}
+        families = (self._family(term) for term in chooser.terms)
+        numbers = (_NO_FAMILY if family is None else FAMILIES.index(family) for family in families)
+        self._families = np.fromiter(numbers, np.int64, len(chooser.terms))
+        self._above: dict[int, list[int]] = {}
 
     def resolve(self, shard: Mentions) -> Resolved:
         """The labels of one shard, before any is pruned, and what produced them."""
@@ -166,7 +167,7 @@ class Resolver:
 
     def _families_of(self, terms: np.ndarray, heads: np.ndarray) -> np.ndarray:
         """int64 [E]: the place in FAMILIES of the family in which each entry is a label, or _NO_FAMILY."""
-        families = np.append(self._families, _NO_FAMILY)[terms]
+        families: np.ndarray = np.append(self._families, _NO_FAMILY)[terms]
         stopped = np.append(self._stopped, False)[terms]
         pairs = np.flatnonzero(heads >= 0)
         families[pairs] = np.where(stopped[pairs] | stopped[heads[pairs]], _NO_FAMILY, FAMILIES.index(COMPOUNDS))

@@ -94,18 +94,19 @@ class Tally:
 
 def _merged(sources: Iterable[Iterator[Run]]) -> Iterator[Run]:
     """One rising sequence of many, in blocks, equal numbers added up."""
-    held = [[source, next(source, None)] for source in sources]
-    while held := [pair for pair in held if pair[1] is not None]:
+    held = [(source, block) for source in sources if (block := next(source, None)) is not None]
+    while held:
         # Up to the smallest last number that is in memory, nothing is missing.
-        bound = min(pair[1].numbers[-1] for pair in held)
-        parts = []
-        for pair in held:
-            source, block = pair
+        bound = min(block.numbers[-1] for _, block in held)
+        parts, left = [], []
+        for source, block in held:
             end = int(np.searchsorted(block.numbers, bound, side="right"))
             parts.append(Run(block.numbers[:end], block.counts[:end]))
-            rest = Run(block.numbers[end:], block.counts[end:])
-            pair[1] = rest if len(rest.numbers) else next(source, None)
+            rest = Run(block.numbers[end:], block.counts[end:]) if end < len(block.numbers) else next(source, None)
+            if rest is not None:
+                left.append((source, rest))
         yield _summed(parts)
+        held = left
 
 
 def _summed(runs: list[Run]) -> Run:

@@ -32,7 +32,8 @@ class Entries(NamedTuple):
 
 def kinds_of(roles: pa.Array, forms: pa.Array) -> np.ndarray:
     """int64: role and form, given by their values (string [E]), in one number."""
-    return _codes(roles, _ROLE_CODES) * len(_FORMS) + _codes(forms, _FORM_CODES)
+    kinds: np.ndarray = _codes(roles, _ROLE_CODES) * len(_FORMS) + _codes(forms, _FORM_CODES)
+    return kinds
 
 
 def _codes(values: pa.Array, codes: Mapping[str, int]) -> np.ndarray:

@@ -184,4 +184,5 @@ def _joined(batches: Sequence[Vectors]) -> Vectors:
 
 def _share(number: np.ndarray) -> np.ndarray:
     """How much each of so many relatives counts: a large family says less of each."""
-    return np.minimum(1.0, np.sqrt(_LARGE_FAMILY / np.maximum(number, 1)))
+    share: np.ndarray = np.minimum(1.0, np.sqrt(_LARGE_FAMILY / np.maximum(number, 1)))
+    return share

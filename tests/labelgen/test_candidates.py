@@ -52,6 +52,8 @@ def test_mentioned__of_a_slice() -> None:
     whole = shard([["dog"], ["cat", "dog"], [], ["bird"]])
     found = whole.mentioned()
     assert (found.offsets.tolist(), found.values.tolist()) == ([0, 1, 3, 3, 4], [0, 0, 1, 2])
+    assert [found.first(2).offsets.tolist(), found.first(2).values.tolist()] == [[0, 1, 3], [0, 0, 1]]
+    assert found.first(9).values.tolist() == found.values.tolist()
     part = candidates.CandidateShard(
         keys=whole.keys.slice(1),
         mentions=whole.mentions.slice(1),
