@@ -2,9 +2,10 @@
 
 Private to stage 1. Per input shard: NAME.terms (its distinct terms, and captions that have them) and NAME.parquet (a
 row a sample: key, numbers of its terms, image, captions). NAME.parquet is written last, and its footer carries the
-shard's report and fingerprint: where it stands, the shard is done.
+shard's report and fingerprint: where it stands, the shard is done. Each reader takes the columns that it needs.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,7 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from labelgen.terms import Form, Role, Term
+from labelgen.ragged import Rows, pack
+from labelgen.terms import Term
+from labelgen.termtable import Entries, kinds_of
 from labelshards import parquet, schema, storage
 from labelshards.errors import CatlipError
 from labelshards.images import ImageFile
@@ -22,10 +25,6 @@ FOLDER_NAME = "_candidates"
 SETTINGS_NAME = "settings.json"
 
 _META_REPORT = b"catlip.report"
-
-# Looked up for every entry of every shard; calling the enumerations takes ten times as long.
-_ROLES = {role.value: role for role in Role}
-_FORMS = {form.value: form for form in Form}
 
 _TERMS = pa.schema(
     [
@@ -79,11 +78,58 @@ class CandidateShard:
     examples: list[list[Example]]
     report: Report
 
-    def rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """(offsets int64 [N+1], entries int64): sample i has entries[offsets[i]:offsets[i+1]]."""
-        offsets = self.mentions.offsets.to_numpy().astype(np.int64)
-        values = self.mentions.values.to_numpy(zero_copy_only=False).astype(np.int64)
-        return offsets - offsets[0], values[offsets[0] : offsets[-1]]
+    def mentioned(self) -> "Mentions":
+        """What senses are chosen from."""
+        terms = [entry.term for entry in self.entries]
+        roles, forms = ([getattr(term, name).value for term in terms] for name in ("role", "form"))
+        kinds = kinds_of(pa.array(roles, pa.string()), pa.array(forms, pa.string()))
+        heads = np.array([entry.head for entry in self.entries], np.int64)
+        entries = Entries([term.text for term in terms], kinds, heads)
+        return Mentions(
+            *_unpacked(self.mentions), entries, pack([example.row for example in told] for told in self.examples)
+        )
+
+
+class Mentions(NamedTuple):
+    """Sample i mentions values[offsets[i]:offsets[i+1]], numbers of entries, rising and unique.
+
+    offsets: int64 [N+1]; values: int64; entries [E]; examples: rows of samples that have each entry, a few.
+    """
+
+    offsets: np.ndarray
+    values: np.ndarray
+    entries: Entries
+    examples: Rows
+
+    def first(self, num_samples: int) -> "Mentions":
+        """The first samples alone, with all entries and without examples."""
+        offsets = self.offsets[: num_samples + 1]
+        return Mentions(offsets, self.values[: offsets[-1]], self.entries, pack([[]] * len(self.entries.texts)))
+
+
+class Texts(NamedTuple):
+    """texts: string [E]; heads: int64 [E], as in termtable.Entries."""
+
+    texts: pa.StringArray
+    heads: np.ndarray
+
+    def of(self, entries: np.ndarray) -> list[str]:
+        """What these entries are called: a pair by both of its words."""
+        heads = self.heads[entries]
+        found: list[str] = self.texts.take(pa.array(entries)).to_pylist()
+        pairs = np.flatnonzero(heads >= 0)
+        for at, head in zip(pairs.tolist(), self.texts.take(pa.array(heads[pairs])).to_pylist(), strict=True):
+            found[at] = f"{found[at]} {head}"
+        return found
+
+
+class Samples(NamedTuple):
+    """keys: string [N]; images: struct [N]; captions: list<string> [N] or None."""
+
+    keys: pa.Array
+    images: pa.Array
+    captions: pa.ListArray | None
+    report: Report
 
 
 def folder_of(label_set: str) -> str:
@@ -116,29 +162,38 @@ def write(folder: str, name: str, shard: CandidateShard) -> None:
     )
 
 
-def read(folder: str, name: str, *, with_examples: bool = True) -> CandidateShard:
-    """One shard, its entries without examples if those are not wanted. Raises CatlipError if it is gone or broken."""
+def read_mentions(folder: str, name: str) -> Mentions:
+    """What senses are chosen from. Raises CatlipError if the shard is gone or broken."""
+    rows = _read(storage.join(folder, f"{name}.parquet"), ["labels"])["labels"].combine_chunks()
+    terms = _read(storage.join(folder, f"{name}.terms"), ["text", "role", "form", "head", "rows"])
+    offsets, entries = _unpacked(rows)
+    of_entry, examples = _unpacked(terms["rows"].combine_chunks())
+    return Mentions(offsets, entries, _entries(terms), Rows(of_entry, examples))
+
+
+def read_entries(folder: str, name: str) -> Entries:
+    """The entries of one shard alone. Raises CatlipError like `read_mentions`."""
+    return _entries(_read(storage.join(folder, f"{name}.terms"), ["text", "role", "form", "head"]))
+
+
+def read_samples(folder: str, name: str) -> Samples:
+    """What a label shard takes over as it is. Raises CatlipError like `read_mentions`."""
     where = storage.join(folder, f"{name}.parquet")
-    table = _read(where)
-    report = msgspec.json.decode(table.schema.metadata[_META_REPORT], type=Report)
-    with_captions = "captions" in table.column_names
-    table = table.cast(schema.label_shard(with_captions).with_metadata(table.schema.metadata))
+    table = _read(where, ["key", "image", "captions"])
     columns = {column: table[column].combine_chunks() for column in table.column_names}
-    terms = _read(storage.join(folder, f"{name}.terms"))
-    return CandidateShard(
-        keys=columns["key"],
-        mentions=columns["labels"],
-        images=columns["image"],
-        captions=columns.get("captions"),
-        entries=_entries(terms),
-        examples=_examples(terms) if with_examples else [[] for _ in range(len(terms))],
-        report=report,
-    )
+    report = msgspec.json.decode(table.schema.metadata[_META_REPORT], type=Report)
+    return Samples(columns["key"], columns["image"], columns.get("captions"), report)
 
 
-def read_entries(folder: str, name: str) -> list[Entry]:
-    """The entries of one shard alone. Raises CatlipError like `read`."""
-    return _entries(_read(storage.join(folder, f"{name}.terms")))
+def read_texts(folder: str, name: str) -> Texts:
+    """How the entries of one shard are called. Raises CatlipError like `read_mentions`."""
+    terms = _read(storage.join(folder, f"{name}.terms"), ["text", "head"])
+    return Texts(terms["text"].combine_chunks(), terms["head"].to_numpy().astype(np.int64))
+
+
+def read_captions(folder: str, name: str) -> pa.ListArray:
+    """list<string> [E]: a few captions of each entry of one shard. Raises CatlipError like `read_mentions`."""
+    return _read(storage.join(folder, f"{name}.terms"), ["captions"])["captions"].combine_chunks()
 
 
 def read_report(folder: str, name: str) -> Report | None:
@@ -152,20 +207,21 @@ def read_report(folder: str, name: str) -> Report | None:
         return None
 
 
-def _examples(terms: pa.Table) -> list[list[Example]]:
-    columns = zip(terms["rows"].to_pylist(), terms["captions"].to_pylist(), strict=True)
-    return [list(map(Example, rows, captions)) for rows, captions in columns]
+def _entries(terms: pa.Table) -> Entries:
+    kinds = kinds_of(terms["role"].combine_chunks(), terms["form"].combine_chunks())
+    return Entries(terms["text"].to_pylist(), kinds, terms["head"].to_numpy().astype(np.int64))
 
 
-def _entries(terms: pa.Table) -> list[Entry]:
-    columns = (terms[column].to_pylist() for column in ("text", "role", "form", "head"))
-    return [
-        Entry(Term(text, _ROLES[role], _FORMS[form]), head) for text, role, form, head in zip(*columns, strict=True)
-    ]
+def _unpacked(lists: pa.ListArray) -> tuple[np.ndarray, np.ndarray]:
+    """(offsets int64 [N+1], values int64) of a list array, which may be a slice of a longer one."""
+    offsets = lists.offsets.to_numpy().astype(np.int64)
+    values = lists.values.to_numpy(zero_copy_only=False)[offsets[0] : offsets[-1]]
+    return offsets - offsets[0], values.astype(np.int64)
 
 
-def _read(where: str) -> pa.Table:
+def _read(where: str, columns: Sequence[str]) -> pa.Table:
+    """The columns that there are of those named."""
     try:
-        return parquet.read_table(storage.read_bytes(where))
+        return parquet.read_table(storage.read_bytes(where), columns)
     except (OSError, pa.ArrowException) as error:
         raise CatlipError(f"{where} cannot be read ({error}). Run the same build with --rebuild.") from error

@@ -7,16 +7,16 @@ what speaks for s by itself.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Iterator
 
 import numpy as np
 
-from labelgen.corpus import Corpus, Word
-from labelgen.lexicon import Lexicon
+from labelgen.corpus import Corpus
+from labelgen.ragged import Rows, contains, offsets, spans
+from labelgen.relatives import Relatives
 from labelgen.senses import Senses
 from labelgen.terms import Role, Term
-from labelgen.topics import Topics, Vector
+from labelgen.topics import Topics, Vectors
 from labelgen.wordnet import Pos
 
 # Weights in nats; fitted like those of senses.py.
@@ -34,10 +34,8 @@ _RARE = 10  # words in fewer samples say nothing by statistics
 _RARE_OVERALL = 20
 _SENSES_OF_COMPANY = 2
 _LIKELY = 0.15
-_MAX_FAMILY = 100
-_SPECIFIC = 3_000  # kinds below a synset, beyond which it is too general to be company
-# What a word without senses is spoken of with: one entry of no weight, so that every word has one.
-_NOTHING = Vector(np.zeros(1, np.int32), np.zeros(1, np.float32))
+_BATCH = 1 << 20  # words of company weighed at once
+_ROLES = {Pos.NOUN: Role.HEAD, Pos.VERB: Role.ACTION, Pos.ADJECTIVE: Role.ATTRIBUTE}
 
 
 class Company:
@@ -52,159 +50,176 @@ class Company:
         self._topics = topics
         self._corpus = corpus
         self._pairs = corpus.pairs()
-        self._words = list(corpus.words)
-        self._likeness = lru_cache(maxsize=None)(self._usual_likeness)
-        self._together = lru_cache(maxsize=64)(self._with_relatives)
-        everyday = [topics.blend(self._likely(text, Pos.NOUN)) for text in topics.background()]
-        self._background = Vector(
-            np.concatenate([vector.words for vector in everyday]),
-            np.concatenate([vector.weights for vector in everyday]) / np.float32(len(everyday)),
-        )
-        likely = [self._likely(text, pos) for text, pos in self._words]
+        likely = [self._likely(text, pos) for text, pos in corpus.words]
+        everyday = [self._likely(text, Pos.NOUN) for text in topics.background()]
         self._main_sense = np.array([senses[0][0] if senses else 0 for senses in likely], np.int64)
-        self._by_main_sense = self._main_senses(likely)
-        of_words = [topics.blend(senses) if senses else _NOTHING for senses in likely]
-        self._lengths = np.array([len(vector.words) for vector in of_words], np.int64)
-        self._starts = np.cumsum(self._lengths) - self._lengths
-        self._vectors = Vector(
-            np.concatenate([np.empty(0, np.int32), *(vector.words for vector in of_words)]),
-            np.concatenate([np.empty(0, np.float32), *(vector.weights for vector in of_words)]),
-        )
-        self._said_by: Mapping[str, list[int]] = _by_form(enumerate(self._words), senses.lexicon)
-        self._own = np.array([topics.id_of(text) for text, _ in self._words], np.int64)
+        nouns = np.array([pos is Pos.NOUN for _, pos in corpus.words], bool)
+        told = np.flatnonzero(nouns & (self._main_sense > 0) & (corpus.support >= _RARE))
+        shares = np.array([likely[number][0][1] for number in told.tolist()], np.float64)
+        self._relatives = Relatives(topics.relations, told, self._main_sense[told], shares)
+        blended = self._blended(likely + everyday)
+        self._word_topics = _padded(blended, len(likely), topics.glosses.num_words - 1)
+        background = blended.span(len(likely)).start
+        self._background = blended.words[background:]
+        self._background_weights = blended.weights[background:] / np.float32(max(1, len(everyday)))
+        is_judged = [pos is Pos.NOUN and bool(senses.cues(text)) for text, pos in corpus.words]
+        self._trust_in_guesses = np.where(np.array(is_judged, bool), GUESSED, 1.0)
+        self._cues = _cues(corpus, senses)
+        self._own = np.array([topics.glosses.number(text) for text, _ in corpus.words], np.int64)
 
-    def gains(self, word: int, synsets: Sequence[int], company: np.ndarray) -> np.ndarray:
-        """float32 [S, C]: what each of C words says for each of S senses of `word`, in nats. Words are the corpus's."""
-        gains = np.zeros((len(synsets), len(company)), np.float32)
-        if not len(company):
-            return gains
-        lengths = self._lengths[company]
-        starts = np.cumsum(lengths) - lengths
-        entries = np.repeat(self._starts[company] - starts, lengths) + np.arange(int(lengths.sum()))
-        words, weights = self._vectors.words[entries], self._vectors.weights[entries]
-        own = self._own[company]
-        for row, synset in enumerate(synsets):
-            spread = self._spread(synset)
-            alike = np.add.reduceat(spread[words] * weights, starts)
-            likeness = np.log((alike + _ALIKE_FLOOR) / (self._likeness(synset) + _ALIKE_FLOOR))
-            together = self._information(word, synset, company)
-            gains[row] = SPOKEN_OF * spread[own] + self._trust * (LIKE * likeness + TOGETHER * together)
-            gains[row] += KIND_OF * np.isin(self._main_sense[company], self._senses.synsets[synset].hypernyms)
-        return self._with_cues(gains, word, synsets, company)
+    def seen_with(self, words: np.ndarray) -> Rows:
+        """The words of the corpus that were seen with each of `words`, rising."""
+        asked, company = self._pairs.rows.expand(words)
+        return Rows(offsets(np.bincount(asked, minlength=len(words))), company)
 
-    def _with_cues(self, gains: np.ndarray, word: int, synsets: Sequence[int], company: np.ndarray) -> np.ndarray:
-        """The gains together with what a person has said; the company's words are the corpus's."""
-        cues = self._cues(word)
-        if not cues:
-            return gains
-        told = np.zeros_like(gains)
-        for row, synset in enumerate(synsets):
-            told[row] = np.isin(company, [said for cue in cues.get(synset, ()) for said in self._said_by[cue]])
-        return GUESSED * gains + CUE * told
+    def gains(self, words: np.ndarray, synsets: np.ndarray, company: Rows) -> np.ndarray:
+        """float32, one for each of the company's values: what words say for senses, in nats.
 
-    def _cues(self, word: int) -> Mapping[int, tuple[str, ...]]:
-        text, pos = self._words[word]
-        return self._senses.cues(text) if pos is Pos.NOUN else {}
-
-    def seen_with(self, word: int) -> tuple[np.ndarray, np.ndarray]:
-        """(int64 [n] words of the corpus seen with `word`, int64 [n] in how many samples)."""
-        return self._pairs.row(word)
-
-    def overall(self, word: int, synsets: Sequence[int]) -> np.ndarray:
-        """float64 [S]: what all the company of a word in the corpus says for each of its senses, in nats."""
-        company, counts = self._pairs.row(word)
-        frequent = self._corpus.support[company] >= _RARE_OVERALL
-        company, counts = company[frequent], counts[frequent]
-        if not len(company):
-            return np.zeros(len(synsets))
-        told = [float(self._information(word, synset, company) @ counts) for synset in synsets]
-        guessed = GUESSED if self._cues(word) else 1.0
-        return np.array(told) * (guessed * self._trust * OVERALL / float(counts.sum()))
-
-    def _information(self, word: int, synset: int, company: np.ndarray) -> np.ndarray:
-        """float64 [C]: logarithm of how much more often than by chance each word occurs with relatives of the sense."""
-        with_relatives, all_relatives = self._together(word, synset)
-        known = self._corpus.support[company] >= _RARE
-        chance = np.where(known, self._corpus.support[company] / self._corpus.num_samples, 1.0)
-        mixed = (with_relatives[company] + _PRIOR_SAMPLES * chance) / ((all_relatives + _PRIOR_SAMPLES) * chance)
-        return np.asarray(np.where(known, np.log(mixed), 0.0))
-
-    def _with_relatives(self, word: int, synset: int) -> tuple[np.ndarray, float]:
-        """(float64 [W]: samples with each word and a relative of the sense; samples with a relative), weighted.
-
-        `word`, whose sense it is, is no relative of itself.
+        Row i of `company` is weighed for the sense synsets[i] of words[i]. Words are the corpus's numbers.
         """
-        counts = np.zeros(len(self._words))
-        total = 0.0
-        for relative, weight in self._relatives(synset).items():
-            if relative != word:
-                columns, together = self._pairs.row(relative)
-                counts[columns] += weight * together
-                total += weight * float(self._corpus.support[relative])
-        return counts, total
+        gains = np.empty(len(company.values), np.float32)
+        for batch in self._batches(synsets, company.lengths):
+            rows = Rows(offsets(company.lengths[batch]), company.expand(batch)[1])
+            lengths = rows.lengths
+            spoken, likeness = self._topical(synsets[batch], rows)
+            together = self._information(words[batch], synsets[batch], rows)
+            said = SPOKEN_OF * spoken + self._trust * (LIKE * likeness + TOGETHER * together)
+            asked, above = self._topics.relations.hypernyms.expand(self._topics.relations.places(synsets[batch]))
+            at = spans(rows.starts[asked], lengths[asked])
+            kind_of = self._main_sense[rows.values[at]] == np.repeat(self._topics.relations.ids[above], lengths[asked])
+            is_above = np.zeros(len(said), bool)
+            is_above[at[kind_of]] = True
+            said = np.repeat(self._trust_in_guesses[words[batch]], lengths) * (said + KIND_OF * is_above)
+            gains[spans(company.starts[batch], lengths)] = said
+        for row, asked in enumerate(zip(words.tolist(), synsets.tolist(), strict=True)):
+            if asked in self._cues:
+                own = slice(company.starts[row], company.starts[row + 1])
+                gains[own] += np.float32(CUE) * contains(self._cues[asked], company.values[own])
+        return gains
 
-    def _relatives(self, synset: int) -> dict[int, float]:
-        """Words of the corpus whose main sense is near: kinds, siblings, parts, what the synset is a kind of."""
-        synsets = self._senses.synsets
-        near = {synset: 1.0}
+    def overall(self, words: np.ndarray, synsets: np.ndarray) -> np.ndarray:
+        """float64 [n]: what all the company of words[i] in the corpus says for its sense synsets[i], in nats."""
+        told = np.zeros(len(words))
+        frequent = self._pairs.of_frequent(self._corpus.support >= _RARE_OVERALL)
+        for batch in self._batches(synsets, frequent.rows.lengths[words]):
+            asked, company = frequent.rows.expand(words[batch])
+            counts = frequent.counts_of(words[batch])
+            rows = Rows(offsets(np.bincount(asked, minlength=len(batch))), company)
+            said = np.bincount(asked, self._information(words[batch], synsets[batch], rows) * counts, len(batch))
+            told[batch] = said / np.maximum(1, np.bincount(asked, counts, len(batch)))
+        return told * self._trust_in_guesses[words] * (self._trust * OVERALL)
 
-        def meet(others: Iterable[int], weight: float) -> None:
-            for other in others:
-                near[other] = max(weight, near.get(other, 0.0))
+    def _batches(self, synsets: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:
+        """What is asked, synset by synset, in batches of some size; what has no company is left out."""
+        order = np.argsort(synsets, kind="stable")
+        order = order[lengths[order] > 0]
+        number = np.cumsum(lengths[order]) // _BATCH
+        yield from np.split(order, np.flatnonzero(np.diff(number)) + 1) if len(order) else ()
 
-        for above in synsets[synset].hypernyms:
-            if self._topics.size(above) < _SPECIFIC:
-                meet([above], 0.8)
-            siblings = self._topics.kinds(above)
-            meet(siblings if len(siblings) <= _MAX_FAMILY else [], 0.7)
-            meet([*synsets[above].parts, *synsets[above].topics, *synsets[above].derived], 0.4)
-        kinds = self._topics.kinds(synset)
-        meet(kinds, 0.9)
-        for kind in kinds:
-            meet(self._topics.kinds(kind)[:_MAX_FAMILY], 0.7)
-        meet([*synsets[synset].parts, *synsets[synset].topics, *synsets[synset].derived], 0.8)
-        found: dict[int, float] = {}
-        for other, weight in near.items():
-            for word, likely in self._by_main_sense.get(other, ()):
-                found[word] = max(found.get(word, 0.0), weight * likely)
-        return found
+    def _topical(self, synsets: np.ndarray, company: Rows) -> tuple[np.ndarray, np.ndarray]:
+        """(float32, float64): the weight of each word of the company in the topics of the sense; its likeness."""
+        spoken = np.empty(len(company.values), np.float32)
+        alike = np.empty(len(company.values), np.float32)
+        usual = np.empty(len(company.values), np.float32)
+        words, weights = self._word_topics
+        spread = np.zeros(self._topics.glosses.num_words, np.float32)
+        distinct, first = np.unique(synsets, return_index=True)
+        vectors = self._topics.of_synsets(distinct)
+        for number, (start, end) in enumerate(_blocks(company.starts, first)):
+            span = vectors.span(number)
+            spread[vectors.words[span]] = vectors.weights[span]
+            of_company = company.values[start:end]
+            spoken[start:end] = spread[self._own[of_company]]
+            spread_there = spread.take(words.take(of_company, axis=0))
+            np.einsum("cw,cw->c", spread_there, weights.take(of_company, axis=0), out=alike[start:end])
+            usual[start:end] = spread[self._background] @ self._background_weights
+            spread[vectors.words[span]] = 0
+        return spoken, np.log((alike + _ALIKE_FLOOR) / (usual + _ALIKE_FLOOR))
 
-    def _main_senses(self, likely: list[list[tuple[int, float]]]) -> Mapping[int, list[tuple[int, float]]]:
-        """Synset → the nouns of the corpus that have it as their likeliest sense, and how likely it is."""
-        found: dict[int, list[tuple[int, float]]] = defaultdict(list)
-        for number, (word, senses) in enumerate(zip(self._words, likely, strict=True)):
-            if word[1] is Pos.NOUN and senses and self._corpus.support[number] >= _RARE:
-                found[senses[0][0]].append((number, senses[0][1]))
-        return found
+    def _information(self, words: np.ndarray, synsets: np.ndarray, company: Rows) -> np.ndarray:
+        """float64: logarithm of how much more often than by chance each word occurs with relatives of the sense.
+
+        `synsets` rise. The word whose sense it is is no relative of itself.
+        """
+        support = self._corpus.support
+        together = np.zeros(len(company.values))
+        totals = np.zeros(len(words))
+        dense = np.zeros(len(support))
+        distinct, first = np.unique(synsets, return_index=True)
+        relatives = self._relatives.of_synsets(distinct)
+        ends = np.append(first[1:], len(words))
+        for number in np.flatnonzero(relatives.lengths).tolist():
+            near, likely = relatives.row(number)
+            counts = self._pairs.weighted(near, likely)
+            total = float(likely @ support[near])
+            for asked in range(int(first[number]), int(ends[number])):
+                block = slice(int(company.starts[asked]), int(company.starts[asked + 1]))
+                together[block] = counts[company.values[block]]
+                totals[asked] = total
+                for own in likely[near == words[asked]].tolist():
+                    columns, with_itself = self._pairs.row(words[asked])
+                    dense[columns] = with_itself
+                    together[block] -= own * dense[company.values[block]]
+                    dense[columns] = 0
+                    totals[asked] -= own * support[words[asked]]
+        known = support[company.values] >= _RARE
+        chance = np.where(known, support[company.values] / self._corpus.num_samples, 1.0)
+        of_all = np.repeat(totals, company.lengths)
+        mixed = (together + _PRIOR_SAMPLES * chance) / ((of_all + _PRIOR_SAMPLES) * chance)
+        return np.asarray(np.where(known, np.log(mixed), 0.0))
 
     def _likely(self, text: str, pos: Pos) -> list[tuple[int, float]]:
         """The senses that a word of the company has most likely, with how likely each is by itself; likeliest first."""
-        term = Term(text, {Pos.NOUN: Role.HEAD, Pos.VERB: Role.ACTION, Pos.ADJECTIVE: Role.ATTRIBUTE}[pos])
+        term = Term(text, _ROLES[pos])
         candidates = self._senses.shown(term)
         if not candidates:
             return []
+        if len(candidates) == 1:
+            return [(candidates[0].synset, 1.0)]
         scores = np.array([sum(part.nats for part in parts) for parts in self._senses.prior(term, candidates)])
         shares = np.exp(scores - scores.max())
         shares /= shares.sum()
         order = np.argsort(-shares, kind="stable")[:_SENSES_OF_COMPANY]
         return [(candidates[at].synset, float(shares[at])) for at in order if shares[at] > _LIKELY]
 
-    def _usual_likeness(self, synset: int) -> float:
-        """How much everyday words are like the sense, on average."""
-        return float(self._spread(synset)[self._background.words] @ self._background.weights)
-
-    def _spread(self, synset: int) -> np.ndarray:
-        """float32 [words]: the sense's topics, dense."""
-        vector = self._topics.of_synset(synset)
-        dense = np.zeros(self._topics.num_words, np.float32)
-        dense[vector.words] = vector.weights
-        return dense
+    def _blended(self, likely: list[list[tuple[int, float]]]) -> Vectors:
+        """The topics of words: those of their likely senses, by how likely each is."""
+        rows = np.repeat(np.arange(len(likely)), [len(senses) for senses in likely])
+        synsets = np.array([synset for senses in likely for synset, _ in senses], np.int64)
+        shares = np.array([share for senses in likely for _, share in senses], np.float64)
+        distinct, parts = np.unique(synsets, return_inverse=True)
+        return self._topics.blend(self._topics.of_synsets(distinct), rows, parts, shares, len(likely))
 
 
-def _by_form(words: Iterable[tuple[int, Word]], lexicon: Lexicon) -> Mapping[str, list[int]]:
-    """Form → the numbers of the words that say it: a term itself, its singular, each word in it ("red wine": wine)."""
-    found: dict[str, list[int]] = defaultdict(list)
-    for number, (text, _) in words:
-        for form in {text, *text.split(" "), *lexicon.singulars(text)}:
-            found[form].append(number)
-    return found
+def _cues(corpus: Corpus, senses: Senses) -> dict[tuple[int, int], np.ndarray]:
+    """(number of a noun, synset) → int64, the numbers of the words that a person has said to speak for that sense.
+
+    A word says a cue if it is the cue, its plural, or a term with that word in it ("red wine": wine).
+    """
+    saying: dict[str, list[int]] = defaultdict(list)
+    for number, (text, _) in enumerate(corpus.words):
+        for form in {text, *text.split(" "), *senses.lexicon.singulars(text)}:
+            saying[form].append(number)
+    return {
+        (number, synset): np.unique([each for cue in cues for each in saying[cue]]).astype(np.int64)
+        for number, (text, pos) in enumerate(corpus.words)
+        if pos is Pos.NOUN
+        for synset, cues in senses.cues(text).items()
+        if cues
+    }
+
+
+def _blocks(starts: np.ndarray, first: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Where the rows of each synset begin and end; `first`: the row with which each synset begins."""
+    yield from zip(starts[first].tolist(), [*starts[first[1:]].tolist(), int(starts[-1])], strict=True)
+
+
+def _padded(vectors: Vectors, num: int, no_word: int) -> tuple[np.ndarray, np.ndarray]:
+    """(int32, float32) [num, longest]: the first vectors as a table, filled up with a word of no weight."""
+    starts = vectors.starts[: num + 1]
+    lengths = np.diff(starts)
+    inside = np.arange(int(lengths.max(initial=0))) < lengths[:, None]
+    words = np.full(inside.shape, no_word, np.int32)
+    weights = np.zeros(inside.shape, np.float32)
+    words[inside], weights[inside] = vectors.words[: starts[-1]], vectors.weights[: starts[-1]]
+    return words, weights

@@ -4,10 +4,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from labelgen.ragged import Rows, distinct, offsets, spans
+from labelgen.tally import Tally
 from labelgen.terms import Form, Term
 from labelgen.wordnet import Pos
 
 Word = tuple[str, Pos]
+
+_MAX_PAIRS = 1 << 23
 
 
 def word_of(term: Term) -> Word | None:
@@ -16,21 +20,48 @@ def word_of(term: Term) -> Word | None:
 
 
 class Pairs:
-    """A symmetric sparse matrix [W, W] of counts: columns[starts[w]:starts[w+1]] are the words seen with w, rising."""
+    """A symmetric sparse matrix [W, W] of counts. rows: for each word those seen with it, rising; counts: int64."""
 
-    def __init__(self, keys: np.ndarray, counts: np.ndarray, num_words: int) -> None:
-        """`keys`: int64 [P], a · W + b with a < b, each once; `counts`: int64 [P]."""
+    def __init__(self, rows: Rows, counts: np.ndarray) -> None:
+        self.rows = rows
+        self.counts = counts
+
+    @classmethod
+    def of_halves(cls, keys: np.ndarray, counts: np.ndarray, num_words: int) -> "Pairs":
+        """`keys`: int64 [P], a · W + b with a < b, each once, rising; `counts`: int64 [P]."""
         a, b = np.divmod(keys, max(1, num_words))
-        rows, columns = np.concatenate([a, b]), np.concatenate([b, a])
-        order = np.lexsort((columns, rows))
-        self.columns = columns[order]
-        self.counts = np.concatenate([counts, counts])[order]
-        self.starts = np.searchsorted(rows[order], np.arange(num_words + 1))
+        lower = np.argsort(b, kind="stable")  # a rises for each b, as the keys do
+        above, below = np.bincount(b, minlength=num_words), np.bincount(a, minlength=num_words)
+        starts = offsets(above + below)
+        columns, of_both = np.empty(2 * len(keys), np.int32), np.empty(2 * len(keys), np.int64)
+        # Of a row come first the smaller words, then the larger ones.
+        for places, words, half in (
+            (spans(starts[:-1], above), a[lower], counts[lower]),
+            (spans(starts[:-1] + above, below), b, counts),
+        ):
+            columns[places], of_both[places] = words, half
+        return cls(Rows(starts, columns), of_both)
 
     def row(self, word: int) -> tuple[np.ndarray, np.ndarray]:
-        """(int64 [n] words seen with `word`, int64 [n] in how many samples)."""
-        span = slice(self.starts[word], self.starts[word + 1])
-        return self.columns[span], self.counts[span]
+        """(int32 [n] words seen with `word`, int64 [n] in how many samples)."""
+        return self.rows.row(word), Rows(self.rows.starts, self.counts).row(word)
+
+    def counts_of(self, words: np.ndarray) -> np.ndarray:
+        """int64: the counts of many rows, one row after another."""
+        return Rows(self.rows.starts, self.counts).expand(words)[1]
+
+    def weighted(self, words: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """float64 [W]: the sum of the rows of `words`, each times its weight."""
+        starts, lengths = self.rows.starts[words], self.rows.starts[words + 1] - self.rows.starts[words]
+        within = spans(starts, lengths)
+        told = np.repeat(weights, lengths) * self.counts[within]
+        return np.bincount(self.rows.values[within], told, len(self.rows.starts) - 1)
+
+    def of_frequent(self, kept: np.ndarray) -> "Pairs":
+        """The columns of some words alone. `kept`: bool [W]."""
+        inside = kept[self.rows.values]
+        lengths = offsets(inside)[self.rows.starts]
+        return Pairs(Rows(lengths, self.rows.values[inside]), self.counts[inside])
 
 
 class Corpus:
@@ -40,8 +71,7 @@ class Corpus:
         self.words = {word: number for number, word in enumerate(dict.fromkeys(words))}
         self.num_samples = 0
         self.support = np.zeros(len(self.words), np.int64)
-        self._keys = np.empty(0, np.int64)
-        self._counts = np.empty(0, np.int64)
+        self._pairs = Tally()
 
     def add(self, offsets: np.ndarray, words: np.ndarray) -> None:
         """Count samples: sample i has words[offsets[i]:offsets[i+1]], unique numbers in rising order."""
@@ -49,23 +79,18 @@ class Corpus:
         lengths = np.diff(offsets)
         self.num_samples += len(lengths)
         self.support += np.bincount(words, minlength=num_words)
-        pairs = [np.empty(0, np.int64)]
         ends = np.repeat(offsets[1:], lengths)
         for distance in range(1, int(lengths.max(initial=0))):
-            firsts = np.flatnonzero(np.arange(len(words)) + distance < ends)
-            pairs.append(words[firsts].astype(np.int64) * num_words + words[firsts + distance])
-        keys, counts = np.unique(np.concatenate(pairs), return_counts=True)
-        merged, places = np.unique(np.concatenate([self._keys, keys]), return_inverse=True)
-        self._counts = np.bincount(places, np.concatenate([self._counts, counts]), len(merged)).astype(np.int64)
-        self._keys = merged
+            firsts = np.flatnonzero(np.arange(distance, len(words)) < ends[: len(words) - distance])
+            self._pairs.add(words[firsts].astype(np.int64) * num_words + words[firsts + distance])
 
     def pairs(self) -> Pairs:
-        """Which words occur together, as far as it was counted."""
-        return Pairs(self._keys, self._counts, len(self.words))
+        """Which words occur together, as far as it was counted; of very many pairs, the most frequent ones."""
+        return Pairs.of_halves(*self._pairs.above(0, _MAX_PAIRS), len(self.words))
 
 
 def unique_rows(rows: np.ndarray, values: np.ndarray, num_rows: int) -> tuple[np.ndarray, np.ndarray]:
     """(row, value) pairs → (offsets int64 [N+1], values int64): each row's values, unique and rising."""
     width = int(values.max(initial=0)) + 1
-    rows, values = np.divmod(np.unique(rows * width + values), width)
-    return np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=num_rows))]), values
+    rows, values = np.divmod(distinct(rows * width + values), width)
+    return offsets(np.bincount(rows, minlength=num_rows)), values

@@ -1,14 +1,21 @@
 """Resolved shard + vocabulary → label shard. No language is involved, so it runs at millions of samples a second."""
 
+from typing import NamedTuple
+
 import numpy as np
 
-from labelgen.candidates import CandidateShard
-from labelgen.resolve import COMPOUND_BITS, Resolved
+from labelgen.candidates import Report, Samples, read_samples
+from labelgen.ragged import offsets
+from labelgen.resolve import COMPOUND_BITS
+from labelgen.resolved import ResolvedShard
 from labelgen.wordnet import id_of
+from labelshards import storage
+from labelshards.labelset import ShardEntry
+from labelshards.schema import SHARD_FOLDER
 from labelshards.shards import LabelShard
 from labelshards.vocabulary import Vocabulary
 
-_DROPPED = -1
+DROPPED = -1
 
 
 class Encoder:
@@ -19,28 +26,61 @@ class Encoder:
         self._classes = np.argsort(self.numbers)
         self._sorted = self.numbers[self._classes]
 
-    def encode(self, shard: CandidateShard, resolved: Resolved) -> LabelShard:
+    def classes(self, numbers: np.ndarray) -> np.ndarray:
+        """int64: the class id of each number, or DROPPED."""
+        places = np.minimum(np.searchsorted(self._sorted, numbers), len(self._sorted) - 1)
+        found: np.ndarray = np.where(self._sorted[places] == numbers, self._classes[places], DROPPED)
+        return found
+
+    def encode(self, samples: Samples, resolved: ResolvedShard) -> LabelShard:
         """The shard's rows with class ids; what the vocabulary lacks is dropped, no row is."""
-        num_rows = len(shard.keys)
-        found = [self._encode(rows, numbers) for rows, numbers in resolved.by_family.values()]
-        rows = np.concatenate([np.empty(0, np.int64), *(rows for rows, _ in found)])
-        classes = np.concatenate([np.empty(0, np.int64), *(classes for _, classes in found)])
-        # A class may come from two families: as a noun of the caption and from above another noun.
-        keys = np.unique(rows * len(self.numbers) + classes)
+        rows = np.repeat(np.arange(len(samples.keys)), resolved.labels.lengths)
+        classes = self.classes(resolved.numbers)[resolved.labels.values]
+        kept = classes != DROPPED
+        keys = np.sort(rows[kept] * len(self.numbers) + classes[kept])
         rows, classes = np.divmod(keys, max(1, len(self.numbers)))
         return LabelShard(
-            keys=shard.keys,
-            offsets=np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=num_rows))]),
+            keys=samples.keys,
+            offsets=offsets(np.bincount(rows, minlength=len(samples.keys))),
             values=classes.astype(np.uint32),
-            images=shard.images,
-            image_files=shard.report.image_files,
-            captions=shard.captions,
+            images=samples.images,
+            image_files=samples.report.image_files,
+            captions=samples.captions,
         )
 
-    def _encode(self, rows: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        places = np.minimum(np.searchsorted(self._sorted, numbers), len(self._sorted) - 1)
-        classes = np.where(self._sorted[places] == numbers, self._classes[places], _DROPPED)
-        return rows[classes != _DROPPED], classes[classes != _DROPPED]
+
+class Encoded(NamedTuple):
+    """A label shard that was written: its line in the manifest, its labels, and the report of its candidates."""
+
+    entry: ShardEntry
+    labels: LabelShard
+    report: Report
+
+
+def encode_shard(
+    *, candidate_folder: str, out: str, source: str, name: str, resolved: ResolvedShard, encoder: Encoder, digest: str
+) -> Encoded:
+    """Write label shard `name` of the label set `out`: a pure function of its candidates, labels and vocabulary.
+
+    source: the input shard's URI. digest: the vocabulary's.
+    """
+    samples = read_samples(candidate_folder, name)
+    labels = encoder.encode(samples, resolved)
+    file = f"{SHARD_FOLDER}/{name}.parquet"
+    labels.check(len(encoder.numbers), file)
+    data = labels.to_bytes(digest)
+    storage.write_bytes(storage.join(out, file), data)
+    entry = ShardEntry(
+        name=name,
+        rows=len(labels),
+        labelled=labels.num_labelled,
+        images=samples.report.images,
+        bytes=len(data),
+        xxh3_64=storage.digest(data),
+        source=source,
+        damage=samples.report.damage,
+    )
+    return Encoded(entry, labels, samples.report)
 
 
 def number_of(wnid: str) -> int:

@@ -7,14 +7,15 @@ import numpy as np
 
 from labelgen import candidates, language_data, stoplist
 from labelgen.build import Options, choice_for, load_language
-from labelgen.candidates import CandidateShard
+from labelgen.candidates import Mentions
 from labelgen.corpus import Corpus, unique_rows, word_of
 from labelgen.labelers import KINDS, Caption, Tools
 from labelgen.normalize import normalize
 from labelgen.policies import FIRST, Chooser, Weighed
-from labelgen.resolve import FAMILY_OF, Choice, Language, count_words
+from labelgen.resolve import FAMILY_OF, Choice, Language, count_words, words_of
 from labelgen.senses import Senses
 from labelgen.terms import Dropped, Mention, Role
+from labelgen.termtable import TermTable
 from labelshards.labelset import LabelSet
 from labelshards.schema import NOUNS
 
@@ -82,13 +83,13 @@ def explain(caption: str, options: Sequence[Options], corpus_from: str | None = 
     return told
 
 
-def _candidates(label_set: str) -> list[CandidateShard]:
+def _candidates(label_set: str) -> list[Mentions]:
     folder = candidates.folder_of(label_set)
-    return [candidates.read(folder, entry.name) for entry in LabelSet.open(label_set).manifest.shards]
+    return [candidates.read_mentions(folder, entry.name) for entry in LabelSet.open(label_set).manifest.shards]
 
 
 def _tell(
-    raw: str, labeler_name: str, choice: Choice, tools: Tools, language: Language, shards: list[CandidateShard]
+    raw: str, labeler_name: str, choice: Choice, tools: Tools, language: Language, shards: list[Mentions]
 ) -> Told:
     labeler = KINDS[labeler_name].make(tools)
     text = normalize(raw)[0]
@@ -96,10 +97,14 @@ def _tell(
     found = [each for parsed in parses for each in labeler.find(parsed)]
     mentions = [each for each in found if isinstance(each, Mention)]
     terms = list(dict.fromkeys(mention.term for mention in mentions))
-    known = (entry.term for shard in shards for entry in shard.entries)
-    corpus = Corpus(word for term in (*terms, *known) if (word := word_of(term)) is not None)
+    table = TermTable()
     for shard in shards:
-        count_words(corpus, shard)
+        table.add(shard.entries)
+    known = table.terms()
+    corpus = Corpus(word for term in (*terms, *known) if (word := word_of(term)) is not None)
+    numbers = words_of(known, corpus)
+    for shard in shards:
+        count_words(corpus, numbers[table.numbers(shard.entries)], shard)
     words = np.array([corpus.words[word] for term in terms if (word := word_of(term)) is not None], np.int64)
     corpus.add(*unique_rows(np.zeros(len(words), np.int64), words, 1))
     senses = Senses(language.lexicon, language.synsets, language.pins)

@@ -32,7 +32,7 @@ class Labelling:
     def label(self, samples: Sequence[Sequence[str]]) -> list[set[str]]:
         """Synset names of each sample, from its raw captions. The samples together are the corpus."""
         found = (Sample(key=str(number), captions=tuple(captions)) for number, captions in enumerate(samples))
-        shard = self._extractor.collect(found, "", Seconds())
+        shard = self._extractor.collect(found, "", Seconds()).mentioned()
         resolver = make_resolver([shard.entries], [shard], self.language, self._choice)
         labels: list[set[str]] = [set() for _ in samples]
         for rows, numbers in resolver.resolve(shard).by_family.values():

@@ -79,6 +79,10 @@ class Lexicon:
         """Synsets of a term (lower case, spaces between words), most frequent sense first; () if there is none."""
         return self._senses[pos].get(term, ())
 
+    def terms(self, pos: Pos) -> Iterable[str]:
+        """All terms of a part of speech."""
+        return self._senses[pos]
+
     def is_thing(self, term: str) -> bool:
         """True if the term has a sense that can be seen and touched, as far as WordNet's files tell it."""
         return term in self._things

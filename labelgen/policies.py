@@ -12,6 +12,7 @@ import numpy as np
 
 from labelgen.company import Company
 from labelgen.corpus import Corpus, unique_rows, word_of
+from labelgen.ragged import Rows, offsets, rank_in_row
 from labelgen.senses import Candidate, Part, Senses
 from labelgen.terms import Role, Term
 from labelgen.topics import Topics
@@ -70,50 +71,40 @@ class Chooser:
         self._seen = share_seen(senses, corpus) if policy == CONTEXT else 1.0
         self._candidates = senses.shown if policy != FIRST and self._seen > _MOSTLY else senses.candidates
         self._company = Company(senses, Topics(senses), corpus, self._seen) if policy == CONTEXT else None
+        ranked = self._ranked([number for number, term in enumerate(self.terms) if term.role in roles])
+        # The senses of each term that may win, likeliest by themselves first, with their scores.
         self._synsets = np.zeros((len(terms), _MAX_SENSES), np.int64)
         self._priors = np.full((len(terms), _MAX_SENSES), -np.inf, np.float32)
-        keys: list[np.ndarray] = []
-        gains: list[np.ndarray] = []
-        for number, term in enumerate(self.terms):
-            if term.role not in roles:
-                continue
-            synsets, scores = self._rank(number, term)
-            self._synsets[number, : len(synsets)] = synsets
-            self._priors[number, : len(synsets)] = scores
-            if self._company and len(synsets) > 1 and term.pos is Pos.NOUN and self._words[number] >= 0:
-                company, _ = self._company.seen_with(int(self._words[number]))
-                table = np.zeros((len(company), _MAX_SENSES), np.float32)
-                table[:, : len(synsets)] = self._company.gains(int(self._words[number]), synsets, company).T
-                keys.append(number * len(corpus.words) + company)
-                gains.append(table)
-        self._keys = np.concatenate([np.empty(0, np.int64), *keys])
-        self._gains = np.concatenate([np.empty((0, _MAX_SENSES), np.float32), *gains])
+        self._synsets[ranked.terms, ranked.places] = ranked.synsets
+        self._priors[ranked.terms, ranked.places] = ranked.scores
+        self._undecided = self._speaking() & (self._synsets[:, 1] != NONE)
+        asked = np.where(self._undecided[:, None], self._synsets, NONE)
+        self._told = _Told(self._company, self._words, asked) if self._company else None
 
     def choose(self, offsets: np.ndarray, terms: np.ndarray) -> np.ndarray:
         """int64 [M]: a synset id, or NONE, for each of M mentions. Sample i has terms[offsets[i]:offsets[i+1]]."""
-        scores = self._priors[terms].copy()
-        undecided = np.flatnonzero(np.isfinite(scores[:, 1]))
-        if len(undecided) and len(self._keys):
-            mentions, gains = self._heard(offsets, terms, undecided)
-            scores[mentions] += gains
-        chosen: np.ndarray = self._synsets[terms, scores.argmax(axis=1)]
+        chosen: np.ndarray = self._synsets[terms, 0]
+        undecided = np.flatnonzero(self._undecided[terms])
+        if self._told is not None and len(undecided):
+            of_term = terms[undecided]
+            scores = self._priors[of_term]
+            heard, gains = self._heard(self._told, offsets, terms, undecided)
+            scores[np.searchsorted(undecided, heard)] += gains
+            chosen[undecided] = self._synsets[of_term, scores.argmax(axis=1)]
         return chosen
 
-    def _heard(self, offsets: np.ndarray, terms: np.ndarray, mentions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _heard(
+        self, told: "_Told", offsets: np.ndarray, terms: np.ndarray, mentions: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """(int64 [U] mentions that have company, float32 [U, S] what it says for each of their senses)."""
         num_samples = len(offsets) - 1
         samples = np.repeat(np.arange(num_samples), np.diff(offsets))
         words = self._words[terms]
         starts, company = unique_rows(samples[words >= 0], words[words >= 0], num_samples)
-        first, lengths = starts[samples[mentions]], np.diff(starts)[samples[mentions]]
-        within = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        others = company[np.repeat(first, lengths) + within]
-        keys = np.repeat(terms[mentions], lengths) * len(self._corpus.words) + others
-        rows = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-        known = self._keys[rows] == keys
-        of_mention = np.repeat(mentions, lengths)[known]
-        heard, starts_heard = np.unique(of_mention, return_index=True)
-        return heard, _largest(self._gains[rows[known]], starts_heard)
+        asked, others = Rows(starts, company).expand(samples[mentions])
+        known, gains = told.find(terms[mentions][asked], others)
+        heard, starts_heard = np.unique(mentions[asked[known]], return_index=True)
+        return heard, _largest(gains, starts_heard)
 
     def weigh(self, number: int, company: Sequence[int]) -> list[Weighed]:
         """Every sense of one term among other terms of its sample, likeliest first, with all reasons.
@@ -130,33 +121,115 @@ class Chooser:
         parts = self._senses.prior(term, candidates, self._seen)
         said: list[list[tuple[str, float]]] = [[] for _ in candidates]
         if self._company and term.pos is Pos.NOUN and word >= 0:
-            synsets = [candidate.synset for candidate in candidates]
-            for reasons, nats in zip(parts, self._company.overall(word, synsets), strict=True):
-                reasons.append(Part("its company in the corpus", float(nats)))
+            synsets = np.array([candidate.synset for candidate in candidates], np.int64)
+            words = np.full(len(synsets), word)
+            for reasons, nats in zip(parts, self._company.overall(words, synsets).tolist(), strict=True):
+                reasons.append(Part("its company in the corpus", nats))
             others = np.unique([self._words[other] for other in company if self._words[other] not in (-1, word)])
             others = others.astype(np.int64)
             texts = list(self._corpus.words)
-            for synset, heard, gains in zip(synsets, said, self._company.gains(word, synsets, others), strict=True):
+            rows = Rows(np.arange(len(synsets) + 1) * len(others), np.tile(others, len(synsets)))
+            told = self._company.gains(words, synsets, rows).reshape(len(synsets), len(others))
+            for synset, heard, gains in zip(synsets.tolist(), said, told, strict=True):
                 if synset in within:
                     largest = sorted(zip(gains, others, strict=True), reverse=True)[:_HEARD]
                     heard += [(texts[int(other)][0], float(gain)) for gain, other in largest]
         weighed = [Weighed(*each) for each in zip(candidates, parts, said, strict=True)]
         return sorted(weighed, key=lambda each: (each.candidate.synset not in within, -each.score))
 
-    def _rank(self, number: int, term: Term) -> tuple[list[int], list[float]]:
-        """The senses of a term that may win, likeliest by themselves first, with their scores."""
-        candidates = self._candidates(term)
-        if self._policy == FIRST or len(candidates) < 2:
-            return [candidate.synset for candidate in candidates[:1]], [0.0] * len(candidates[:1])
-        parts = self._senses.prior(term, candidates, self._seen)
-        scores = np.array([sum(part.nats for part in reasons) for reasons in parts])
-        near = np.flatnonzero(scores > scores.max() - _OUT_OF_REACH - _OVERALL_REACH)
-        scores, synsets = scores[near], [candidates[at].synset for at in near]
-        if self._company and term.pos is Pos.NOUN and self._words[number] >= 0:
-            scores += self._company.overall(int(self._words[number]), synsets)
-        order = np.argsort(-scores, kind="stable")[:_MAX_SENSES]
-        order = order[scores[order] > scores.max() - _OUT_OF_REACH]
-        return [synsets[at] for at in order], [float(scores[at]) for at in order]
+    def _ranked(self, numbers: Sequence[int]) -> "_Ranked":
+        """The senses of terms that may win."""
+        terms: list[int] = []
+        synsets: list[int] = []
+        scores: list[float] = []
+        for number in numbers:
+            candidates = self._candidates(self.terms[number])
+            if self._policy == FIRST or len(candidates) < 2:
+                near = list(candidates[:1])
+                own = [0.0] * len(near)
+            else:
+                parts = self._senses.prior(self.terms[number], candidates, self._seen)
+                by_themselves = [sum(part.nats for part in reasons) for reasons in parts]
+                least = max(by_themselves) - _OUT_OF_REACH - _OVERALL_REACH
+                within = [at for at, score in enumerate(by_themselves) if score > least]
+                near, own = [candidates[at] for at in within], [by_themselves[at] for at in within]
+            terms += [number] * len(near)
+            synsets += [candidate.synset for candidate in near]
+            scores += own
+        ranked = _Ranked(np.array(terms, np.int64), np.array(synsets, np.int64), np.array(scores, np.float64))
+        return ranked.sorted(self._overall(ranked))
+
+    def _overall(self, ranked: "_Ranked") -> np.ndarray:
+        """float64 [n]: what the company of each term in the whole corpus says for each of its senses."""
+        told = np.zeros(len(ranked.terms))
+        several = np.bincount(ranked.terms, minlength=len(self.terms)) > 1
+        asked = (self._speaking() & several)[ranked.terms]
+        if self._company and asked.any():
+            # Forms of a word ("dog", "dogs") ask the same.
+            pairs = np.stack([self._words[ranked.terms[asked]], ranked.synsets[asked]])
+            (words, synsets), places = np.unique(pairs, axis=1, return_inverse=True)
+            told[asked] = self._company.overall(words, synsets)[places]
+        return told
+
+    def _speaking(self) -> np.ndarray:
+        """bool [T]: the nouns, whose company is asked."""
+        return np.array([term.pos is Pos.NOUN for term in self.terms], bool) & (self._words >= 0)
+
+
+class _Ranked(NamedTuple):
+    """Senses of terms with scores, flat; `places`: where each stands among those of its term."""
+
+    terms: np.ndarray
+    synsets: np.ndarray
+    scores: np.ndarray
+    places: np.ndarray = np.empty(0, np.int64)
+
+    def sorted(self, more: np.ndarray) -> "_Ranked":
+        """With more said for them, likeliest first, without what is now out of reach."""
+        scores = self.scores + more
+        order = np.lexsort((-scores, self.terms))
+        terms, scores = self.terms[order], scores[order]
+        places = rank_in_row(terms)
+        first = np.flatnonzero(places == 0)
+        best = np.repeat(scores[first], np.diff(first, append=len(terms)))
+        kept = (places < _MAX_SENSES) & (scores > best - _OUT_OF_REACH)
+        return _Ranked(terms[kept], self.synsets[order][kept], scores[kept], places[kept])
+
+
+class _Told:
+    """What every word says for every sense of the words that it was seen with; made once for a corpus."""
+
+    def __init__(self, company: Company, words: np.ndarray, senses: np.ndarray) -> None:
+        """words: int64 [T], those of the terms; senses: int64 [T, S], NONE where nothing is asked."""
+        asking = np.flatnonzero(senses[:, 0] != NONE)
+        self._words, row_of = np.unique(words[asking], return_inverse=True)
+        self._seen_with = company.seen_with(self._words)
+        lengths = self._seen_with.lengths
+        self._width = int(self._seen_with.values.max(initial=0)) + 1
+        self._keys = np.repeat(np.arange(len(self._words)), lengths) * self._width + self._seen_with.values
+        # A block of gains for each sense of a word; its forms share them.
+        slots = np.argwhere(senses[asking] != NONE)
+        pairs = np.stack([row_of[slots[:, 0]], senses[asking][slots[:, 0], slots[:, 1]]])
+        (rows, synsets), block = np.unique(pairs, axis=1, return_inverse=True)
+        starts = offsets(lengths[rows])
+        values = self._seen_with.expand(rows)[1]
+        # The last gain is that of a sense that is none.
+        self._gains = np.append(company.gains(self._words[rows], synsets, Rows(starts, values)), np.float32(0))
+        self._row_of = np.full(len(words), -1, np.int64)
+        self._row_of[asking] = row_of
+        self._blocks = np.full((len(words), senses.shape[1]), -1, np.int64)
+        self._blocks[asking[slots[:, 0]], slots[:, 1]] = starts[block]
+
+    def find(self, terms: np.ndarray, company: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(int64 [k], float32 [k, S]): which of the pairs of a term and a word are known, and what each says."""
+        rows = self._row_of[terms]
+        keys = np.where((rows >= 0) & (company < self._width), rows * self._width + company, -1)
+        places = np.searchsorted(self._keys, keys)
+        places[places == len(self._keys)] = 0
+        known = np.flatnonzero(self._keys[places] == keys) if len(self._keys) else np.empty(0, np.int64)
+        blocks = self._blocks[terms[known]]
+        within = places[known] - self._seen_with.starts[rows[known]]
+        return known, self._gains[np.where(blocks >= 0, blocks + within[:, None], len(self._gains) - 1)]
 
 
 def share_seen(senses: Senses, corpus: Corpus) -> float:

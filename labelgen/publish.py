@@ -2,21 +2,25 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from importlib.metadata import version
 
 import msgspec
 
-from labelgen import candidates, policies
-from labelgen.encode import Encoder
+from labelgen import candidates, policies, resolved
+from labelgen.encode import Encoder, encode_shard
+from labelgen.examples import Examples
 from labelgen.extract import Settings
-from labelgen.resolve import Choice, Language, make_resolver
+from labelgen.resolve import Choice, Language, Resolver, make_resolver
+from labelgen.resolved import ResolvedShard
 from labelgen.sources.sample import InputShard
-from labelgen.support import Cooccurrence, Examples, Support, vocabulary
+from labelgen.support import Cooccurrence, Support, vocabulary
 from labelshards import parquet, schema, storage
 from labelshards.labelset import FailedShard, LabelSet, Manifest, Provenance, ShardEntry, Totals
 
-# As many shards as hold a million samples or so tell enough of a corpus, if they are taken from everywhere.
+# A million samples or so tell enough of a corpus, if they are taken from everywhere.
 _STATISTICS_SHARDS = 100
+_STATISTICS_SAMPLES = 1 << 20
 
 
 class Steps:
@@ -51,21 +55,13 @@ def publish(
     manifest is written, last, the folder is no label set. `on_step` hears of steps done and in all. Raises CatlipError
     if no class is left.
     """
-    steps = Steps(on_step, len(shards) * (2 if vocabulary_from is None else 1) + 1)
+    steps = Steps(on_step, len(shards) * (2 if vocabulary_from is None else 1))
     folder = candidates.folder_of(out)
-    names = [shard.name for shard in shards]
-    told = names[:: max(1, len(names) // _STATISTICS_SHARDS)] if choice.senses == policies.CONTEXT else []
-    resolver = make_resolver(
-        (candidates.read_entries(folder, name) for name in names),
-        (candidates.read(folder, name, with_examples=False) for name in told),
-        language,
-        choice,
-    )
-    steps.take()
+    labels = _Labels(folder, [shard.name for shard in shards], language, choice)
     if vocabulary_from is None:
         support = Support(choice.families)
-        for name in names:
-            support.add(resolver.resolve(candidates.read(folder, name, with_examples=False)))
+        for shard in shards:
+            support.add(labels.of(shard.name))
             steps.take()
         vocab = vocabulary(support, language.synsets, choice.families)
     else:
@@ -74,35 +70,28 @@ def publish(
 
     encoder = Encoder(vocab)
     cooccurrence = Cooccurrence(len(vocab))
-    examples = Examples(encoder.numbers)
+    examples = Examples(encoder)
     entries: list[ShardEntry] = []
     totals: Counter[str] = Counter(samples=0, labelled=0, images=0, captions=0, labels=0)
     problems: Counter[str] = Counter()
     for shard in shards:
-        candidate = candidates.read(folder, shard.name)
-        resolved = resolver.resolve(candidate)
-        encoded = encoder.encode(candidate, resolved)
-        name = f"{schema.SHARD_FOLDER}/{shard.name}.parquet"
-        encoded.check(len(vocab), name)
-        data = encoded.to_bytes(vocab.digest)
-        storage.write_bytes(storage.join(out, name), data)
-        entry = ShardEntry(
-            name=shard.name,
-            rows=len(encoded),
-            labelled=encoded.num_labelled,
-            images=candidate.report.images,
-            bytes=len(data),
-            xxh3_64=storage.digest(data),
+        of_shard = labels.of(shard.name)
+        entry, encoded, report = encode_shard(
+            candidate_folder=folder,
+            out=out,
             source=shard.uri,
-            damage=candidate.report.damage,
+            name=shard.name,
+            resolved=of_shard,
+            encoder=encoder,
+            digest=vocab.digest,
         )
         entries.append(entry)
         steps.take()
         cooccurrence.add(encoded)
-        examples.add(resolved.produced)
-        problems.update(candidate.report.problems)
+        examples.add(folder, shard.name, of_shard)
+        problems.update(report.problems)
         totals.update(samples=entry.rows, labelled=entry.labelled, images=entry.images)
-        totals.update(captions=candidate.report.captions, labels=len(encoded.values))
+        totals.update(captions=report.captions, labels=len(encoded.values))
     _remove_strangers(out, entries)
 
     files = {
@@ -140,6 +129,36 @@ def publish(
     )
     storage.write_bytes(storage.join(out, schema.MANIFEST_NAME), manifest.to_bytes())
     return manifest
+
+
+class _Labels:
+    """The labels of all shards before any is pruned, chosen where no earlier run with the same choice did it."""
+
+    def __init__(self, folder: str, names: Sequence[str], language: Language, choice: Choice) -> None:
+        self._folder, self._names, self._language, self._choice = folder, names, language, choice
+        reports = [candidates.read_report(folder, name) for name in names]
+        prints = [(name, report.fingerprint if report else "") for name, report in zip(names, reports, strict=True)]
+        self._key = resolved.key_of(choice, prints)
+
+    def of(self, name: str) -> ResolvedShard:
+        """One shard. Raises CatlipError if its candidates are gone or broken."""
+        found = resolved.read(self._folder, name, self._key)
+        if found is None:
+            chosen = self._resolver.resolve(candidates.read_mentions(self._folder, name))
+            found = resolved.pack_labels(chosen)
+            resolved.write(self._folder, name, self._key, found)
+        return found
+
+    @cached_property
+    def _resolver(self) -> Resolver:
+        of_context = self._choice.senses == policies.CONTEXT
+        told = self._names[:: max(1, len(self._names) // _STATISTICS_SHARDS)] if of_context else []
+        return make_resolver(
+            (candidates.read_entries(self._folder, name) for name in self._names),
+            (candidates.read_mentions(self._folder, name).first(_STATISTICS_SAMPLES // len(told) + 1) for name in told),
+            self._language,
+            self._choice,
+        )
 
 
 def _remove_strangers(out: str, entries: Sequence[ShardEntry]) -> None:

@@ -8,17 +8,21 @@ import msgspec
 import numpy as np
 
 from labelgen import stoplist
-from labelgen.candidates import CandidateShard, Entry
+from labelgen.candidates import Mentions
 from labelgen.corpus import Corpus, unique_rows, word_of
 from labelgen.lexicon import Lexicon
 from labelgen.policies import NONE, Chooser
+from labelgen.ragged import distinct, pack, rank_in_row
 from labelgen.senses import Pins, Senses
 from labelgen.terms import Role, Term
+from labelgen.termtable import Entries, TermTable
 from labelgen.wordnet import Synset
-from labelshards.schema import ACTIONS, ATTRIBUTES, COMPOUNDS, HYPERNYMS, NOUNS
+from labelshards.schema import ACTIONS, ATTRIBUTES, COMPOUNDS, FAMILIES, HYPERNYMS, NOUNS
 
 # A compound's number: the modifier's synset above these bits, the head's below.
 COMPOUND_BITS = 32
+
+_NO_FAMILY = -1
 
 FAMILY_OF = {Role.HEAD: NOUNS, Role.MODIFIER: NOUNS, Role.ATTRIBUTE: ATTRIBUTES, Role.ACTION: ACTIONS}
 
@@ -40,12 +44,16 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Produced(NamedTuple):
-    """A term that gave a label: the label's number, the term, in how many samples, and a few of their captions."""
+    """Which entries of a shard gave which labels, by entry and then by label; P rows.
 
-    label: int
-    text: str
-    samples: int
-    captions: list[str]
+    entries, labels: int64 [P]; samples: int64 [P], in how many samples; examples: uint8 [P], bit i is set if the label
+    is what the entry gave in the i-th of its examples.
+    """
+
+    entries: np.ndarray
+    labels: np.ndarray
+    samples: np.ndarray
+    examples: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +63,9 @@ class Resolved:
     A number is a synset's, or that of a compound: modifier · 2^32 + head.
     """
 
+    num_rows: int
     by_family: dict[str, tuple[np.ndarray, np.ndarray]]
-    produced: list[Produced]
+    produced: Produced
 
 
 class Language(NamedTuple):
@@ -68,139 +77,147 @@ class Language(NamedTuple):
 
 
 def make_resolver(
-    entries: Iterable[Iterable[Entry]], told: Iterable[CandidateShard], language: Language, choice: Choice
+    entries: Iterable[Entries], told: Iterable[Mentions], language: Language, choice: Choice
 ) -> "Resolver":
     """What decides the senses of a corpus: `entries` of all its shards, `told` the shards to count."""
-    terms = list(dict.fromkeys(entry.term for of_shard in entries for entry in of_shard))
+    table = TermTable()
+    for of_shard in entries:
+        table.add(of_shard)
+    terms = table.terms()
     corpus = Corpus(word for term in terms if (word := word_of(term)) is not None)
+    words = words_of(terms, corpus)
     for shard in told:
-        count_words(corpus, shard)
+        count_words(corpus, words[table.numbers(shard.entries)], shard)
     senses = Senses(language.lexicon, language.synsets, language.pins)
     families = set(choice.families) if COMPOUNDS not in choice.families else {NOUNS, ATTRIBUTES}
-    roles = [role for role, family in FAMILY_OF.items() if family in families | set(choice.families)]
-    return Resolver(choice, Chooser(choice.senses, senses, terms, corpus, roles), language.synsets)
+    roles = {role for role, family in FAMILY_OF.items() if family in families | set(choice.families)}
+    if not choice.modifiers and COMPOUNDS not in choice.families:
+        roles.discard(Role.MODIFIER)
+    return Resolver(choice, Chooser(choice.senses, senses, terms, corpus, roles), table, language.synsets)
 
 
-def count_words(corpus: Corpus, shard: CandidateShard) -> None:
-    """Add the samples of a shard to the statistics of a corpus."""
-    offsets, mentions = shard.rows()
-    words = [word_of(entry.term) if entry.head < 0 else None for entry in shard.entries]
-    numbers = np.array([-1 if word is None else corpus.words[word] for word in words], np.int64)[mentions]
-    rows = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))[numbers >= 0]
-    corpus.add(*unique_rows(rows, numbers[numbers >= 0], len(offsets) - 1))
+def words_of(terms: Sequence[Term], corpus: Corpus) -> np.ndarray:
+    """int64 [T+1]: the corpus's number of each term's word, or -1; the last one is for terms that are unknown."""
+    words = [-1 if (word := word_of(term)) is None else corpus.words[word] for term in terms]
+    return np.array([*words, -1], np.int64)
+
+
+def count_words(corpus: Corpus, words: np.ndarray, shard: Mentions) -> None:
+    """Add the samples of a shard to the statistics of a corpus. words: int64 [E], those of its entries, or -1."""
+    numbers = np.where(shard.entries.heads < 0, words, -1)[shard.values]
+    num_rows = len(shard.offsets) - 1
+    rows = np.repeat(np.arange(num_rows), np.diff(shard.offsets))[numbers >= 0]
+    corpus.add(*unique_rows(rows, numbers[numbers >= 0], num_rows))
 
 
 class Resolver:
-    """Applies one choice to the shards of a corpus whose terms `chooser` knows."""
+    """Applies one choice to the shards of a corpus, whose terms `table` numbers as `chooser` does."""
 
-    def __init__(self, choice: Choice, chooser: Chooser, synsets: Mapping[int, Synset]) -> None:
+    def __init__(self, choice: Choice, chooser: Chooser, table: TermTable, synsets: Mapping[int, Synset]) -> None:
         self._choice = choice
         self._chooser = chooser
+        self._table = table
         self._synsets = synsets
-        self._numbers = {term: number for number, term in enumerate(chooser.terms)}
-        self._above: dict[int, np.ndarray] = {}
+        stopped = (choice.stoplist and stoplist.reason(term) is not None for term in chooser.terms)
+        self._stopped = np.fromiter(stopped, bool, len(chooser.terms))
+        families = (self._family(term) for term in chooser.terms)
+        numbers = (_NO_FAMILY if family is None else FAMILIES.index(family) for family in families)
+        self._families = np.fromiter(numbers, np.int64, len(chooser.terms))
+        self._above: dict[int, list[int]] = {}
 
-    def resolve(self, shard: CandidateShard) -> Resolved:
-        """The labels of one shard, before any is pruned; what produced them, if the shard was read with examples."""
-        offsets, entries = shard.rows()
-        rows = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-        alone = np.array([entry.head < 0 for entry in shard.entries], bool)
-        chosen = np.full(len(entries), NONE, np.int64)
-        chosen[alone[entries]] = self._senses(shard.entries, rows, entries, alone, len(offsets) - 1)
+    def resolve(self, shard: Mentions) -> Resolved:
+        """The labels of one shard, before any is pruned, and what produced them."""
+        entries, mentions = shard.entries, shard.values
+        num_rows = len(shard.offsets) - 1
+        rows = np.repeat(np.arange(num_rows), np.diff(shard.offsets))
+        terms = self._table.numbers(entries)
+        alone = (entries.heads < 0)[mentions]
+        chosen = np.full(len(mentions), NONE, np.int64)
+        offsets = np.concatenate([[0], np.cumsum(np.bincount(rows[alone], minlength=num_rows))])
+        chosen[alone] = self._chooser.choose(offsets, terms[mentions[alone]])
         if COMPOUNDS in self._choice.families:
-            self._pair(shard.entries, rows, entries, chosen)
-        families = np.array([self._family(entry, shard.entries) or "" for entry in shard.entries], object)
-        kept = (chosen != NONE) & (families[entries] != "")
+            self._pair(terms, entries.heads, rows, mentions, chosen)
+        families = self._families_of(terms, entries.heads)[mentions]
+        kept = (chosen != NONE) & (families != _NO_FAMILY)
         by_family = {
             family: _unique(rows[mine], chosen[mine])
             for family in self._choice.families
-            if family != HYPERNYMS and (mine := kept & (families[entries] == family)).any()
+            if family != HYPERNYMS and (mine := kept & (families == FAMILIES.index(family))).any()
         }
         if HYPERNYMS in self._choice.families and NOUNS in by_family:
             by_family[HYPERNYMS] = self._ancestors(*by_family[NOUNS])
-        wanted = any(shard.examples)
-        produced = self._produced(shard, rows, entries, chosen, kept) if wanted else []
-        return Resolved(by_family=by_family, produced=produced)
+        produced = _produced(shard, rows[kept], mentions[kept], chosen[kept])
+        return Resolved(num_rows=num_rows, by_family=by_family, produced=produced)
 
-    def _senses(
-        self, entries: Sequence[Entry], rows: np.ndarray, mentions: np.ndarray, alone: np.ndarray, num_rows: int
-    ) -> np.ndarray:
-        """The synset of every mention that is a term by itself."""
-        numbers = np.array([self._numbers.get(entry.term, -1) for entry in entries], np.int64)
-        mine = alone[mentions]
-        offsets = np.concatenate([[0], np.cumsum(np.bincount(rows[mine], minlength=num_rows))])
-        return self._chooser.choose(offsets, numbers[mentions[mine]])
-
-    def _pair(self, entries: Sequence[Entry], rows: np.ndarray, mentions: np.ndarray, chosen: np.ndarray) -> None:
+    def _pair(
+        self, terms: np.ndarray, heads: np.ndarray, rows: np.ndarray, mentions: np.ndarray, chosen: np.ndarray
+    ) -> None:
         """Fill in the compounds: both words have their senses by now, in this very sample."""
-        alone = {entry.term: number for number, entry in enumerate(entries) if entry.head < 0}
-        modifier = np.array([alone[entry.term] for entry in entries], np.int64)
-        head = np.array([entry.head for entry in entries], np.int64)
-        pairs = np.flatnonzero(head[mentions] >= 0)
-        keys = rows * len(entries) + mentions  # rising, as rows and a row's mentions are
+        alone = np.flatnonzero(heads < 0)
+        alone = alone[np.argsort(terms[alone])]
+        modifiers = alone[np.minimum(np.searchsorted(terms[alone], terms), max(0, len(alone) - 1))]
+        pairs = np.flatnonzero(heads[mentions] >= 0)
+        keys = rows * len(heads) + mentions  # rising, as rows and a row's mentions are
         senses = []
-        for part in (modifier, head):
-            wanted = rows[pairs] * len(entries) + part[mentions[pairs]]
+        for part in (modifiers, heads):
+            wanted = rows[pairs] * len(heads) + part[mentions[pairs]]
             senses.append(chosen[np.searchsorted(keys, wanted)])
         both = (senses[0] != NONE) & (senses[1] != NONE)
         chosen[pairs] = np.where(both, (senses[0] << COMPOUND_BITS) | senses[1], NONE)
 
-    def _family(self, entry: Entry, entries: Sequence[Entry]) -> str | None:
-        """The family in which an entry is a label, or None if it is none under this choice."""
-        if self._is_stopped(entry.term):
-            return None
-        if entry.head >= 0:
-            return None if self._is_stopped(entries[entry.head].term) else COMPOUNDS
-        if entry.term.role is Role.MODIFIER and not self._choice.modifiers:
-            return None
-        family = FAMILY_OF[entry.term.role]
-        return family if family in self._choice.families else None
+    def _families_of(self, terms: np.ndarray, heads: np.ndarray) -> np.ndarray:
+        """int64 [E]: the place in FAMILIES of the family in which each entry is a label, or _NO_FAMILY."""
+        families: np.ndarray = np.append(self._families, _NO_FAMILY)[terms]
+        stopped = np.append(self._stopped, False)[terms]
+        pairs = np.flatnonzero(heads >= 0)
+        families[pairs] = np.where(stopped[pairs] | stopped[heads[pairs]], _NO_FAMILY, FAMILIES.index(COMPOUNDS))
+        return families
 
-    def _is_stopped(self, term: Term) -> bool:
-        return self._choice.stoplist and stoplist.reason(term) is not None
+    def _family(self, term: Term) -> str | None:
+        """The family in which a term by itself is a label, or None if it is none under this choice."""
+        if self._choice.stoplist and stoplist.reason(term) is not None:
+            return None
+        if term.role is Role.MODIFIER and not self._choice.modifiers:
+            return None
+        family = FAMILY_OF[term.role]
+        return family if family in self._choice.families else None
 
     def _ancestors(self, rows: np.ndarray, synsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(rows, synsets above those given), each once a row."""
-        above = [self._ancestors_of(int(synset)) for synset in synsets]
-        lengths = [len(found) for found in above]
-        return _unique(np.repeat(rows, lengths), np.concatenate([np.empty(0, np.int64), *above]))
+        own, places = np.unique(synsets, return_inverse=True)
+        above = pack(self._ancestors_of(synset) for synset in own.tolist())
+        asked, found = above.expand(places)
+        return _unique(rows[asked], found)
 
-    def _ancestors_of(self, synset: int) -> np.ndarray:
+    def _ancestors_of(self, synset: int) -> list[int]:
         if synset not in self._above:
             found: dict[int, None] = {}
             level: list[int] = [synset]
             for _ in range(self._choice.hypernym_depth):
                 level = [above for at in level for above in self._synsets[at].hypernyms]
                 found.update(dict.fromkeys(level))
-            self._above[synset] = np.array(list(found), np.int64)
+            self._above[synset] = list(found)
         return self._above[synset]
 
-    def _produced(
-        self, shard: CandidateShard, rows: np.ndarray, mentions: np.ndarray, chosen: np.ndarray, kept: np.ndarray
-    ) -> list[Produced]:
-        """Which entries gave which labels, by entry."""
-        order = np.lexsort((chosen[kept], mentions[kept]))
-        entries, labels = mentions[kept][order], chosen[kept][order]
-        starts = np.flatnonzero(np.diff(entries, prepend=-1) | np.diff(labels, prepend=-1))
-        counts = np.diff(starts, append=len(entries))
-        sense_in = dict(zip(zip(rows.tolist(), mentions.tolist(), strict=True), chosen.tolist(), strict=True))
-        produced = []
-        for start, count in zip(starts.tolist(), counts.tolist(), strict=True):
-            entry, label = int(entries[start]), int(labels[start])
-            captions = [told.caption for told in shard.examples[entry] if sense_in.get((told.row, entry)) == label]
-            produced.append(Produced(label, _text(shard.entries, entry), count, captions))
-        return produced
 
-
-def _text(entries: Sequence[Entry], number: int) -> str:
-    entry = entries[number]
-    return entry.term.text if entry.head < 0 else f"{entry.term.text} {entries[entry.head].term.text}"
+def _produced(shard: Mentions, rows: np.ndarray, mentions: np.ndarray, chosen: np.ndarray) -> Produced:
+    """Which entries gave which labels. `rows` and each row's `mentions` rise."""
+    given, labels = np.unique(chosen, return_inverse=True)
+    keys, places, samples = np.unique(mentions * len(given) + labels, return_inverse=True, return_counts=True)
+    entries, of_label = np.divmod(keys, max(1, len(given)))
+    # Where an example of an entry stands among the mentions, and which example of its entry it is.
+    of_entry = np.repeat(np.arange(len(shard.entries.heads)), shard.examples.lengths)
+    width = len(shard.entries.heads)
+    wanted = shard.examples.values * width + of_entry
+    at = np.minimum(np.searchsorted(rows * width + mentions, wanted), max(0, len(rows) - 1))
+    told = np.flatnonzero((rows * width + mentions)[at] == wanted) if len(rows) else np.empty(0, np.int64)
+    bits = np.zeros(len(keys), np.uint8)
+    np.bitwise_or.at(bits, places[at[told]], np.left_shift(1, rank_in_row(of_entry)[told]).astype(np.uint8))
+    return Produced(entries, given[of_label], samples, bits)
 
 
 def _unique(rows: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The pairs, each once, by row and then by number."""
-    order = np.lexsort((numbers, rows))
-    rows, numbers = rows[order], numbers[order]
-    new = np.ones(len(rows), bool)
-    new[1:] = (np.diff(rows) != 0) | (np.diff(numbers) != 0)
-    return rows[new], numbers[new]
+    found, places = np.unique(numbers, return_inverse=True)
+    rows, places = np.divmod(distinct(rows * len(found) + places), max(1, len(found)))
+    return rows, found[places]

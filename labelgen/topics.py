@@ -5,14 +5,15 @@ its field, its kinds and siblings, weighted by nearness and rarity. Senses that 
 """
 
 import math
-import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable
-from functools import lru_cache
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from labelgen.glosses import Glosses, read_glosses
+from labelgen.ragged import Rows, contains, distinct, offsets, rank_in_row
+from labelgen.relations import Relations
 from labelgen.senses import Senses
 from labelgen.wordnet import Pos
 
@@ -27,177 +28,161 @@ _MAX_RELATIVES = 40
 _MAX_WORDS = 128
 _MAX_WORDS_BLENDED = 64
 _BACKGROUND_WORDS = 200
-_RARITY_SAMPLE = 16
-
-_WORD = re.compile(r"[a-z][a-z'-]{2,}")
-_EMPTY_WORDS_TEXT = """
-    about after all also and another any are because been before being between both but can could did does doing
-    don done down each especially etc every few first for form from get give given had has have having her him
-    his how into its just kind large made make makes making many may more most much new not off often old one
-    only other our out over part same see she small some someone something such take than that the their them
-    then there these they thing this those through two type under upon use used uses using usually very was way
-    were what when where which while who whose with without would you your
-"""
-_EMPTY_WORDS = frozenset(_EMPTY_WORDS_TEXT.split())
+# So many synsets at once: their sums stay in the processor's cache.
+_BATCH = 4_096
 
 
-class Vector(NamedTuple):
-    """Sparse, of length 1 (or 0). words: int32 [n], rising; weights: float32 [n]."""
+class Vectors(NamedTuple):
+    """Sparse vectors, packed. Vector i has weights[starts[i]:starts[i+1]] at words[…], which rise.
 
+    starts: int64 [n+1]; words: int32; weights: float32.
+    """
+
+    starts: np.ndarray
     words: np.ndarray
     weights: np.ndarray
 
+    def span(self, number: int) -> slice:
+        """Where one vector lies."""
+        return slice(int(self.starts[number]), int(self.starts[number + 1]))
+
+
+class _Spoken(NamedTuple):
+    """Relatives of synsets, and how much their lemmas and their glosses count for each."""
+
+    rows: np.ndarray
+    relatives: np.ndarray
+    lemmas: np.ndarray | float
+    glosses: np.ndarray | float
+
 
 class Topics:
-    """Vectors of synsets and of words, made when they are asked for."""
+    """Vectors of synsets, for many synsets at once."""
 
     def __init__(self, senses: Senses) -> None:
         self._senses = senses
-        self._synsets = senses.synsets
-        self._ids: dict[str, int] = {}
-        self._below: dict[int, list[int]] = defaultdict(list)
-        for synset in self._synsets.values():
-            for above in synset.hypernyms:
-                self._below[above].append(synset.id)
-        self.size = lru_cache(maxsize=None)(self._count_below)
-        self._lemmas = lru_cache(maxsize=None)(self._read_lemmas)
-        self._in_gloss = lru_cache(maxsize=None)(self._read_gloss)
-        self._terms_of = lru_cache(maxsize=None)(self._look_up)
-        self.of_synset = lru_cache(maxsize=None)(self._of_synset)
-        self._rarity = self._count_words()
+        self.relations = Relations(senses.synsets)
+        self.glosses: Glosses = read_glosses(senses.lexicon, senses.synsets)
 
-    def kinds(self, synset: int) -> list[int]:
-        """The synsets right below."""
-        return self._below.get(synset, [])
+    def of_synsets(self, synsets: np.ndarray) -> Vectors:
+        """Vectors of length 1, of synsets given by number."""
+        places = self.relations.places(synsets)
+        batches = [self._of_places(places[at : at + _BATCH]) for at in range(0, len(places), _BATCH)]
+        return _joined(batches)
 
-    def id_of(self, text: str) -> int:
-        """The number of a word in the vectors."""
-        return self._ids.setdefault(text, len(self._ids))
-
-    @property
-    def num_words(self) -> int:
-        """Words numbered so far; vectors made later may hold more."""
-        return len(self._ids)
-
-    def blend(self, weighted: Iterable[tuple[int, float]]) -> Vector:
-        """The mean of synsets' vectors; not of length 1."""
-        vectors = [(self.of_synset(synset), weight) for synset, weight in weighted]
-        if not vectors:
-            return Vector(np.empty(0, np.int32), np.empty(0, np.float32))
-        words = np.concatenate([vector.words for vector, _ in vectors])
-        weights = np.concatenate([vector.weights * np.float32(weight) for vector, weight in vectors])
-        unique, places = np.unique(words, return_inverse=True)
-        return _strongest(unique, np.bincount(places, weights, len(unique)).astype(np.float32), _MAX_WORDS_BLENDED)
+    def blend(self, vectors: Vectors, rows: np.ndarray, parts: np.ndarray, shares: np.ndarray, num: int) -> Vectors:
+        """`num` weighted sums: row rows[i] has shares[i] of vector parts[i]. Not of length 1."""
+        asked, words = Rows(vectors.starts, vectors.words).expand(parts)
+        weights = Rows(vectors.starts, vectors.weights).expand(parts)[1] * shares.astype(np.float32)[asked]
+        of_row, words, sums = _summed(rows[asked], words, weights, self.glosses.num_words)
+        return _strongest(of_row, words, sums.astype(np.float32), num, _MAX_WORDS_BLENDED)
 
     def background(self) -> list[str]:
         """Two hundred everyday nouns: what any sense is compared with, to tell a likeness from none."""
         frequent: Counter[str] = Counter()
         for (term, synset), count in self._senses.lexicon.counts().items():
-            if synset in self._synsets and self._synsets[synset].pos is Pos.NOUN:
+            if synset in self._senses.synsets and self._senses.synsets[synset].pos is Pos.NOUN:
                 frequent[term] += count
-        return [
-            term for term, _ in sorted(frequent.items(), key=lambda item: (-item[1], item[0]))
-            if self._senses.share_seen(term, Pos.NOUN) > 0.5
-        ][:_BACKGROUND_WORDS]  # fmt: skip
+        ordered = sorted(frequent.items(), key=lambda item: (-item[1], item[0]))
+        seen = (term for term, _ in ordered if self._senses.share_seen(term, Pos.NOUN) > 0.5)
+        return [term for _, term in zip(range(_BACKGROUND_WORDS), seen, strict=False)]
 
-    def _of_synset(self, identity: int) -> Vector:
-        synset = self._synsets[identity]
-        words = _Bag()
-        self._add(words, (identity,), _OWN, _GLOSS)
-        self._add(words, synset.derived, _DERIVED, _GLOSS_DERIVED)
-        below = self.kinds(identity)
-        self._add(words, below[:_MAX_RELATIVES], _KINDS * _share(len(below)), _GLOSS_NEAR * _share(len(below)))
-        for parent in synset.hypernyms:
-            family = [sibling for sibling in self.kinds(parent) if sibling != identity]
-            self._add(words, family[:_MAX_RELATIVES], _SIBLINGS * _share(len(family)), 0.0)
-        steps = {identity: 0}
-        for at in (queue := [identity]):
-            decay = _PER_STEP_UP ** steps[at]
-            self._add(words, self._synsets[at].parts[:_MAX_RELATIVES], _PART * decay, _GLOSS_NEAR * (steps[at] == 0))
-            self._add(words, self._synsets[at].topics, _FIELD * decay, _GLOSS_NEAR)
-            for above in self._synsets[at].hypernyms:
-                if above not in steps:
-                    steps[above] = steps[at] + 1
-                    queue.append(above)
-                    special = max(0.0, 1 - math.log(self.size(above)) / math.log(_GENERAL))
-                    self._add(words, (above,), _KIND_OF * special * decay, _GLOSS_ABOVE * special * (steps[above] <= 2))
-        return self._vector(*words.sums())
+    def _of_places(self, places: np.ndarray) -> Vectors:
+        rows: list[np.ndarray] = []
+        words: list[np.ndarray] = []
+        weights: list[np.ndarray] = []
+        for spoken in self._spoken_of(places):
+            for of_synset, each in ((self.glosses.lemmas, spoken.lemmas), (self.glosses.glosses, spoken.glosses)):
+                weight = np.broadcast_to(each, spoken.relatives.shape)
+                counting = np.flatnonzero(weight)
+                asked, found = of_synset.expand(spoken.relatives[counting])
+                rows.append(spoken.rows[counting][asked])
+                words.append(found)
+                weights.append(weight[counting][asked])
+        of_row, found, sums = _summed(
+            np.concatenate(rows), np.concatenate(words), np.concatenate(weights), self.glosses.num_words
+        )
+        raw = np.log1p(2 * sums) * self.glosses.rarity[found]
+        vectors = _strongest(of_row, found, raw, len(places), _MAX_WORDS)
+        lengths = np.repeat(np.arange(len(places)), np.diff(vectors.starts))
+        norms = np.sqrt(np.bincount(lengths, vectors.weights**2, len(places)))
+        scaled = vectors.weights / np.where(norms > 0, norms, 1.0)[lengths]
+        return vectors._replace(words=vectors.words.astype(np.int32), weights=scaled.astype(np.float32))
 
-    def _add(self, words: "_Bag", synsets: Iterable[int], lemmas: float, gloss: float) -> None:
-        for synset in synsets:
-            if lemmas:
-                words.add(self._lemmas(synset), lemmas)
-            if gloss:
-                words.add(self._in_gloss(synset), gloss)
+    def _spoken_of(self, places: np.ndarray) -> Iterator[_Spoken]:
+        """All relatives that say something about each synset."""
+        relations = self.relations
+        own = np.arange(len(places))
+        yield _Spoken(own, places, _OWN, _GLOSS)
+        yield _Spoken(*relations.derived.expand(places), _DERIVED, _GLOSS_DERIVED)
+        rows, kinds = relations.kinds.expand(places, _MAX_RELATIVES)
+        share = _share(relations.kinds.lengths[places])[rows]
+        yield _Spoken(rows, kinds, _KINDS * share, _GLOSS_NEAR * share)
+        yield self._siblings(places)
+        yield from self._above(places)
 
-    def _vector(self, ids: np.ndarray, sums: np.ndarray) -> Vector:
-        rarity = self._rarity
-        weights = np.log1p(2 * sums) * np.array([rarity.get(word, 1.0) for word in ids.tolist()])
-        strongest = _strongest(ids, weights, _MAX_WORDS)
-        length = math.sqrt(float(strongest.weights @ strongest.weights)) or 1.0
-        return Vector(strongest.words, (strongest.weights / length).astype(np.float32))
+    def _siblings(self, places: np.ndarray) -> _Spoken:
+        """The other kinds of what each synset is a kind of."""
+        rows, parents = self.relations.hypernyms.expand(places)
+        family, siblings = self.relations.kinds.expand(parents, _MAX_RELATIVES + 1)
+        others = siblings != places[rows][family]
+        family, siblings = family[others], siblings[others]
+        kept = rank_in_row(family) < _MAX_RELATIVES
+        share = _share(self.relations.kinds.lengths[parents] - 1)
+        return _Spoken(rows[family[kept]], siblings[kept], _SIBLINGS * share[family[kept]], 0.0)
 
-    def _count_words(self) -> dict[int, float]:
-        """Word → how much it counts for its rarity, from the glosses of every sixteenth synset."""
-        counts: Counter[int] = Counter()
-        for number, synset in enumerate(self._synsets):
-            if number % _RARITY_SAMPLE == 0:
-                counts.update(set(self._in_gloss(synset)))
-        total = len(self._synsets)
-        return {
-            word: (math.log(total / (1 + _RARITY_SAMPLE * count)) / math.log(total)) ** 2
-            for word, count in counts.items()
-        }
-
-    def _read_lemmas(self, synset: int) -> list[int]:
-        return [self.id_of(lemma.lower()) for lemma in self._synsets[synset].lemmas]
-
-    def _read_gloss(self, synset: int) -> list[int]:
-        """The words of a gloss, each at most twice."""
-        words = _WORD.findall(self._synsets[synset].gloss.lower())
-        return [
-            term
-            for word, times in Counter(words).items()
-            if word not in _EMPTY_WORDS
-            for term in self._terms_of(word) * min(times, 2)
-        ]
-
-    def _look_up(self, word: str) -> tuple[int, ...]:
-        """The terms that a word of a gloss may stand for: noun, verb, adjective."""
-        lexicon = self._senses.lexicon
-        noun = lexicon.find(word, word.endswith("s"))
-        found = [noun[0] if noun else None, lexicon.base(word, Pos.VERB), lexicon.base(word, Pos.ADJECTIVE)]
-        return tuple({self.id_of(term): None for term in found if term})
-
-    def _count_below(self, synset: int) -> int:
-        return 1 + sum(self.size(kind) for kind in self.kinds(synset))
+    def _above(self, places: np.ndarray) -> Iterator[_Spoken]:
+        """Step by step up: parts and fields of each synset met, and what it is a kind of."""
+        relations = self.relations
+        num = len(relations.ids)
+        rows, at = np.arange(len(places)), places
+        met = rows * num + at
+        step = 0
+        while len(rows):
+            decay = _PER_STEP_UP**step
+            found, parts = relations.parts.expand(at, _MAX_RELATIVES)
+            yield _Spoken(rows[found], parts, _PART * decay, _GLOSS_NEAR * (step == 0))
+            found, fields = relations.topics.expand(at)
+            yield _Spoken(rows[found], fields, _FIELD * decay, _GLOSS_NEAR)
+            found, above = relations.hypernyms.expand(at)
+            reached = distinct(rows[found] * num + above)
+            new = reached[~contains(met, reached)]
+            met = np.sort(np.concatenate([met, new]))
+            rows, at = np.divmod(new, num)
+            step += 1
+            special = np.maximum(0.0, 1 - np.log(relations.size[at]) / math.log(_GENERAL))
+            yield _Spoken(rows, at, _KIND_OF * special * decay, _GLOSS_ABOVE * special * (step <= 2))
 
 
-class _Bag:
-    """Words with weights that add up."""
-
-    def __init__(self) -> None:
-        self._words: list[int] = []
-        self._weights: list[float] = []
-
-    def add(self, words: list[int], weight: float) -> None:
-        self._words += words
-        self._weights += [weight] * len(words)
-
-    def sums(self) -> tuple[np.ndarray, np.ndarray]:
-        """(int32 [n] words, rising; float64 [n] their weights)."""
-        words, places = np.unique(np.array(self._words, np.int32), return_inverse=True)
-        return words, np.bincount(places, self._weights, len(words))
+def _summed(
+    rows: np.ndarray, words: np.ndarray, weights: np.ndarray, num_words: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(rows, words, float64 sums): each (row, word) once, by row and then by word."""
+    keys, places = np.unique(rows * num_words + words, return_inverse=True)
+    of_row, of_word = np.divmod(keys, num_words)
+    return of_row, of_word, np.bincount(places, weights, len(keys))
 
 
-def _strongest(words: np.ndarray, weights: np.ndarray, number: int) -> Vector:
-    """The entries with the largest weights, in the order of the words."""
-    if len(words) <= number:
-        return Vector(words, weights)
-    largest = np.sort(np.argpartition(-weights, number)[:number])
-    return Vector(words[largest], weights[largest])
+def _strongest(rows: np.ndarray, words: np.ndarray, weights: np.ndarray, num_rows: int, at_most: int) -> Vectors:
+    """The entries with the largest weights of each row, in the order of the words; of equals the first words."""
+    kept = np.ones(len(rows), bool)
+    long = np.flatnonzero((np.bincount(rows, minlength=num_rows) > at_most)[rows])
+    # As float32, what is equal but for the rounding of a sum stays equal.
+    order = long[np.lexsort((-weights[long].astype(np.float32), rows[long]))]
+    kept[order[rank_in_row(rows[order]) >= at_most]] = False
+    return Vectors(offsets(np.bincount(rows[kept], minlength=num_rows)), words[kept], weights[kept])
 
 
-def _share(number: int) -> float:
-    """How much each of `number` relatives counts: a large family says less of each."""
-    return min(1.0, math.sqrt(_LARGE_FAMILY / number)) if number else 0.0
+def _joined(batches: Sequence[Vectors]) -> Vectors:
+    lengths = [np.diff(batch.starts) for batch in batches]
+    return Vectors(
+        offsets(np.concatenate([np.empty(0, np.int64), *lengths])),
+        np.concatenate([np.empty(0, np.int32), *(batch.words for batch in batches)]),
+        np.concatenate([np.empty(0, np.float32), *(batch.weights for batch in batches)]),
+    )
+
+
+def _share(number: np.ndarray) -> np.ndarray:
+    """How much each of so many relatives counts: a large family says less of each."""
+    share: np.ndarray = np.minimum(1.0, np.sqrt(_LARGE_FAMILY / np.maximum(number, 1)))
+    return share

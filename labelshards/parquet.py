@@ -1,6 +1,6 @@
 """Arrow tables to Parquet bytes and back, the same bytes for the same table."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -48,12 +48,13 @@ def from_bytes(data: bytes, schema: pa.Schema, where: str) -> pa.Table:
         raise LabelSetError(f"{where} has columns of other types than the format says ({error}).") from error
 
 
-def read_table(data: bytes) -> pa.Table:
-    """All of the Parquet file in `data`, read by this thread alone.
+def read_table(data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
+    """The Parquet file in `data`, all of it or those of `columns` that it has, read by this thread alone.
 
     `pq.read_table` reads in threads of its own, and one that still holds `data` when Python ends aborts the process.
     """
-    return pq.ParquetFile(pa.BufferReader(data), pre_buffer=False).read(use_threads=False)
+    file = pq.ParquetFile(pa.BufferReader(data), pre_buffer=False)
+    return file.read(columns=columns, use_threads=False)
 
 
 def _leaf_names(schema: pa.Schema) -> list[str]:

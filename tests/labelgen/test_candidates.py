@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -25,20 +26,34 @@ def test_write__and_read(tmp_path_factory: pytest.TempPathFactory, rows: Sequenc
     folder = str(tmp_path_factory.getbasetemp() / "candidates")
     written = shard(rows)
     candidates.write(folder, "x", written)
-    read = candidates.read(folder, "x")
-    assert read.entries == written.entries == candidates.read_entries(folder, "x")
-    assert read.examples == written.examples
-    assert read.mentions.to_pylist() == written.mentions.to_pylist()
-    assert read.keys.to_pylist() == written.keys.to_pylist()
-    assert read.report == written.report == candidates.read_report(folder, "x")
-    assert read.captions is None
-    assert [part.tolist() for part in read.rows()] == [part.tolist() for part in written.rows()]
+    wanted = written.mentioned()
+    read = candidates.read_mentions(folder, "x")
+    assert [read.offsets.tolist(), read.values.tolist()] == [wanted.offsets.tolist(), wanted.values.tolist()]
+    assert [part.tolist() for part in read.examples] == [part.tolist() for part in wanted.examples]
+    for found in (read.entries, candidates.read_entries(folder, "x")):
+        assert found.texts == wanted.entries.texts
+        assert found.kinds.tolist() == wanted.entries.kinds.tolist()
+        assert found.heads.tolist() == wanted.entries.heads.tolist()
+    texts = candidates.read_texts(folder, "x")
+    assert texts.of(np.arange(len(written.entries))) == [
+        " ".join([term.text] + [written.entries[head].term.text] * (head >= 0)) for term, head in written.entries
+    ]
+    assert candidates.read_captions(folder, "x").to_pylist() == [
+        [told.caption for told in examples] for examples in written.examples
+    ]
+    samples = candidates.read_samples(folder, "x")
+    assert samples.keys.to_pylist() == written.keys.to_pylist()
+    assert samples.images.to_pylist() == written.images.to_pylist()
+    assert samples.captions is None
+    assert samples.report == written.report == candidates.read_report(folder, "x")
 
 
-def test_rows__of_a_slice() -> None:
+def test_mentioned__of_a_slice() -> None:
     whole = shard([["dog"], ["cat", "dog"], [], ["bird"]])
-    offsets, entries = whole.rows()
-    assert (offsets.tolist(), entries.tolist()) == ([0, 1, 3, 3, 4], [0, 0, 1, 2])
+    found = whole.mentioned()
+    assert (found.offsets.tolist(), found.values.tolist()) == ([0, 1, 3, 3, 4], [0, 0, 1, 2])
+    assert [found.first(2).offsets.tolist(), found.first(2).values.tolist()] == [[0, 1, 3], [0, 0, 1]]
+    assert found.first(9).values.tolist() == found.values.tolist()
     part = candidates.CandidateShard(
         keys=whole.keys.slice(1),
         mentions=whole.mentions.slice(1),
@@ -48,8 +63,8 @@ def test_rows__of_a_slice() -> None:
         examples=whole.examples,
         report=whole.report,
     )
-    offsets, entries = part.rows()
-    assert (offsets.tolist(), entries.tolist()) == ([0, 2, 2, 3], [0, 1, 2])
+    found = part.mentioned()
+    assert (found.offsets.tolist(), found.values.tolist()) == ([0, 2, 2, 3], [0, 1, 2])
 
 
 @pytest.mark.parametrize("name", ["x.parquet", "x.terms"])
@@ -60,5 +75,5 @@ def test_read__gone_or_broken(tmp_path: Path, name: str, content: bytes | None) 
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(CatlipError, match=rf"{name} cannot be read .*--rebuild"):
-        candidates.read(str(tmp_path), "x")
+        candidates.read_mentions(str(tmp_path), "x")
     assert (candidates.read_report(str(tmp_path), "x") is None) == (name == "x.parquet")

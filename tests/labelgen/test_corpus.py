@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labelgen.corpus import Corpus, unique_rows, word_of
-from labelgen.resolve import count_words
+from labelgen.resolve import count_words, words_of
 from labelgen.terms import Form, Role, Term
 from labelgen.wordnet import Pos
 from tests.labelgen.shards import shard
@@ -60,7 +60,7 @@ def test_corpus__of_nothing() -> None:
     corpus.add(np.array([0, 0, 0]), np.empty(0, np.int64))
     assert corpus.num_samples == 2
     assert corpus.support.tolist() == []
-    assert corpus.pairs().starts.tolist() == [0]
+    assert corpus.pairs().rows.starts.tolist() == [0]
 
 
 @given(
@@ -86,12 +86,10 @@ def test_word_of__forms_are_one_word_and_partitives_none() -> None:
 
 def test_count_words__each_once_a_sample() -> None:
     corpus = Corpus([("dog", Pos.NOUN), ("red", Pos.ADJECTIVE), ("house", Pos.NOUN)])
-    count_words(
-        corpus,
-        shard(
-            [["dog", "dog::counted", "group::partitive"], [("red:attribute", "dog")], [], [("dog:modifier", "house")]]
-        ),
+    found = shard(
+        [["dog", "dog::counted", "group::partitive"], [("red:attribute", "dog")], [], [("dog:modifier", "house")]]
     )
+    count_words(corpus, words_of([entry.term for entry in found.entries], corpus)[:-1], found.mentioned())
     assert corpus.num_samples == 4
     assert dict(zip(corpus.words, corpus.support.tolist(), strict=True)) == {
         ("dog", Pos.NOUN): 3,

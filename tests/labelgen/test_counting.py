@@ -1,18 +1,27 @@
 """Support, pairs, examples and encoding, against plain Python that says the same in a line."""
 
+import dataclasses
 from collections import Counter
+from collections.abc import Callable
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labelgen import resolved as resolved_files
+from labelgen.candidates import Samples, Texts
 from labelgen.encode import Encoder, number_of
+from labelgen.examples import Examples
 from labelgen.extract import Seconds, _take
+from labelgen.ragged import Rows as Ragged
 from labelgen.resolve import COMPOUND_BITS, Produced, Resolved
+from labelgen.resolved import ResolvedShard, pack_labels
 from labelgen.sources.sample import Sample
-from labelgen.support import MIN_PAIR_SUPPORT, Cooccurrence, Examples, Support, vocabulary
+from labelgen.support import MIN_PAIR_SUPPORT, Cooccurrence, Support, vocabulary
 from labelgen.wordnet import Pos, Synset, id_of, synset_id, wnid_of
 from labelshards.errors import CatlipError
 from labelshards.schema import ATTRIBUTES, COMPOUNDS, HYPERNYMS, NOUNS
@@ -57,7 +66,10 @@ SHARDS: st.SearchStrategy[list[Rows]] = st.lists(
 THRESHOLDS = st.fixed_dictionaries({family: st.integers(0, 5) for family in (NOUNS, ATTRIBUTES, COMPOUNDS)})
 
 
-def resolved(rows: Rows) -> Resolved:
+NOTHING = Produced(*(np.empty(0, np.int64) for _ in Produced._fields))
+
+
+def resolved(rows: Rows) -> ResolvedShard:
     by_family = {
         family: (
             np.repeat(np.arange(len(of_family)), [len(row) for row in of_family]),
@@ -65,7 +77,12 @@ def resolved(rows: Rows) -> Resolved:
         )
         for family, of_family in rows.items()
     }
-    return Resolved(by_family=by_family, produced=[])
+    return pack_labels(Resolved(num_rows=max(map(len, rows.values())), by_family=by_family, produced=NOTHING))
+
+
+def samples(num_rows: int) -> Samples:
+    whole = shard([[]] * num_rows)
+    return Samples(whole.keys, whole.images, None, whole.report)
 
 
 def nouns(*shards: list[list[int]]) -> list[Rows]:
@@ -170,7 +187,7 @@ def test_encoder__is_a_dictionary(shards: list[Rows], thresholds: dict[str, int]
     class_of = {number_of(wnid): number for number, wnid in enumerate(vocab.wnids)}
     encoder = Encoder(vocab)
     for rows in shards:
-        encoded = encoder.encode(shard([[]] * NUM_ROWS), resolved(rows))
+        encoded = encoder.encode(samples(NUM_ROWS), resolved(rows))
         encoded.check(len(vocab), "x")
         assert len(encoded) == NUM_ROWS
         for row in range(NUM_ROWS):
@@ -183,7 +200,7 @@ def test_encoder__a_noun_that_is_also_above_another_is_one_label() -> None:
     rows = {NOUNS: [[dog, animal], [dog]], HYPERNYMS: [[animal], [animal]]}
     vocab = kept([rows], {NOUNS: 0, HYPERNYMS: 0})
     assert vocab is not None
-    encoded = Encoder(vocab).encode(shard([[], []]), resolved(rows))
+    encoded = Encoder(vocab).encode(samples(2), resolved(rows))
     encoded.check(len(vocab), "x")
     assert encoded.offsets.tolist() == [0, 2, 4]
 
@@ -195,7 +212,7 @@ def test_encoder__vocabulary_of_another_corpus() -> None:
         NOUNS: [[NOUN_IDS[0], NOUN_IDS[3], NOUN_IDS[8]], [], [NOUN_IDS[1]]],
         ATTRIBUTES: [[ADJECTIVE_IDS[0]], [], []],
     }
-    encoded = Encoder(vocab).encode(shard([[], [], []]), resolved(rows))
+    encoded = Encoder(vocab).encode(samples(3), resolved(rows))
     assert encoded.values.tolist() == [0]
     assert encoded.offsets.tolist() == [0, 1, 1, 1]
 
@@ -203,21 +220,22 @@ def test_encoder__vocabulary_of_another_corpus() -> None:
 def test_encoder__keeps_rows_without_labels() -> None:
     vocab = kept(nouns([[NOUN_IDS[0]]]), {NOUNS: 0})
     assert vocab is not None
-    encoded = Encoder(vocab).encode(shard([[], []]), Resolved(by_family={}, produced=[]))
+    encoded = Encoder(vocab).encode(samples(2), resolved({NOUNS: [[], []]}))
     assert encoded.keys.to_pylist() == ["0", "1"]
     assert encoded.num_labelled == 0
 
 
+@pytest.mark.parametrize("num_frequent", [0, 2, 4_096])
 @given(shards=SHARDS)
-def test_cooccurrence__is_a_brute_force_count(shards: list[Rows]) -> None:
+def test_cooccurrence__is_a_brute_force_count(num_frequent: int, shards: list[Rows]) -> None:
     vocab = kept(shards, {NOUNS: 0, ATTRIBUTES: 0, COMPOUNDS: 0})
     if vocab is None:
         return
     encoder = Encoder(vocab)
-    pairs = Cooccurrence(len(vocab))
+    pairs = Cooccurrence(len(vocab), num_frequent)
     expected: Counter[tuple[int, int]] = Counter()
     for rows in shards:
-        encoded = encoder.encode(shard([[]] * NUM_ROWS), resolved(rows))
+        encoded = encoder.encode(samples(NUM_ROWS), resolved(rows))
         pairs.add(encoded)
         for row in range(NUM_ROWS):
             expected.update(combinations(encoded.labels(row).tolist(), 2))
@@ -228,18 +246,68 @@ def test_cooccurrence__is_a_brute_force_count(shards: list[Rows]) -> None:
 
 def test_examples__add_up_over_shards() -> None:
     sofa, dog, gone = NOUN_IDS[:3]
-    examples = Examples([dog, sofa])
-    examples.add(
-        [Produced(sofa, "sofa", 2, ["a", "b"]), Produced(sofa, "couch", 1, ["c"]), Produced(gone, "gone", 9, ["d"])]
-    )
-    examples.add(
-        [Produced(sofa, "couch", 4, ["c", "e"]), Produced(sofa, "sofa", 1, ["f", "g"]), Produced(dog, "dog", 1, ["h"])]
-    )
+    vocab = kept(nouns([[dog], [dog], [sofa]]), {NOUNS: 0})
+    assert vocab is not None
+    examples = Examples(Encoder(vocab))
+
+    def add(produced: list[tuple[str, int, int, list[str], int]]) -> None:
+        """Terms with their labels, samples, captions of the term, and bits that say which are of that label."""
+        columns = list(zip(*produced, strict=True))
+        numbers, labels = np.unique(columns[1], return_inverse=True)
+        texts = Texts(pa.array(columns[0]), np.full(len(produced), -1))
+        told = Produced(np.arange(len(produced)), labels, np.array(columns[2]), np.array(columns[4], np.uint8))
+        none = np.empty(0, np.int64)
+        examples.count(
+            ResolvedShard(
+                numbers=numbers, labels=Ragged(np.zeros(1, np.int64), none), families=none, counted=none, support=none,
+                produced=told,
+            ),
+            texts,
+            lambda: pa.array(columns[3], pa.list_(pa.string())),
+        )  # fmt: skip
+
+    add([("sofa", sofa, 2, ["a", "b"], 0b11), ("couch", sofa, 1, ["x", "c"], 0b10), ("gone", gone, 9, ["d"], 0b1)])
+    add([("couch", sofa, 4, ["c", "e"], 0b11), ("sofa", sofa, 1, ["f", "g"], 0b11), ("dog", dog, 1, ["h"], 0b1)])
     assert [tuple(row.values()) for row in examples.table().to_pylist()] == [
         (0, "dog", 1, ["h"]),
         (1, "couch", 5, ["c", "e"]),
         (1, "sofa", 3, ["a", "b", "f"]),
     ]
+
+
+def test_examples__a_pair_is_told_by_both_words() -> None:
+    ball, red = NOUN_IDS[0], ADJECTIVE_IDS[0]
+    vocab = kept([{NOUNS: [[ball]], COMPOUNDS: [[red << COMPOUND_BITS | ball]]}], {NOUNS: 0, COMPOUNDS: 0})
+    assert vocab is not None
+    examples = Examples(Encoder(vocab))
+    texts = Texts(pa.array(["red", "ball"]), np.array([1, -1]))
+    told = Produced(np.array([0]), np.array([0]), np.array([1]), np.array([1], np.uint8))
+    of_shard = resolved({COMPOUNDS: [[red << COMPOUND_BITS | ball]]})
+    examples.count(dataclasses.replace(of_shard, produced=told), texts, lambda: pa.array([["a red ball"], []]))
+    assert examples.table().to_pylist() == [{"class_id": 1, "term": "red ball", "count": 1, "captions": ["a red ball"]}]
+
+
+@given(shards=SHARDS)
+def test_resolved__on_disk(tmp_path_factory: pytest.TempPathFactory, shards: list[Rows]) -> None:
+    folder = str(tmp_path_factory.getbasetemp() / "resolved")
+    for rows in shards:
+        written = resolved(rows)
+        resolved_files.write(folder, "x", "key", written)
+        assert resolved_files.read(folder, "x", "another key") is None
+        read = resolved_files.read(folder, "x", "key")
+        assert read is not None
+        for name in ("numbers", "families", "counted", "support"):
+            assert getattr(read, name).tolist() == getattr(written, name).tolist()
+        assert [part.tolist() for part in read.labels] == [part.tolist() for part in written.labels]
+
+
+@pytest.mark.parametrize("change", [lambda data: data[:-1], lambda _: b"", lambda data: data[:40] + b"?" + data[41:]])
+def test_resolved__broken_is_as_good_as_none(tmp_path: Path, change: Callable[[bytes], bytes]) -> None:
+    resolved_files.write(str(tmp_path), "x", "key", resolved({NOUNS: [[NOUN_IDS[0]]]}))
+    file = tmp_path / "x.resolved"
+    file.write_bytes(change(file.read_bytes()))
+    assert resolved_files.read(str(tmp_path), "x", "key") is None
+    assert resolved_files.read(str(tmp_path), "y", "key") is None
 
 
 @given(counts=st.lists(st.integers(0, 9), max_size=30), size=st.integers(1, 12))

@@ -16,7 +16,7 @@ from labelgen.extract import Seconds
 from labelgen.inmemory import Labelling
 from labelgen.lexicon import Lexicon
 from labelgen.policies import CONTEXT, FIRST, NAMES, NONE, VISUAL, Chooser, share_seen
-from labelgen.resolve import count_words
+from labelgen.resolve import count_words, words_of
 from labelgen.senses import Pins, Senses, Use
 from labelgen.sources.sample import Sample
 from labelgen.terms import Role, Term
@@ -144,15 +144,15 @@ def of_captions(labelling: Labelling, test_data: Path) -> Choosing:
     captions = list(by_image.values())[:300]
     found = (Sample(str(number), tuple(texts)) for number, texts in enumerate(captions))
     shard = labelling._extractor.collect(found, "", Seconds())
-    offsets, entries = shard.rows()
+    mentioned = shard.mentioned()
     samples = [
-        [shard.entries[entry].term for entry in entries[start:end] if shard.entries[entry].head < 0]
-        for start, end in pairwise(offsets)
+        [shard.entries[entry].term for entry in mentioned.values[start:end] if shard.entries[entry].head < 0]
+        for start, end in pairwise(mentioned.offsets)
     ]
     language = labelling.language
     choosing = Choosing(CONTEXT, Senses(language.lexicon, language.synsets, language.pins), samples)
     again = Corpus(choosing.corpus.words)
-    count_words(again, shard)
+    count_words(again, words_of([entry.term for entry in shard.entries], again)[:-1], mentioned)
     assert again.support.tolist() == choosing.corpus.support.tolist()
     return choosing
 

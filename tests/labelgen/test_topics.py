@@ -1,11 +1,13 @@
 """What WordNet speaks of together with a sense."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 
 from labelgen.lexicon import Lexicon
 from labelgen.senses import Senses
-from labelgen.topics import Topics, Vector
+from labelgen.topics import Topics
 from labelgen.wordnet import Pos, Synset
 
 
@@ -24,36 +26,47 @@ def by_name(synsets: dict[int, Synset]) -> dict[str, int]:
     return {synset.name: synset.id for synset in synsets.values()}
 
 
+class Vector(NamedTuple):
+    words: np.ndarray
+    weights: np.ndarray
+
+
+def of(topics: Topics, *synsets: int) -> list[Vector]:
+    """The vectors of synsets, one by one."""
+    vectors = topics.of_synsets(np.array(synsets, np.int64))
+    return [Vector(vectors.words[vectors.span(at)], vectors.weights[vectors.span(at)]) for at in range(len(synsets))]
+
+
 def likeness(one: Vector, other: Vector) -> float:
     _, mine, theirs = np.intersect1d(one.words, other.words, return_indices=True)
     return float(one.weights[mine] @ other.weights[theirs])
 
 
-def test_of_synset__sorted_and_of_length_one(topics: Topics, synsets: dict[int, Synset]) -> None:
-    for synset in list(synsets)[::500]:
-        vector = topics.of_synset(synset)
+def test_of_synsets__sorted_and_of_length_one(topics: Topics, synsets: dict[int, Synset]) -> None:
+    for vector in of(topics, *list(synsets)[::500]):
         assert vector.words.dtype == np.int32
         assert vector.weights.dtype == np.float32
+        assert 0 < len(vector.words) <= 128
         assert (np.diff(vector.words) > 0).all()
         assert (vector.weights >= 0).all()
         assert float(vector.weights @ vector.weights) == pytest.approx(1, abs=1e-5)
-        assert vector.words.max() < topics.num_words
+        assert vector.words.max() < topics.glosses.num_words
 
 
-def test_of_synset__the_same_each_time(senses: Senses, by_name: dict[str, int]) -> None:
-    names = ["dog.n.01", "crane.n.04", "run.v.01", "entity.n.01", "red.s.01"]
-    found = []
-    for _ in range(2):
-        topics = Topics(senses)
-        found.append([topics.of_synset(by_name[name]) for name in names])
-    for one, again in zip(*found, strict=True):
-        assert one.words.tolist() == again.words.tolist()
-        assert one.weights.tolist() == again.weights.tolist()
+def test_of_synsets__each_is_the_same_whatever_is_asked_beside_it(
+    topics: Topics, by_name: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = [by_name[name] for name in ("dog.n.01", "crane.n.04", "run.v.01", "entity.n.01", "red.s.01")]
+    together = of(topics, *asked)
+    monkeypatch.setattr("labelgen.topics._BATCH", 2)
+    for found in (of(topics, *asked), [of(topics, synset)[0] for synset in asked]):
+        for one, again in zip(together, found, strict=True):
+            assert one.words.tolist() == again.words.tolist()
+            assert one.weights.tolist() == again.weights.tolist()
 
 
-def test_of_synset__names_itself(topics: Topics, by_name: dict[str, int]) -> None:
-    vector = topics.of_synset(by_name["dog.n.01"])
-    assert topics.id_of("dog") in vector.words
+def test_of_synsets__names_itself(topics: Topics, by_name: dict[str, int]) -> None:
+    assert topics.glosses.number("dog") in of(topics, by_name["dog.n.01"])[0].words
 
 
 @pytest.mark.parametrize(
@@ -65,29 +78,35 @@ def test_of_synset__names_itself(topics: Topics, by_name: dict[str, int]) -> Non
         ("bank.n.01", "river.n.01", "money.n.01"),
     ],
 )
-def test_of_synset__what_belongs_together_is_alike(
+def test_of_synsets__what_belongs_together_is_alike(
     topics: Topics, by_name: dict[str, int], sense: str, like: str, unlike: str
 ) -> None:
-    vector = topics.of_synset(by_name[sense])
-    assert likeness(vector, topics.of_synset(by_name[like])) > likeness(vector, topics.of_synset(by_name[unlike]))
+    vector, alike, other = of(topics, by_name[sense], by_name[like], by_name[unlike])
+    assert likeness(vector, alike) > likeness(vector, other)
 
 
 def test_blend__is_a_weighted_sum(topics: Topics, by_name: dict[str, int]) -> None:
-    dog = topics.of_synset(by_name["dog.n.01"])
-    half = topics.blend([(by_name["dog.n.01"], 0.5)])
-    assert set(half.words.tolist()) <= set(dog.words.tolist())
+    dog = of(topics, by_name["dog.n.01"])[0]
+    vectors = topics.of_synsets(np.array([by_name["dog.n.01"]], np.int64))
+    half = topics.blend(vectors, np.array([1]), np.array([0]), np.array([0.5]), 3)
+    assert np.diff(half.starts).tolist()[::2] == [0, 0]
     weight_of = dict(zip(dog.words.tolist(), dog.weights.tolist(), strict=True))
+    assert len(half.words) == min(64, len(dog.words))
     assert half.weights.tolist() == pytest.approx([weight_of[word] / 2 for word in half.words.tolist()])
-    assert len(topics.blend([]).words) == 0
 
 
-def test_size__counts_what_is_below(topics: Topics, synsets: dict[int, Synset], by_name: dict[str, int]) -> None:
-    assert topics.size(by_name["entity.n.01"]) >= 74_000
-    leaf = next(synset for synset in synsets if not topics.kinds(synset))
-    assert topics.size(leaf) == 1
-    dog = by_name["dog.n.01"]
-    assert topics.size(dog) == 1 + sum(topics.size(kind) for kind in topics.kinds(dog))
-    assert all(dog in synsets[kind].hypernyms for kind in topics.kinds(dog))
+def test_relations__as_wordnet_has_them(topics: Topics, synsets: dict[int, Synset], by_name: dict[str, int]) -> None:
+    relations = topics.relations
+    entity, dog = (int(relations.places(np.array(by_name[name]))) for name in ("entity.n.01", "dog.n.01"))
+    assert relations.size[entity] >= 74_000
+    assert (relations.size[relations.kinds.lengths == 0] == 1).all()
+    assert relations.size[dog] == 1 + relations.size[relations.kinds.row(dog)].sum()
+    for place in range(0, len(relations.ids), 500):
+        synset = synsets[int(relations.ids[place])]
+        for name in ("hypernyms", "parts", "topics", "derived"):
+            assert relations.ids[getattr(relations, name).row(place)].tolist() == list(getattr(synset, name))
+        kinds = relations.ids[relations.kinds.row(place)].tolist()
+        assert all(synset.id in synsets[kind].hypernyms for kind in kinds)
 
 
 def test_background__is_everyday_things(topics: Topics, senses: Senses) -> None:

@@ -1,0 +1,147 @@
+"""How often numbers occur, exactly and in bounded memory, whatever the number of different ones.
+
+A log-structured merge: what comes in waits until there is much of it, becomes a sorted run, and runs of like size are
+merged, so that each number is moved some few times and not once for every shard. When the runs outgrow memory they go
+to a temporary file, and are read back block by block. The result does not depend on the order in which things came.
+"""
+
+import tempfile
+import weakref
+from collections.abc import Iterable, Iterator
+from typing import IO, NamedTuple
+
+import numpy as np
+
+_WAITING = 1 << 21  # numbers
+_IN_MEMORY = 1 << 23  # different numbers, 16 bytes each
+_BLOCK = 1 << 18
+_MAX_FILES = 8
+
+
+class Run(NamedTuple):
+    """numbers: int64 [n], rising, each once; counts: int64 [n]."""
+
+    numbers: np.ndarray
+    counts: np.ndarray
+
+
+class Tally:
+    """Adds up counts of numbers ≥ 0. `in_memory`: so many different ones are held before they go to a file."""
+
+    def __init__(self, in_memory: int = _IN_MEMORY) -> None:
+        self._in_memory = in_memory
+        self._once: list[np.ndarray] = []
+        self._counted: list[Run] = []
+        self._num_waiting = 0
+        self._runs: list[Run] = []
+        self._files: list[IO[bytes]] = []
+        weakref.finalize(self, _close, self._files)
+
+    def add(self, numbers: np.ndarray, counts: np.ndarray | None = None) -> None:
+        """Count each of `numbers` once, or as often as `counts` says; they may repeat, in any order."""
+        if counts is None:
+            self._once.append(numbers)
+        else:
+            self._counted.append(Run(numbers, counts))
+        self._num_waiting += len(numbers)
+        if self._num_waiting >= min(_WAITING, self._in_memory):
+            self._settle()
+
+    def above(self, threshold: int, at_most: int | None = None) -> Run:
+        """The numbers that occur more often, rising.
+
+        `at_most`: where there are more than so many, those above the smallest threshold that leaves no more.
+        """
+        self._settle()
+        kept = [Run(np.empty(0, np.int64), np.empty(0, np.int64))]
+        held = 0
+        for block in _merged([*map(_read, self._files), *map(_cut, self._runs)]):
+            over = block.counts > threshold
+            kept.append(Run(block.numbers[over], block.counts[over]))
+            held += int(over.sum())
+            if at_most is not None and held > 2 * at_most:
+                threshold, kept = _pruned(_joined(kept), at_most)
+                held = len(kept[0].numbers)
+        found = _joined(kept)
+        return found if at_most is None or len(found.numbers) <= at_most else _pruned(found, at_most)[1][0]
+
+    def _settle(self) -> None:
+        """Make a run of what waits, and merge runs of like size."""
+        if not self._num_waiting:
+            return
+        once = np.sort(np.concatenate([np.empty(0, np.int64), *self._once]))
+        first = np.flatnonzero(np.diff(once, prepend=-1))
+        self._runs.append(_summed([Run(once[first], np.diff(first, append=len(once))), *self._counted]))
+        self._once, self._counted, self._num_waiting = [], [], 0
+        while len(self._runs) > 1 and len(self._runs[-2].numbers) <= 2 * len(self._runs[-1].numbers):
+            self._runs[-2:] = [_summed(self._runs[-2:])]
+        if sum(len(run.numbers) for run in self._runs) > self._in_memory:
+            self._spill()
+
+    def _spill(self) -> None:
+        """Write the runs to a file; merge the files when there are many."""
+        sources = [_cut(run) for run in self._runs]
+        if len(self._files) == _MAX_FILES:
+            sources += map(_read, self._files)
+        file = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the tally)
+        for block in _merged(sources):
+            np.stack(block, axis=1).tofile(file)
+        self._runs = []
+        if len(self._files) == _MAX_FILES:
+            _close(self._files)
+        self._files.append(file)
+
+
+def _merged(sources: Iterable[Iterator[Run]]) -> Iterator[Run]:
+    """One rising sequence of many, in blocks, equal numbers added up."""
+    held = [(source, block) for source in sources if (block := next(source, None)) is not None]
+    while held:
+        # Up to the smallest last number that is in memory, nothing is missing.
+        bound = min(block.numbers[-1] for _, block in held)
+        parts, left = [], []
+        for source, block in held:
+            end = int(np.searchsorted(block.numbers, bound, side="right"))
+            parts.append(Run(block.numbers[:end], block.counts[:end]))
+            rest = Run(block.numbers[end:], block.counts[end:]) if end < len(block.numbers) else next(source, None)
+            if rest is not None:
+                left.append((source, rest))
+        yield _summed(parts)
+        held = left
+
+
+def _summed(runs: list[Run]) -> Run:
+    """The sum of runs whose numbers need neither rise nor be different."""
+    numbers = np.concatenate([run.numbers for run in runs])
+    counts = np.concatenate([run.counts for run in runs])
+    order = np.argsort(numbers, kind="stable")
+    numbers = numbers[order]
+    first = np.flatnonzero(np.diff(numbers, prepend=-1))
+    return Run(numbers[first], np.add.reduceat(counts[order], first) if len(first) else counts)
+
+
+def _pruned(run: Run, at_most: int) -> tuple[int, list[Run]]:
+    """(the smallest threshold that leaves at most so many, what it leaves)."""
+    place = len(run.counts) - at_most - 1
+    threshold = int(np.partition(run.counts, place)[place])
+    kept = run.counts > threshold
+    return threshold, [Run(run.numbers[kept], run.counts[kept])]
+
+
+def _joined(runs: list[Run]) -> Run:
+    return Run(np.concatenate([run.numbers for run in runs]), np.concatenate([run.counts for run in runs]))
+
+
+def _cut(run: Run) -> Iterator[Run]:
+    for at in range(0, len(run.numbers), _BLOCK):
+        yield Run(run.numbers[at : at + _BLOCK], run.counts[at : at + _BLOCK])
+
+
+def _read(file: IO[bytes]) -> Iterator[Run]:
+    file.seek(0)
+    while len(block := np.fromfile(file, np.int64, 2 * _BLOCK)):
+        yield Run(block[::2], block[1::2])
+
+
+def _close(files: list[IO[bytes]]) -> None:
+    while files:
+        files.pop().close()

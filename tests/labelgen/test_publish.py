@@ -1,0 +1,113 @@
+"""Publishing again: what is taken from the run before, and what is not."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labelgen import candidates, resolve
+from labelgen.extract import Settings
+from labelgen.lexicon import Lexicon
+from labelgen.publish import publish
+from labelgen.resolve import Choice, Language
+from labelgen.senses import Pins
+from labelgen.sources.fields import Fields
+from labelgen.sources.sample import InputShard
+from labelgen.wordnet import Synset
+from labelshards.labelset import LabelSet
+from labelshards.schema import ATTRIBUTES, COMPOUNDS, HYPERNYMS, NOUNS
+from tests.labelgen.shards import Written, shard
+
+SHARDS: dict[str, list[list[Written]]] = {
+    "a": [["dog", ("red:attribute", "ball")], ["dog::counted", "crane", "bird"], []],
+    "b": [["crane", "truck", "building"], [("red:attribute", "ball"), "sofa"], ["couch", "dog"]],
+}
+
+
+@pytest.fixture
+def language(lexicon: Lexicon, synsets: dict[int, Synset]) -> Language:
+    return Language(lexicon, synsets, Pins({}, {}))
+
+
+@pytest.fixture
+def chosen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many samples had senses chosen, shard by shard."""
+    calls: list[int] = []
+    original = resolve.Resolver.resolve
+
+    def counting(self: resolve.Resolver, mentions: candidates.Mentions) -> resolve.Resolved:
+        calls.append(len(mentions.offsets) - 1)
+        return original(self, mentions)
+
+    monkeypatch.setattr(resolve.Resolver, "resolve", counting)
+    return calls
+
+
+@pytest.fixture
+def published(tmp_path: Path, language: Language) -> Callable[..., list[Any]]:
+    """Publishes the shards named, and tells what is in the label set."""
+    for name, rows in SHARDS.items():
+        candidates.write(candidates.folder_of(str(tmp_path)), name, shard(rows))
+
+    def run(names: Sequence[str] = tuple(SHARDS), *, senses: str = "context", **families: int) -> list[Any]:
+        choice = Choice(
+            senses=senses, stoplist=True, modifiers=False, families={NOUNS: 0, **families}, hypernym_depth=1, pins=""
+        )
+        fields = Fields()
+        publish(
+            out=str(tmp_path),
+            shards=[InputShard(name=name, uri=name, format="tar", identity="", size=0) for name in names],
+            language=language,
+            choice=choice,
+            vocabulary_from=None,
+            settings=Settings(rules=1, labeler="x", fields=fields, keep_captions=False, terms="", tools={}),
+            sources=["x"],
+            fingerprint="x",
+            failed=[],
+            on_step=lambda done, total: None,
+        )
+        found = LabelSet.open(str(tmp_path))
+        return [
+            found.vocabulary.synsets,
+            [[found.read_shard(at).labels(row).tolist() for row in range(3)] for at in range(len(names))],
+            found.examples().to_pylist(),
+        ]
+
+    return run
+
+
+def test_publish__another_threshold_chooses_no_sense_again(
+    published: Callable[..., list[Any]], chosen: list[int]
+) -> None:
+    families = {ATTRIBUTES: 0, COMPOUNDS: 0, HYPERNYMS: 0}
+    first = published(**families)
+    assert chosen == [3, 3]
+    higher = published(**dict.fromkeys(families, 1))
+    assert chosen == [3, 3]
+    assert set(higher[0]) < set(first[0])
+    assert published(**families) == first
+
+
+def test_publish__another_policy_or_corpus_chooses_again(
+    published: Callable[..., list[Any]], chosen: list[int]
+) -> None:
+    first = published()
+    published(senses="first")
+    assert chosen == [3] * 4
+    published(["a"], senses="first")
+    assert chosen == [3] * 5
+    assert published() == first
+
+
+@pytest.mark.parametrize("content", [None, b"", b"0123456789abcdef and something else"])
+def test_publish__lost_or_broken_labels_are_chosen_again(
+    published: Callable[..., list[Any]], chosen: list[int], tmp_path: Path, content: bytes | None
+) -> None:
+    first = published()
+    file = tmp_path / candidates.FOLDER_NAME / "b.resolved"
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    assert published() == first
+    assert chosen == [3] * 3
