@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from catlip_cli.rules import LABELERS, labeling_rules
+from catlip_cli.rules import LABELERS, NOUNS, labeling_rules
 from catlip_cli.terminal import print_facts, print_json, print_next, print_table, stdout
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ def _fitting(labeler: str, rules: dict[str, Any], *, alone: bool) -> dict[str, A
     """The rules for one labeler: beside others, each keeps its own way where the published rule knows no other."""
     if alone or labeler == LABELERS[0]:
         return rules
-    return {**rules, "senses": None, "families": {}, "modifiers": False} if labeler == "corenet" else rules
+    own: dict[str, Any] = {"senses": None, "families": {}, "modifiers": False} if labeler == "corenet" else {}
+    return {**rules, **own, "nouns": NOUNS[0]}
 
 
 def _show(told: "Told", senses_shown: int, *, all_senses: bool) -> None:

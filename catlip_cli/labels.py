@@ -174,6 +174,7 @@ def _summary(result: "Result") -> dict[str, object]:
     totals = result.manifest.totals
     return {
         "changed": result.changed,
+        "slow_parse": result.slow,
         "samples": totals.samples,
         "labelled": totals.labelled,
         "images": totals.images,
@@ -207,6 +208,8 @@ def _show(result: "Result", out: str) -> None:
         ("senses", str(manifest.provenance.settings["senses"])),
         ("images", f"{totals.images:,}" if totals.images else "none: this label set cannot be trained on"),
     ]
+    if result.slow:
+        facts.append(("parse", f"slow, by spaCy's own pipeline: the model is not built as expected ({result.slow})"))
     facts += [("problem", f"{reason}: {count:,}") for reason, count in totals.problems.items()]
     if result.changed:
         facts.append(("time", f"{duration(result.wall_seconds)}{_rate(result)}"))

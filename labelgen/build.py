@@ -19,7 +19,7 @@ from labelgen.engines import Done, run_local
 from labelgen.extract import Extractor, Seconds, Settings, fingerprint
 from labelgen.labelers import Tools
 from labelgen.lexicon import Lexicon
-from labelgen.nouns import model_provenance
+from labelgen.nouns import CHUNKS, model_provenance
 from labelgen.publish import publish
 from labelgen.resolve import Choice, Language
 from labelgen.sources import stdin
@@ -46,6 +46,7 @@ class Options:
     vocabulary_from: a label set whose vocabulary is taken instead of a new one. senses: the policy, and stoplist:
     whether words about the picture itself are left out; None is the labeler's own way. families: family → threshold,
     beside the nouns; None is that of the nouns. terms, pins: files as wordlists.py reads them.
+    nouns: where noun chunks come from (nouns.NOUNS).
     """
 
     sources: Sequence[str]
@@ -53,6 +54,7 @@ class Options:
     threshold: int = DEFAULT_THRESHOLD
     vocabulary_from: str | None = None
     labeler: str = labelers.DEFAULT
+    nouns: str = CHUNKS
     fields: Fields = field(default_factory=Fields)
     senses: str | None = None
     stoplist: bool | None = None
@@ -69,7 +71,10 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """A finished label set, and what this run did for it. `seconds` adds up over the workers, the rest is wall time."""
+    """A finished label set, and what this run did for it. `seconds` adds up over the workers, the rest is wall time.
+
+    slow: why captions were parsed by spaCy's ordinary pipeline, if they were.
+    """
 
     manifest: Manifest
     num_extracted: int
@@ -78,6 +83,7 @@ class Result:
     publish_seconds: float
     seconds: Seconds
     changed: bool
+    slow: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,12 +140,14 @@ def _build(options: Options, inputs: Sequence[str], on_progress: Callable[[Progr
     failed: dict[str, str] = {}
     seconds = Seconds()
     num_captions = 0
+    slow = None
     before = len(shards) - len(todo)
     on_progress(Progress(stage=_PARSING, done=before, total=len(shards)))
     for number, outcome in enumerate(run_local(todo, make, options.num_workers), 1):
         if isinstance(outcome, Done):
             seconds += outcome.seconds
             num_captions += outcome.report.captions
+            slow = slow or outcome.report.slow
         else:
             failed[outcome.shard.name] = outcome.reason
         rate = num_captions / (time.monotonic() - start)
@@ -171,6 +179,7 @@ def _build(options: Options, inputs: Sequence[str], on_progress: Callable[[Progr
         publish_seconds=time.monotonic() - publish_start,
         seconds=seconds,
         changed=True,
+        slow=slow,
     )
 
 
@@ -180,7 +189,14 @@ def num_cores() -> int:
 
 
 def settings_for(options: Options, model: str) -> Settings:
-    """What decides the candidates: the options that do, and the versions of everything that reads a caption."""
+    """What decides the candidates: the options that do, and the versions of everything that reads a caption.
+
+    Raises CatlipError for a choice of nouns that the labeler has not.
+    """
+    if options.nouns != CHUNKS and options.labeler != labelers.DEFAULT:
+        raise CatlipError(
+            f"--nouns {options.nouns} goes with --labeler {labelers.DEFAULT}; no other labeler has noun chunks."
+        )
     if labelers.KINDS[options.labeler].parses:
         reader = {"spacy": model_provenance(model)}
     else:
@@ -188,6 +204,7 @@ def settings_for(options: Options, model: str) -> Settings:
     return Settings(
         rules=RULES,
         labeler=options.labeler,
+        nouns=options.nouns,
         fields=options.fields,
         keep_captions=options.keep_captions,
         terms=wordlists.digest(options.terms),
@@ -249,7 +266,7 @@ def make_extractor(
 ) -> Extractor:
     """What each worker loads, once."""
     lexicon = load_lexicon(settings.labeler, terms, folder)
-    return Extractor(settings=settings, tools=Tools(lexicon, folder, model), folder=candidate_folder)
+    return Extractor(settings=settings, tools=Tools(lexicon, folder, model, settings.nouns), folder=candidate_folder)
 
 
 def _goal(
@@ -290,6 +307,7 @@ def _claim_candidates(folder: str, settings: Settings, *, rebuild: bool) -> None
             raise CatlipError(f"{where} is damaged ({error}). Use --rebuild to parse all captions again.") from error
         now = msgspec.json.decode(msgspec.json.encode(settings))
         was, now = was.pop("fields", {}) | was, now.pop("fields") | now
+        was, now = {"nouns": CHUNKS} | was, {"nouns": CHUNKS} | now
         for name in now:
             if was.get(name) != now[name]:
                 raise CatlipError(

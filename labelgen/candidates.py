@@ -40,7 +40,7 @@ _TERMS = pa.schema(
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What extracting one shard found. `problems` counts samples by reason."""
+    """What extracting one shard found. `problems` counts samples by reason. `slow`: why spaCy's own pipeline parsed."""
 
     fingerprint: str
     samples: int
@@ -49,6 +49,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     problems: dict[str, int]
     damage: str | None
     image_files: tuple[ImageFile, ...]
+    slow: str | None = None
 
 
 class Entry(NamedTuple):

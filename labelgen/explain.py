@@ -77,7 +77,7 @@ def explain(caption: str, options: Sequence[Options], corpus_from: str | None = 
     for each in options:
         language = load_language(each, folder)
         shards = _candidates(corpus_from) if corpus_from and KINDS[each.labeler].parses else []
-        tools = Tools(language.lexicon, folder, model)
+        tools = Tools(language.lexicon, folder, model, each.nouns)
         told.append(_tell(caption, each.labeler, choice_for(each), tools, language, shards))
     return told
 

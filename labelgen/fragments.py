@@ -58,15 +58,13 @@ class Mender:
 
     def mend(self, parse: Parse) -> Parse:
         """The same words under better tags, in better chunks."""
-        words = list(parse.words)
-        hints = list(map(self._hints.__getitem__, words))
-        if not _MAY_BE_NOUNS.isdisjoint(hints):
-            for at, hint in enumerate(hints):
-                if hint & _MAY_BE_A_NOUN and not (hint & _IF_NONE_FOLLOWS and _goes_on(words, at)):
-                    self._retag(words, at)
-                    hints[at] = self._hints[words[at]]
-        if len(words) <= _A_NAME and not any(word.tag in NOUN_TAGS | _BEFORE_A_VERB for word in words):
-            self._find_a_noun(words)
+        hints = list(map(self._hints.__getitem__, parse.words))
+        if len(hints) > _A_NAME and _MAY_BE_NOUNS.isdisjoint(hints):
+            if _CUTS.isdisjoint(hints) and _is_covered(hints, parse.chunks):
+                return parse
+            words = list(parse.words)
+        else:
+            words = self._retagged(parse.words, hints)
             hints = list(map(self._hints.__getitem__, words))
         chunks: list[tuple[int, int]] = []
         for start, end in _covering(words, hints, parse.chunks):
@@ -77,6 +75,15 @@ class Mender:
             else:
                 chunks += self._cut(words, start, end)
         return Parse(tuple(words), tuple(chunks))
+
+    def _retagged(self, unmended: Sequence[Word], hints: list[int]) -> list[Word]:
+        words = list(unmended)
+        for at, hint in enumerate(hints):
+            if hint & _MAY_BE_A_NOUN and not (hint & _IF_NONE_FOLLOWS and _goes_on(words, at)):
+                self._retag(words, at)
+        if len(words) <= _A_NAME and not any(word.tag in NOUN_TAGS | _BEFORE_A_VERB for word in words):
+            self._find_a_noun(words)
+        return words
 
     def _hint(self, word: Word) -> int:
         """What a word may need, whatever stands around it."""
@@ -191,18 +198,20 @@ def _joined(words: list[Word], start: int, end: int) -> str:
     return " ".join(word.text for word in words[start:end]).lower()
 
 
-def _covering(
-    words: list[Word], hints: list[int], chunks: tuple[tuple[int, int], ...]
-) -> Sequence[tuple[int, int]]:
-    """The chunks, and the nouns outside of them: as more of the chunk before, or as chunks of their own."""
+def _is_covered(hints: list[int], chunks: tuple[tuple[int, int], ...]) -> bool:
+    """True if no noun stands outside of the chunks, and something between any two of them."""
     at = 0
     for start, end in chunks:
-        if not _NOUNS.isdisjoint(hints[at:start]):
-            break
+        if (start == at and at) or not _NOUNS.isdisjoint(hints[at:start]):
+            return False
         at = end
-    else:
-        if _NOUNS.isdisjoint(hints[at:]):
-            return chunks
+    return _NOUNS.isdisjoint(hints[at:])
+
+
+def _covering(words: list[Word], hints: list[int], chunks: tuple[tuple[int, int], ...]) -> Sequence[tuple[int, int]]:
+    """The chunks, and the nouns outside of them: as more of the chunk before, or as chunks of their own."""
+    if _is_covered(hints, chunks):
+        return chunks
     inside = [False] * len(words)
     for start, end in chunks:
         inside[start:end] = [True] * (end - start)

@@ -26,7 +26,7 @@ class Labelling:
         self._choice = choice_for(self._options)
         folder, model = language_data.find_wordnet(), language_data.spacy_model()
         self.language = load_language(self._options, folder)
-        tools = Tools(self.language.lexicon, folder, model)
+        tools = Tools(self.language.lexicon, folder, model, self._options.nouns)
         self._extractor = Extractor(settings=settings_for(self._options, model), tools=tools, folder="")
 
     def label(self, samples: Sequence[Sequence[str]]) -> list[set[str]]:

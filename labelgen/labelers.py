@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 from labelgen import policies
 from labelgen.corenet import CoreNet
 from labelgen.lexicon import Lexicon
-from labelgen.nouns import ChunkParser, Parse
+from labelgen.nouns import CHUNKS, TAGS, ChunkParser, Parse
 from labelgen.pos_nouns import pos_nouns
 from labelgen.terms import Dropped, Mention, Role, Term, TermFinder
 from labelgen.wordnet import Folder
@@ -22,15 +22,26 @@ class Caption(NamedTuple):
 
 
 class Tools(NamedTuple):
-    """What labelers are made of: the lexicon, the WordNet folder that it came from, the name of a spaCy model."""
+    """What labelers are made of: the lexicon, the WordNet folder that it came from, the name of a spaCy model.
+
+    nouns: where noun chunks come from (nouns.NOUNS), for the labeler that has them.
+    """
 
     lexicon: Lexicon
     folder: Folder
     model: str
+    nouns: str = CHUNKS
 
 
 class Labeler(Protocol):
-    """Captions → mentions, in two steps, so that a batch is parsed at once."""
+    """Captions → mentions, in two steps, so that a batch is parsed at once.
+
+    slow: why captions are parsed by spaCy's ordinary pipeline and not by the fast one; None where that is not so.
+    """
+
+    @property
+    def slow(self) -> str | None:
+        """See above."""
 
     def parse(self, captions: Sequence[Caption]) -> Sequence[Any]:
         """What `find` takes, one for each caption."""
@@ -59,8 +70,13 @@ class NounChunks:
     """Terms inside spaCy's noun chunks, and the adjectives and verbs of the caption."""
 
     def __init__(self, tools: Tools) -> None:
-        self._parser = ChunkParser(tools.model)
+        self._parser = ChunkParser(tools.model, tools.nouns)
         self._finder = TermFinder(tools.lexicon)
+
+    @property
+    def slow(self) -> str | None:
+        """Of the parser."""
+        return self._parser.ordinary
 
     def parse(self, captions: Sequence[Caption]) -> list[Parse]:
         """spaCy's parses of the clean texts."""
@@ -79,8 +95,13 @@ class PosNouns:
     """The paper's equation 1: every word that is tagged as a noun, by itself."""
 
     def __init__(self, tools: Tools) -> None:
-        self._parser = ChunkParser(tools.model)
+        self._parser = ChunkParser(tools.model, TAGS)  # it reads tags alone
         self._lexicon = tools.lexicon
+
+    @property
+    def slow(self) -> str | None:
+        """Of the parser."""
+        return self._parser.ordinary
 
     def parse(self, captions: Sequence[Caption]) -> list[Parse]:
         """spaCy's parses of the clean texts."""
@@ -99,6 +120,8 @@ class PosNouns:
 
 class Published:
     """The published code's rule; it reads the raw caption and needs no parse."""
+
+    slow = None
 
     def __init__(self, tools: Tools) -> None:
         self._rule = CoreNet(tools.folder)

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from labelgen.fastparse import tag_chunks
 from labelgen.fastparse.parser import FastParser
 from labelgen.fastparse.recognise import UnknownModelError
 from labelgen.parse import Parse, Word
@@ -63,12 +64,20 @@ class ChunkParser:
 
     def _parse(self, texts: list[str]) -> list[Parse]:
         if self._fast is None:
-            return list(map(_parse, self._nlp.pipe(texts, batch_size=TEXTS_PER_BATCH)))
-        plain = [text for text in texts if text and text == " ".join(text.split())]
-        parsed = iter(self._fast.parse(plain))
-        if len(plain) == len(texts):
-            return list(parsed)
-        return [next(parsed) if text and text == " ".join(text.split()) else _parse(self._nlp(text)) for text in texts]
+            return [self._ordinarily(doc) for doc in self._nlp.pipe(texts, batch_size=TEXTS_PER_BATCH)]
+        parsed = iter(self._fast.parse([text for text in texts if _is_plain(text)]))
+        return [next(parsed) if _is_plain(text) else self._ordinarily(self._nlp(text)) for text in texts]
+
+    def _ordinarily(self, doc: Any) -> Parse:  # noqa: ANN401  (spaCy is untyped)
+        words = tuple(Word(token.text, token.tag_, bool(token.whitespace_)) for token in doc)
+        if self._nouns == TAGS:
+            return Parse(words, tuple(tag_chunks.of_words(words)))
+        return Parse(words, tuple((span.start, span.end) for span in doc.noun_chunks))
+
+
+def _is_plain(text: str) -> bool:
+    """True for text in which words stand between single spaces, and no other white space."""
+    return bool(text) and text.isprintable() and "  " not in text and text[0] != " " and text[-1] != " "
 
 
 def model_provenance(model: str) -> dict[str, str]:
@@ -96,20 +105,18 @@ def _model_folder(model: str) -> Path:
     return next((meta.parent for meta in sorted(package.glob("*/meta.json"))), package)
 
 
-def _parse(doc: Any) -> Parse:  # noqa: ANN401  (spaCy is untyped)
-    words = tuple(Word(token.text, token.tag_, bool(token.whitespace_)) for token in doc)
-    return Parse(words, tuple((span.start, span.end) for span in doc.noun_chunks))
-
-
 def _sentence_case(text: str) -> str:
     """A headline ("Polar Bear On The Ice", "POLAR BEAR") in lower case, anything else as it is.
 
     In a headline capitals say nothing, and the tagger would take every word for a name.
     """
-    words = [word for word in text.split() if word[0].isalpha()]
-    capitals = sum(word[0].isupper() for word in words)
-    headline = capitals == len(words) and (len(words) >= _HEADLINE_WORDS or len(words) == 1)
-    return text.lower() if headline else text
+    capitals = 0
+    for word in text.split():
+        if word[0].isalpha():
+            if not word[0].isupper():
+                return text
+            capitals += 1
+    return text.lower() if capitals >= _HEADLINE_WORDS or capitals == 1 else text
 
 
 class _NoModel:

@@ -128,6 +128,7 @@ def publish(
             labeler=settings.labeler,
             settings={
                 "rules": settings.rules,
+                "nouns": settings.nouns,
                 "fields": msgspec.to_builtins(settings.fields),
                 "terms": settings.terms,
                 **msgspec.to_builtins(choice),

@@ -101,10 +101,10 @@ class TermFinder:
     def __init__(self, lexicon: Lexicon) -> None:
         self._lexicon = lexicon
         self._mender = Mender(lexicon)
-        self._by_itself = Memory(lambda chunk: list(self._chunk(chunk, 0, len(chunk), 0)), _REMEMBERED_CHUNKS)
+        self._by_itself: Memory[tuple[Word, ...], list[Found]] = Memory(self._chunk_alone, _REMEMBERED_CHUNKS)
         self._before_of = Memory(self._with_what_follows, _REMEMBERED_CHUNKS)
         self._actions = Memory(self._action)
-        self._attributes = Memory(lambda word: self._attribute(word, None))
+        self._attributes: Memory[Word, list[Mention]] = Memory(self._attribute)
 
     def find(self, parse: Parse) -> list[Found]:
         """Chunk by chunk: the head's term, its modifiers and attributes; then adjectives and verbs elsewhere.
@@ -140,6 +140,10 @@ class TermFinder:
             elif word.tag in ADJECTIVE_TAGS and not inside[at]:
                 found += self._attributes[word]
         return found
+
+    def _chunk_alone(self, chunk: tuple[Word, ...]) -> list[Found]:
+        """What is found in a chunk around which nothing matters."""
+        return list(self._chunk(chunk, 0, len(chunk), 0))
 
     def _with_what_follows(self, chunk: tuple[tuple[Word, ...], int]) -> tuple[int, list[Found]]:
         """Words that begin with a chunk, and its length → (where a term across "of" ends, what is found)."""
@@ -249,7 +253,7 @@ class TermFinder:
                 return text
         return None
 
-    def _attribute(self, word: Word, head: Term | None) -> list[Mention]:
+    def _attribute(self, word: Word, head: Term | None = None) -> list[Mention]:
         text = self._lexicon.base(word.text.lower(), Pos.ADJECTIVE)
         return [] if text is None else [Mention(Term(text, Role.ATTRIBUTE), word.text.lower(), head)]
 

@@ -97,7 +97,7 @@ def use_loaded(
         return lexicon if usual else load_lexicon(labeler, terms, folder)
 
     def use(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(labelers, "ChunkParser", lambda _model: chunk_parser)
+        patch.setattr(labelers, "ChunkParser", lambda _model, nouns="chunks": chunk_parser)
         patch.setattr(build, "load_lexicon", load)
         patch.setattr(wordnet, "verify", lambda _folder: synsets)
 

@@ -1,15 +1,17 @@
 """One labeler with one sense policy before all the questions: it labels, `scores` judges."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
+from unittest.mock import patch
 
 from benchmarks.label_quality import captions, scores
 from benchmarks.label_quality.gold import Photo
 from benchmarks.label_quality.goldset import GoldSet
+from labelgen.nouns import ChunkParser, Parse
 
 Samples = list[tuple[str, ...]]
 
@@ -26,7 +28,7 @@ class Labelling(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """CPU seconds of spaCy's pipeline and of everything else. `rest_over_parse`: None where nothing was parsed."""
+    """CPU seconds of parsing and of everything else. `rest_over_parse`: None where nothing was parsed."""
 
     captions: int
     parse_seconds: float
@@ -181,29 +183,19 @@ class Clock:
 
 @contextmanager
 def parse_clock() -> Iterator[Clock]:
-    """Measures what spaCy's pipeline takes, whoever calls it, while the context lasts."""
-    import spacy
-
+    """Measures what parsing takes, whoever asks for it, while the context lasts."""
     clock = Clock()
-    pipe = spacy.Language.pipe
+    parse = ChunkParser.parse
 
-    def timed(nlp: object, texts: Iterable[str], **settings: object) -> Iterator[object]:
-        docs = pipe(nlp, texts, **settings)
-        while True:
-            start = time.process_time()
-            try:
-                doc = next(docs)
-            except StopIteration:
-                return
-            finally:
-                clock.seconds += time.process_time() - start
-            yield doc
+    def timed(parser: ChunkParser, texts: Sequence[str]) -> list[Parse]:
+        start = time.process_time()
+        try:
+            return parse(parser, texts)
+        finally:
+            clock.seconds += time.process_time() - start
 
-    spacy.Language.pipe = timed
-    try:
+    with patch.object(ChunkParser, "parse", timed):
         yield clock
-    finally:
-        spacy.Language.pipe = pipe
 
 
 def string_match(gold: GoldSet) -> list[str]:

@@ -30,7 +30,7 @@ class Maxout(NamedTuple):
     def settle(self, pieces: np.ndarray) -> np.ndarray:
         """float32 [R, pieces · width], bias included → float32 [R, width]: the largest pieces, normalised."""
         width = self.width
-        largest = np.maximum(pieces[:, :width], pieces[:, width : 2 * width])
+        largest: np.ndarray = np.maximum(pieces[:, :width], pieces[:, width : 2 * width])
         for start in range(2 * width, pieces.shape[1], width):
             np.maximum(largest, pieces[:, start : start + width], out=largest)
         largest -= largest.mean(axis=1, keepdims=True)

@@ -106,7 +106,8 @@ class Encoder:
             convolved = product(windows[seen - 1], layer.W, _BLOCK)
             convolved += layer.b
             rows[seen] += layer.settle(convolved)
-        return rows[at]
+        vectors: np.ndarray = rows[at]
+        return vectors
 
 
 def _doubled(table: np.ndarray) -> np.ndarray:

@@ -129,7 +129,7 @@ def _parser(parser: Any) -> tuple[ParserWeights, tuple[str, ...]]:  # noqa: ANN4
 
 
 def _chunk_rule(nlp: Any, tags: Any, labels: tuple[str, ...]) -> tuple[ChunkRule, frozenset[str]]:  # noqa: ANN401
-    """What the attribute ruler makes of each tag and label, found by asking it; and the words it treats on their own."""
+    """What the attribute ruler makes of each tag and label, found by asking it; and what it names by word."""
     from spacy.tokens import Doc
 
     ruler = nlp.get_pipe("attribute_ruler")
@@ -146,7 +146,7 @@ def _chunk_rule(nlp: Any, tags: Any, labels: tuple[str, ...]) -> tuple[ChunkRule
     nominal = np.zeros((len(tags), len(labels) + 1), np.bool_)
     for (tag, label), token in zip(asked, ruler(doc), strict=True):
         nominal[tag, label] = token.pos_ in _NOMINAL
-    is_nominal = dict(zip(tags, nominal.any(axis=1).tolist(), strict=True))
+    is_nominal = dict(zip(tags, map(bool, map(np.any, nominal)), strict=True))
     unsure = [word for pattern in ruler.patterns for word in _unsure_words(pattern, is_nominal)]
     is_chunk = np.array([label in _CHUNK_LABELS for label in with_root])
     is_conjunct = np.array([label == _CONJUNCT for label in with_root])
@@ -166,7 +166,7 @@ def _unsure_words(pattern: Any, is_nominal: dict[str, bool]) -> list[str]:  # no
         told_by_tag = len(tokens) == 1 and is_nominal.get(str(token.get("TAG"))) == (part in _NOMINAL)
         if token.keys() - {"TAG", "DEP", "LOWER", "IS_SPACE"} or not isinstance(lower, str | dict | None):
             raise UnknownModelError(f"its attribute ruler: {token}")
-        if isinstance(lower, dict) and lower.keys() != {"IN"} or (lower is None and len(tokens) > 1):
+        if (isinstance(lower, dict) and lower.keys() != {"IN"}) or (lower is None and len(tokens) > 1):
             raise UnknownModelError(f"its attribute ruler: {tokens}")
         if lower is not None and not told_by_tag:
             words += [lower] if isinstance(lower, str) else lower["IN"]

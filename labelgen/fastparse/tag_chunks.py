@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from labelgen.parse import Word
+
 _OUTSIDE, _BEFORE, _NOUN, _LINK = range(4)
 _KIND_OF = (
     dict.fromkeys(("NN", "NNS", "NNP", "NNPS"), _NOUN)
@@ -35,3 +37,11 @@ def tag_chunks(kinds: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndar
     is_last[:-1] = run[nouns[1:]] != run[nouns[:-1]]
     lasts = nouns[is_last]
     return np.flatnonzero(begins)[run[lasts] - 1], lasts + 1
+
+
+def of_words(words: Sequence[Word]) -> list[tuple[int, int]]:
+    """The chunks of one text."""
+    if not words:
+        return []
+    firsts, ends = tag_chunks(kinds([word.tag for word in words]), np.array([len(words)]))
+    return list(zip(firsts.tolist(), ends.tolist(), strict=True))

@@ -143,7 +143,8 @@ class _State:
         shift = ~has_top | ((following > 0) & goes_on & ~self._returned[fronts])
         arc = has_top & (fronts > 0) & goes_on
         may_break = (following == fronts + 1) & ~self._begins[following]
-        return shift + 2 * has_top + 4 * arc + 8 * may_break
+        code: np.ndarray = shift + 2 * has_top + 4 * arc + 8 * may_break
+        return code
 
     def advance(self, moves: np.ndarray, labels: np.ndarray) -> None:
         """Make one transition in each caption: int64 [D] moves and the labels of their arcs."""

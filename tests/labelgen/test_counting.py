@@ -257,4 +257,4 @@ def test_take__all_samples_once_in_order(counts: list[int], size: int) -> None:
 
 def test_seconds__add_up() -> None:
     total = Seconds(read=1, parse=2) + Seconds(parse=3, label=4, write=5)
-    assert total.by_stage() == {"read": 1, "parse": 5, "label": 4, "write": 5}
+    assert total.by_stage() == {"read": 1, "normalize": 0, "parse": 5, "label": 4, "write": 5}

@@ -31,7 +31,7 @@ def tools(lexicon: Lexicon, wordnet_folder: Folder) -> Tools:
 @pytest.fixture(scope="module")
 def noun_chunks(tools: Tools, chunk_parser: ChunkParser) -> NounChunks:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(labelers, "ChunkParser", lambda _model: chunk_parser)
+        patch.setattr(labelers, "ChunkParser", lambda _model, nouns="chunks": chunk_parser)
         return NounChunks(tools)
 
 
@@ -128,7 +128,7 @@ def test_noun_chunks__batches_make_no_difference(noun_chunks: NounChunks) -> Non
 
 
 def test_pos_nouns__words_alone(tools: Tools, chunk_parser: ChunkParser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(labelers, "ChunkParser", lambda _model: chunk_parser)
+    monkeypatch.setattr(labelers, "ChunkParser", lambda _model, nouns="chunks": chunk_parser)
     labeler = PosNouns(tools)
     (parse,) = labeler.parse(captions_of(["a hot dog stand with two polar bears"]))
     assert [written(found) for found in labeler.find(parse) if isinstance(found, Mention)] == [
