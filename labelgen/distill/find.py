@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from labelgen.distill import tagset
 from labelgen.distill.lookup import Lookup
 from labelgen.distill.spans import NONE
 from labelgen.distill.tagset import IS_NOUN, chunks_of, is_tag
@@ -37,6 +36,11 @@ def decode(number: int, texts: list[str]) -> Term:
     return Term(
         texts[number // _TEXT_STEP], _ROLES[number % _TEXT_STEP // _ROLE_STEP], _FORMS[number % _ROLE_STEP]
     )
+
+
+def is_head(terms: np.ndarray) -> np.ndarray:
+    """bool [M]: the terms whose role is that of a head."""
+    return terms % _TEXT_STEP // _ROLE_STEP == _ROLE[Role.HEAD] // _ROLE_STEP  # type: ignore[no-any-return]
 
 
 class _Chunks(NamedTuple):

@@ -1,6 +1,6 @@
 """The learnt table: how much each feature speaks for each class. Whole numbers, so that sums are the same anywhere."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ _COLUMNS = pa.schema(
     [
         pa.field("place", pa.string(), nullable=False),
         pa.field("feature", pa.string(), nullable=False),
-        *(pa.field(f"{tag or 'other'} {'outside inside head'.split()[place]}", pa.int16()) for tag, place in CLASSES),
+        *(pa.field(f"{tag or 'other'} {'outside inside head'.split()[place]}", pa.int16(), nullable=False) for tag, place in CLASSES),
     ]
 )
 
@@ -40,20 +40,19 @@ class Weights:
             sums += self.rows[[self.numbers.get((place, feature), 0) for feature in column]]
         return sums
 
-    def to_bytes(self) -> bytes:
+    def to_bytes(self, metadata: Mapping[bytes, bytes]) -> bytes:
         """Parquet, one row a feature, in the order of their numbers."""
         places, features = zip(*self.numbers, strict=True) if self.numbers else ((), ())
         classes = [pa.array(column) for column in self.rows[1:].T]
-        return parquet.to_bytes(
-            pa.Table.from_arrays([pa.array(places, pa.string()), pa.array(features, pa.string()), *classes], _COLUMNS.names)
-        )
+        columns = [pa.array(places, pa.string()), pa.array(features, pa.string()), *classes]
+        return parquet.to_bytes(pa.Table.from_arrays(columns, schema=_COLUMNS), metadata)
 
     @classmethod
     def from_bytes(cls, data: bytes, where: str) -> "Weights":
         """Raises CatlipError that names `where` if this is no such table."""
         try:
             table = parquet.read_table(data).select(_COLUMNS.names).cast(_COLUMNS)
-            rows = np.stack([np.zeros(len(table), np.int16), *map(_to_numpy, table.columns[2:])][1:], axis=1)
+            rows = np.stack([column.to_numpy() for column in table.columns[2:]], axis=1)
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             raise CatlipError(f"{where} is no table of a distilled labeler ({error}). Use --rebuild.") from error
         if len(rows) and np.abs(rows).max() > LIMIT:
@@ -62,6 +61,3 @@ class Weights:
         numbers = {key: number for number, key in enumerate(keys, 1)}
         return cls(numbers, np.concatenate([np.zeros((1, NUM_CLASSES), np.int16), rows]))
 
-
-def _to_numpy(column: pa.ChunkedArray) -> np.ndarray:
-    return column.combine_chunks().to_numpy(zero_copy_only=False)
