@@ -12,6 +12,7 @@ import pytest
 
 from catlip_cli.main import run
 from labelgen import candidates
+from labelgen.labelers import NounChunks
 from labelgen.sources import text
 from labelshards.errors import LabelSetError
 from labelshards.images import ImageReader
@@ -264,14 +265,32 @@ def test_build__captions_are_kept_when_asked_for(labels: Labels, tars: Path) -> 
     assert kept.to_pylist() == [[caption] for caption in CAPTIONS[3:]]
 
 
-@pytest.mark.parametrize("arguments", [["--caption-key", "alt"], ["--labeler", "pos-nouns"]])
+@pytest.mark.parametrize("arguments", [["--caption-key", "alt"], ["--labeler", "pos-nouns"], ["--nouns", "tags"]])
 def test_build__changed_setting_is_named(labels: Labels, tars: Path, arguments: list[str]) -> None:
     labels(tars / "*.tar", "--threshold", 0)
     before = labels.content()
     assert labels(tars / "*.tar", "--threshold", 0, *arguments) == 1
-    name = {"--caption-key": "caption_keys", "--labeler": "labeler"}[arguments[0]]
+    name = {"--caption-key": "caption_keys", "--labeler": "labeler", "--nouns": "nouns"}[arguments[0]]
     assert f"_candidates was made with {name} = " in labels.stderr
     assert labels.content() == before
+
+
+def test_build__default_nouns_over_those_of_tags_are_refused_too(labels: Labels, tars: Path) -> None:
+    labels(tars / "*.tar", "--threshold", 0, "--nouns", "tags")
+    assert labels(tars / "*.tar", "--threshold", 0) == 1
+    assert "_candidates was made with nouns = tags, and this build has chunks" in labels.stderr
+
+
+def test_build__nouns_of_a_labeler_without_chunks(labels: Labels, tars: Path) -> None:
+    assert labels(tars / "*.tar", "--labeler", "pos-nouns", "--nouns", "tags") == 1
+    assert "--nouns tags goes with --labeler noun-chunks" in labels.stderr
+
+
+def test_build__says_why_the_parse_is_slow(labels: Labels, tars: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert labels.json(tars / "*.tar", "--threshold", 0)["slow_parse"] is None
+    monkeypatch.setattr(NounChunks, "slow", "its beam: 4 instead of 1")
+    assert labels(tars / "*.tar", "--threshold", 0, "--rebuild") == 0
+    assert "not built as expected (its beam: 4 instead of 1)" in " ".join(labels.stdout.split())
 
 
 def test_build__candidates_are_dropped_when_asked_for(labels: Labels, tars: Path) -> None:

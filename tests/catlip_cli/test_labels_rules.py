@@ -8,7 +8,7 @@ import pytest
 
 from catlip_cli import rules
 from catlip_cli.main import run
-from labelgen import labelers, policies
+from labelgen import labelers, nouns, policies
 from labelshards.labelset import LabelSet
 from labelshards.schema import FAMILIES, NOUNS
 
@@ -56,6 +56,7 @@ def summary(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 
 def test_names__are_those_of_labelgen() -> None:
     assert rules.LABELERS == labelers.NAMES
+    assert rules.NOUNS == nouns.NOUNS
     assert rules.POLICIES == policies.NAMES
     assert (NOUNS, *rules.FAMILIES) == FAMILIES
 

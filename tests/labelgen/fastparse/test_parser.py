@@ -117,7 +117,6 @@ def test_chunk_parser__goes_on_with_a_model_it_does_not_know(
         "[a/DT t/NN~ -/HYPH~ shirt/NN]",
         "he/PRP runs/VBZ",
         "red/JJ and/CC [blue/JJ cups/NNS] full/JJ",
-        "-/HYPH [dog/NN]",
     ],
 )
 def test_of_words__chunks_as_a_reader_would_cut_them(text: str) -> None:
