@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from labelgen import language_data
-from labelgen.build import Options, make_extractor, settings_for
+from labelgen.options import Options, make_extractor, settings_for
 from labelgen.sources import plan
 
 NUM_CAPTIONS = 1_500
