@@ -1,9 +1,10 @@
 """Plan → extract → support → encode → manifest. What is done and still fits is never done again."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
 from typing import NamedTuple
 
 import msgspec
@@ -96,9 +97,11 @@ def build(options: Options, on_progress: Watcher = lambda _: None) -> Result:
         folder = candidates.folder_of(options.out)
         model = language_data.spacy_model()
         settings = settings_for(options, model)
+        again = None
         if options.retry_failed:
             before = state.read_plan(folder)
-            plan = _plan(options, settings, _files_again(before, options, settings), before.num_slices)
+            again = _failed_before(before, options)
+            plan = _plan(options, settings, _looked_at_again(before.files, again, options), before.num_slices)
         else:
             plan = _plan(options, settings, sources.scan(inputs, options.fields), None)
         _refuse_mostly_missing(plan)
@@ -111,7 +114,7 @@ def build(options: Options, on_progress: Watcher = lambda _: None) -> Result:
         state.write_plan(folder, plan)
         language = _language(plan)
         shards = plan.shards()
-        work = _extract(options, plan, shards, model, on_progress)
+        work = _extract(options, plan, shards, model, on_progress, again)
         return _publish(options.out, plan, language, shards, work, on_progress)
 
 
@@ -194,35 +197,39 @@ def _plan(options: Options, settings: Settings, files: list[InputShard], num_sli
     )
 
 
-def _files_again(plan: Plan, options: Options, settings: Settings) -> list[InputShard]:
-    """The files of an earlier plan, of which those with failed shards are looked at again."""
+def _failed_before(plan: Plan, options: Options) -> set[str]:
+    """URIs of files with shards that failed. Raises CatlipError if the plan is that of other sources."""
     if list(options.sources) != plan.sources or options.fields != plan.settings.fields:
         raise CatlipError(
             f"{options.out} was begun with {' '.join(plan.sources)}, and --retry-failed goes on with that. "
             "Name the same sources, or leave out --retry-failed."
         )
     shards = plan.shards()
-    failed = state.status(candidates.folder_of(options.out), shards, settings).failed
-    again = {shard.uri: shard.uri for shard in shards if shard.name in failed}
-    files: list[InputShard] = []
-    for file in plan.files:
-        if file.uri not in again:
-            files.append(file)
-        elif again[file.uri]:
-            files += sources.scan_file(file.uri, options.fields)
-            again[file.uri] = ""
-    return files
+    failed = state.status(candidates.folder_of(options.out), shards, plan.settings).failed
+    return {shard.uri for shard in shards if shard.name in failed}
+
+
+def _looked_at_again(files: Sequence[InputShard], again: set[str], options: Options) -> list[InputShard]:
+    """The files of an earlier plan, of which those named in `again` may have changed."""
+    by_uri = groupby(files, key=lambda file: file.uri)
+    return [
+        file for uri, parts in by_uri for file in (sources.scan_file(uri, options.fields) if uri in again else parts)
+    ]
 
 
 def _extract(
-    options: Options, plan: Plan, shards: Sequence[InputShard], model: str, on_progress: Watcher
+    options: Options,
+    plan: Plan,
+    shards: Sequence[InputShard],
+    model: str,
+    on_progress: Watcher,
+    only: Container[str] | None = None,
 ) -> _Extraction:
-    """Extract what is not done of `shards`, or only what failed of them."""
+    """Extract what is not done of `shards`, or only what is of the files `only`."""
     folder = candidates.folder_of(options.out)
     found = Status(set(), {}) if options.rebuild else state.status(folder, shards, plan.settings)
-    missing = _missing(shards, found) if options.retry_failed else set()
-    todo = [shard for shard in shards if shard.name not in found.done | missing]
-    work = _Extraction(failed={}, missing=missing)
+    todo = [shard for shard in shards if shard.name not in found.done and (only is None or shard.uri in only)]
+    work = _Extraction(failed={}, missing=_missing(shards, found) - {shard.name for shard in todo})
     before = len(shards) - len(todo)
     on_progress(Progress(stage=_PARSING, done=before, total=len(shards)))
     make: Callable[[], Extractor] = partial(make_extractor_elsewhere, options, plan.settings, folder)
@@ -234,7 +241,7 @@ def _extract(
             work.seconds += outcome.seconds
             work.num_captions += outcome.report.captions
             work.num_extracted += 1
-            if name in found.failed:
+            if name in found.failed or only is not None:
                 state.forget_failure(folder, name)
         else:
             work.failed[name] = outcome.reason
