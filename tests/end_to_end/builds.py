@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-DEADLINE_SECONDS = 90
+DEADLINE_SECONDS = 200
 
 
 def cut_tars(whole: Path, folder: Path, num_tars: int, samples_per_tar: int) -> None:

@@ -15,9 +15,9 @@ from tests.end_to_end.builds import DEADLINE_SECONDS, build, command, content, m
 pytestmark = pytest.mark.slow
 
 NUM_TARS = 4
-# More address space than a build takes (1.7 GiB), and less than that with a caption of 3 GiB.
+# More address space than a build takes (1.7 GiB), and less than a caption of 8 GiB.
 ADDRESS_SPACE_BYTES = 4 << 30
-HUGE_CAPTION_BYTES = 3 << 30
+HUGE_CAPTION_BYTES = (8 << 30) - 1
 
 
 @pytest.fixture
@@ -58,12 +58,14 @@ def test_build__sigterm_ends_it_cleanly(tars: Path, tmp_path: Path) -> None:
 
 def test_slices__side_by_side_one_killed(tars: Path, tmp_path: Path) -> None:
     out, sources = tmp_path / "labels", f"{tars}/*.tar"
-    with started(sources, out, "--slice", "0/2", "--workers", "1") as first:
-        with started(sources, out, "--slice", "1/2", "--workers", "1") as second:
-            wait_until(lambda: (out / "_candidates" / "settings.json").exists())
-            first.kill()
-            _, error = second.communicate(timeout=DEADLINE_SECONDS)
-            assert second.returncode == 0, error
+    with (
+        started(sources, out, "--slice", "0/2", "--workers", "1") as first,
+        started(sources, out, "--slice", "1/2", "--workers", "1") as second,
+    ):
+        wait_until(lambda: (out / "_candidates" / "settings.json").exists())
+        first.kill()
+        _, error = second.communicate(timeout=DEADLINE_SECONDS)
+        assert second.returncode == 0, error
     finish = [*command(sources, out)[:4], "finish", str(out)]
     done = subprocess.run(finish, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False)
     if (out / "_candidates" / "0.parquet").exists() and (out / "_candidates" / "2.parquet").exists():
