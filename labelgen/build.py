@@ -90,6 +90,7 @@ def build(options: Options, on_progress: Watcher = lambda _: None) -> Result:
     With `retry_failed` the sources are not looked at again, but for the shards that failed, which are all that is
     extracted. Raises CatlipError; whatever was extracted before stays, and the same call goes on from there.
     """
+    engines.require(options.engine)
     if options.vocabulary_from and storage.absolute(options.vocabulary_from) == storage.absolute(options.out):
         raise CatlipError(f"{options.out} cannot take its vocabulary from itself. Choose another --out.")
     _refuse_strangers(options.out)
@@ -123,6 +124,7 @@ def build_slice(options: Options, part: Slice, on_progress: Watcher = lambda _: 
 
     Raises CatlipError like `build`. `finish` makes the label set when all slices are done.
     """
+    engines.require(options.engine)
     if stdin.NAME in options.sources:
         raise CatlipError("Standard input cannot be cut into slices. Save it to a file that all of them read.")
     _refuse_strangers(options.out)

@@ -3,6 +3,7 @@
 An engine takes shards, what makes a worker's Extractor, and how many workers there may be (None: one a core).
 """
 
+import importlib
 from collections.abc import Callable, Iterator, Sequence
 
 from labelgen.engines.worker import Outcome
@@ -10,6 +11,12 @@ from labelgen.extract import Extractor
 from labelgen.sources.sample import InputShard
 
 NAMES = LOCAL, RAY = ("local", "ray")
+
+
+def require(engine: str) -> None:
+    """Raise ModuleNotFoundError at once if what the engine needs is not installed."""
+    if engine == RAY:
+        importlib.import_module("ray")
 
 
 def run(

@@ -75,6 +75,7 @@ def test_train_half__needs_no_spacy(tmp_path: Path, catlip: Catlip) -> None:
     ("arguments", "absent", "extra"),
     [
         (("labels", "build", "x.tar", "--out", "x"), ("spacy", "ftfy"), "labels"),
+        (("labels", "build", "x.tar", "--out", "x", "--engine", "ray"), ("ray",), "ray"),
         (("train", "--labels", "x", "--out", "y"), ("torch", "timm"), "train"),
         (("sample", "x"), ("emoji",), "demo"),
     ],
