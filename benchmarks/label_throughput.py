@@ -24,11 +24,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from labelgen import language_data, nouns, wordnet
-from labelgen.build import Options, make_extractor, settings_for
 from labelgen.corenet import CoreNet
 from labelgen.extract import Seconds
 from labelgen.inmemory import Labelling
 from labelgen.normalize import normalize
+from labelgen.options import Options, make_extractor, settings_for
 from labelgen.sources import plan
 
 MEASURED = 2_000  # captions; all others are for warming up

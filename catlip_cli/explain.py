@@ -41,8 +41,8 @@ def explain(
       catlip labels explain "two glasses of wine" --labels labels --all-senses
       catlip labels explain "a red car" --families attributes,compounds --json
     """
-    from labelgen.build import Options
     from labelgen.explain import explain as explain_caption
+    from labelgen.options import Options
 
     chosen = labelers or LABELERS
     options = [Options(sources=[], out="", labeler=name, **_fitting(name, rules, alone=len(chosen) == 1))

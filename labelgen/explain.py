@@ -6,11 +6,11 @@ import msgspec
 import numpy as np
 
 from labelgen import candidates, language_data, stoplist
-from labelgen.build import Options, choice_for, load_language
 from labelgen.candidates import Mentions
 from labelgen.corpus import Corpus, unique_rows, word_of
 from labelgen.labelers import KINDS, Caption, Tools
 from labelgen.normalize import normalize
+from labelgen.options import Options, choice_for, load_language
 from labelgen.policies import FIRST, Chooser, Weighed
 from labelgen.resolve import FAMILY_OF, Choice, Language, count_words, words_of
 from labelgen.senses import Senses
@@ -76,7 +76,7 @@ def explain(caption: str, options: Sequence[Options], corpus_from: str | None = 
     folder, model = language_data.find_wordnet(), language_data.spacy_model()
     told = []
     for each in options:
-        language = load_language(each, folder)
+        language = load_language(each.labeler, each.terms, each.pins, folder)
         shards = _candidates(corpus_from) if corpus_from and KINDS[each.labeler].parses else []
         tools = Tools(language.lexicon, folder, model, each.nouns)
         told.append(_tell(caption, each.labeler, choice_for(each), tools, language, shards))

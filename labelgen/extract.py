@@ -2,25 +2,23 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 
 import msgspec
 import pyarrow as pa
 
 from labelgen import candidates, labelers, sources
-from labelgen.candidates import CandidateShard, Entry, Example, Report
-from labelgen.labelers import Caption, Tools
+from labelgen.candidates import CandidateShard, Report
+from labelgen.distill.gather import AllAtOnce
+from labelgen.gather import Gathered, Gatherer, OneByOne
+from labelgen.labelers import Caption, FromTable, Tools
 from labelgen.normalize import normalize
 from labelgen.nouns import CHUNKS, TEXTS_PER_ZONE
 from labelgen.sources.fields import Fields
 from labelgen.sources.sample import Found, InputShard, Leftover, Problem, Sample, SourceDamageError
-from labelgen.terms import Dropped, Mention, Role, Term
 from labelshards import schema, storage
 from labelshards.images import ImageFile
-
-# So many captions of a shard are kept for each term: enough that each of its senses finds an example among them.
-_EXAMPLES = 4
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -85,15 +83,23 @@ class Extractor:
         """The candidates of the samples that a source yields, up to where it breaks off."""
         rows = _Rows(keep_captions=self._settings.keep_captions)
         samples = _until_damage(found, rows)
+        gatherer = self._gatherer()
         while True:
             start = time.perf_counter()
             batch = _take(samples, TEXTS_PER_ZONE)
             seconds.read += time.perf_counter() - start
             if not batch:
-                return rows.finish(print_of_shard, self._labeler.slow)
-            self._label(batch, rows, seconds)
+                break
+            self._label(batch, rows, gatherer, seconds)
+        start = time.perf_counter()
+        shard = rows.finish(gatherer.finish(), print_of_shard, self._labeler.slow)
+        seconds.label += time.perf_counter() - start
+        return shard
 
-    def _label(self, samples: list[Sample], rows: "_Rows", seconds: Seconds) -> None:
+    def _gatherer(self) -> Gatherer:
+        return AllAtOnce(self._labeler.distilled) if isinstance(self._labeler, FromTable) else OneByOne(self._labeler)
+
+    def _label(self, samples: list[Sample], rows: "_Rows", gatherer: Gatherer, seconds: Seconds) -> None:
         start = time.perf_counter()
         cleaned = [[normalize(caption) for caption in sample.captions] for sample in samples]
         captions = [
@@ -102,14 +108,12 @@ class Extractor:
         ]
         parse_start = time.perf_counter()
         seconds.normalize += parse_start - start
-        parses = iter(self._labeler.parse([caption for of_sample in captions for caption in of_sample]))
+        parsed = gatherer.parse([caption for of_sample in captions for caption in of_sample])
         parse_end = time.perf_counter()
-        for sample, clean, of_sample in zip(samples, cleaned, captions, strict=True):
-            entries: set[int] = set()
-            for caption in of_sample:
-                entries.update(rows.note(self._labeler.find(next(parses)), caption.text))
-            rows.add(sample, clean, entries)
         seconds.parse += parse_end - parse_start
+        gatherer.add(parsed, captions)
+        for sample, clean in zip(samples, cleaned, strict=True):
+            rows.add(sample, clean)
         seconds.label += time.perf_counter() - parse_end
 
 
@@ -119,52 +123,23 @@ class _Rows:
 
     keep_captions: bool
     keys: list[str] = field(default_factory=list)
-    mentions: list[list[int]] = field(default_factory=list)
     images: list[dict[str, int] | None] = field(default_factory=list)
     image_files: dict[ImageFile, int] = field(default_factory=dict)
     captions: list[list[str]] = field(default_factory=list)
     num_captions: int = 0
     problems: Counter[str] = field(default_factory=Counter)
-    entries: dict[tuple[Term, int], int] = field(default_factory=dict)
-    heads: set[int] = field(default_factory=set)
-    examples: list[list[Example]] = field(default_factory=list)
     damage: str | None = None
 
-    def note(self, found: Iterable[Mention | Dropped], caption: str) -> list[int]:
-        """The numbers of the entries that a caption of the sample now being read gives."""
-        numbers = []
-        for each in found:
-            if isinstance(each, Mention):
-                numbers.append(self._number(each.term, -1, caption))
-                if each.of is not None:
-                    numbers.append(self._number(each.term, self._number(each.of, -1, caption), caption))
-        return numbers
-
-    def _number(self, term: Term, head: int, caption: str) -> int:
-        number = self.entries.get((term, head))
-        if number is None:
-            number = self.entries[term, head] = len(self.entries)
-            self.examples.append([])
-            if term.role is Role.HEAD:
-                self.heads.add(number)
-        examples = self.examples[number]
-        if len(examples) < _EXAMPLES and (not examples or examples[-1].caption != caption):
-            examples.append(Example(len(self.keys), caption))
-        return number
-
-    def add(self, sample: Sample, cleaned: list[tuple[str, bool]], mentions: set[int]) -> None:
+    def add(self, sample: Sample, cleaned: list[tuple[str, bool]]) -> None:
         kept = [text for text, _ in cleaned if text]
         problems = set(sample.problems)
         if len(kept) < len(cleaned):
             problems.add(Problem.EMPTY_CAPTION)
         if any([cut for _, cut in cleaned]):  # noqa: C419  (a generator takes twice as long)
             problems.add(Problem.CAPTION_CUT)
-        if kept and self.heads.isdisjoint(mentions):
-            problems.add(Problem.NO_NOUN)
         if problems:
             self.problems.update(problem.value for problem in problems)
         self.keys.append(sample.key)
-        self.mentions.append(sorted(mentions))
         self.images.append(None)
         if sample.image is not None:
             file = self.image_files.setdefault(sample.image.file, len(self.image_files))
@@ -173,15 +148,17 @@ class _Rows:
         if self.keep_captions:
             self.captions.append(kept)
 
-    def finish(self, print_of_shard: str, slow: str | None) -> CandidateShard:
-        """What was gathered."""
+    def finish(self, gathered: Gathered, print_of_shard: str, slow: str | None) -> CandidateShard:
+        """All of it, with the entries of its captions."""
+        if gathered.num_without_noun:
+            self.problems[Problem.NO_NOUN.value] += gathered.num_without_noun
         return CandidateShard(
             keys=pa.array(self.keys, pa.string()),
-            mentions=pa.array(self.mentions, schema.LABELS),
+            mentions=gathered.mentions,
             images=pa.array(self.images, schema.IMAGE),
             captions=pa.array(self.captions, pa.list_(pa.string())) if self.keep_captions else None,
-            entries=[Entry(term, head) for term, head in self.entries],
-            examples=self.examples,
+            entries=gathered.entries,
+            examples=gathered.examples,
             report=Report(
                 fingerprint=print_of_shard,
                 samples=len(self.keys),

@@ -53,7 +53,7 @@ class Mender:
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._lexicon = lexicon
-        self._kinds = lru_cache(maxsize=100_000)(self._look_up)
+        self.kinds = lru_cache(maxsize=100_000)(self._look_up)
         self._hints = Memory(self._hint)
         self._is_term = lru_cache(maxsize=100_000)(lambda text: lexicon.find(text, text.endswith("s")) is not None)
 
@@ -89,7 +89,7 @@ class Mender:
     def _hint(self, word: Word) -> int:
         """What a word may need, whatever stands around it."""
         text, tag = word.text.lower(), word.tag
-        kind = self._kinds(text)
+        kind = self.kinds(text)
         if tag in NOUN_TAGS:
             may_be_noun = False
         elif tag in ADJECTIVE_TAGS:
@@ -109,7 +109,7 @@ class Mender:
         )
 
     def _kind(self, word: Word) -> Kinds:
-        return self._kinds(word.text.lower())
+        return self.kinds(word.text.lower())
 
     def _retag(self, words: list[Word], at: int) -> None:
         word, kind = words[at], self._kind(words[at])

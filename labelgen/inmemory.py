@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from labelgen import language_data
-from labelgen.build import Options, choice_for, load_language, settings_for
 from labelgen.corpus import Corpus
 from labelgen.extract import Extractor, Seconds
 from labelgen.labelers import Tools
+from labelgen.options import Options, choice_for, load_language, settings_for
 from labelgen.policies import NONE, Chooser
 from labelgen.resolve import make_resolver
 from labelgen.senses import Senses
@@ -19,13 +19,13 @@ from labelgen.wordnet import Pos
 
 
 class Labelling:
-    """A labeler with its sense policy, loaded once. `options`: fields of build.Options."""
+    """A labeler with its sense policy, loaded once. `options`: fields of options.Options."""
 
     def __init__(self, labeler: str = "noun-chunks", senses: str | None = None, **options: Any) -> None:  # noqa: ANN401
         self._options = Options(sources=[], out="", labeler=labeler, senses=senses, threshold=0, **options)
         self._choice = choice_for(self._options)
         folder, model = language_data.find_wordnet(), language_data.spacy_model()
-        self.language = load_language(self._options, folder)
+        self.language = load_language(labeler, self._options.terms, self._options.pins, folder)
         tools = Tools(self.language.lexicon, folder, model, self._options.nouns)
         self._extractor = Extractor(settings=settings_for(self._options, model), tools=tools, folder="")
 

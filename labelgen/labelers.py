@@ -5,6 +5,8 @@ from typing import Any, NamedTuple, Protocol
 
 from labelgen import policies
 from labelgen.corenet import CoreNet
+from labelgen.distill.labeler import Distilled
+from labelgen.distill.weights import Weights
 from labelgen.lexicon import Lexicon
 from labelgen.nouns import CHUNKS, TAGS, ChunkParser, Parse
 from labelgen.pos_nouns import pos_nouns
@@ -24,13 +26,15 @@ class Caption(NamedTuple):
 class Tools(NamedTuple):
     """What labelers are made of: the lexicon, the WordNet folder that it came from, the name of a spaCy model.
 
-    nouns: where noun chunks come from (nouns.NOUNS), for the labeler that has them.
+    nouns: where noun chunks come from (nouns.NOUNS), for the labeler that has them; weights: with DISTILLED, what was
+    learnt.
     """
 
     lexicon: Lexicon
     folder: Folder
     model: str
     nouns: str = CHUNKS
+    weights: Weights | None = None
 
 
 class Labeler(Protocol):
@@ -91,6 +95,27 @@ class NounChunks:
         return self._finder.chunks(parsed)
 
 
+class FromTable:
+    """Terms inside the noun chunks that a learnt table tells; the labeler itself takes many captions at once."""
+
+    slow = None
+
+    def __init__(self, lexicon: Lexicon, weights: Weights) -> None:
+        self.distilled = Distilled(lexicon, weights)
+
+    def parse(self, captions: Sequence[Caption]) -> list[Parse]:
+        """The parses of the clean texts, as the table tells them."""
+        return self.distilled.parse([caption.text for caption in captions])
+
+    def find(self, parsed: Parse) -> list[Mention | Dropped]:
+        """See terms.py."""
+        return self.distilled.find(parsed)
+
+    def chunks(self, parsed: Parse) -> list[tuple[str, list[str]]]:
+        """Chunks with the terms tried, longest first."""
+        return self.distilled.chunks(parsed)
+
+
 class PosNouns:
     """The paper's equation 1: every word that is tagged as a noun, by itself."""
 
@@ -144,8 +169,12 @@ class Published:
         return []
 
 
+def _noun_chunks(tools: Tools) -> Labeler:
+    return NounChunks(tools) if tools.weights is None else FromTable(tools.lexicon, tools.weights)
+
+
 KINDS = {
-    DEFAULT: Kind(NounChunks, senses=policies.CONTEXT, meta_words=False, parses=True),
+    DEFAULT: Kind(_noun_chunks, senses=policies.CONTEXT, meta_words=False, parses=True),
     "pos-nouns": Kind(PosNouns, senses=policies.FIRST, meta_words=True, parses=True),
     "corenet": Kind(Published, senses=policies.FIRST, meta_words=True, parses=False),
 }

@@ -83,6 +83,10 @@ class Lexicon:
         """All terms of a part of speech."""
         return self._senses[pos]
 
+    def noun_forms(self) -> list[str]:
+        """All that `find` may end at, sorted: nouns, other ways to write them, and irregular plurals."""
+        return sorted({*self._senses[Pos.NOUN], *self._variants, *self._exceptions[Pos.NOUN]})
+
     def is_thing(self, term: str) -> bool:
         """True if the term has a sense that can be seen and touched, as far as WordNet's files tell it."""
         return term in self._things
@@ -127,7 +131,7 @@ class Lexicon:
         "man" is what the caption means), anything else as it stands first. Then come other ways to write it:
         without hyphens and apostrophes, and with American endings.
         """
-        for form in dict.fromkeys((surface, surface.replace("-", " "), *_respelt(surface))):
+        for form in spellings(surface):
             forms = [*self.singulars(form), form] if plural else [form, *self.singulars(form)]
             for term in (*forms, *(self._variants[form] for form in forms if form in self._variants)):
                 if term in self._senses[Pos.NOUN]:
@@ -154,6 +158,11 @@ def _variants(nouns: Iterable[str]) -> dict[str, str]:
         for form in forms - known:
             variants.setdefault(form, term)
     return variants
+
+
+def spellings(surface: str) -> dict[str, None]:
+    """A surface form as it stands, then the other ways to write it that are looked up."""
+    return dict.fromkeys((surface, surface.replace("-", " "), *_respelt(surface)))
 
 
 def _respelt(word: str) -> list[str]:

@@ -13,12 +13,13 @@ from labelgen.fastparse.recognise import UnknownModelError
 from labelgen.parse import Parse, Word
 from labelshards import storage
 
-__all__ = ["CHUNKS", "NOUNS", "TAGS", "TEXTS_PER_ZONE", "ChunkParser", "Parse", "Word", "model_provenance"]
+__all__ = ["CHUNKS", "DISTILLED", "NOUNS", "TAGS", "TEXTS_PER_ZONE", "ChunkParser", "Parse", "Word", "model_provenance"]
 
-# Where the noun chunks come from: spaCy's parse, or the tags alone.
+# Where the noun chunks come from: spaCy's parse, its tags alone, or a table that learns from the parse (distill/).
 CHUNKS = "chunks"
 TAGS = "tags"
-NOUNS = (CHUNKS, TAGS)
+DISTILLED = "distilled"
+NOUNS = (CHUNKS, TAGS, DISTILLED)
 
 # Captions per spaCy batch. What spaCy computes depends on what is batched together (in the last bit of a float), so
 # batches are cut within a shard and never by who computes them.

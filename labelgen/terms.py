@@ -64,21 +64,21 @@ class Dropped(NamedTuple):
     reason: str
 
 
-_HYPHENS = ("-", "\u2013")
+HYPHENS = ("-", "\u2013")
 _CURLY = "\u2019"
 _PLURAL_TAGS = frozenset({"NNS", "NNPS"})
 _NAME_TAGS = frozenset({"NNP", "NNPS"})
 _VERB_TAGS = frozenset({"VB", "VBD", "VBG", "VBN", "VBP", "VBZ"})
 _AFTER_AN_OPENING = frozenset({"IN", "VBG", "VBN"})
 _COUNTING_TAGS = frozenset({"CD", "PRP$"})
-_COUNTING_WORDS = frozenset({"a", "an", "another", "each", "every", "this", "that", "these", "those", "one"})
+COUNTING_WORDS = frozenset({"a", "an", "another", "each", "every", "this", "that", "these", "those", "one"})
 # Determiners, pronouns and numbers take no part in a term: "the street" is a lemma of Wall Street, "us" is not "u".
 _NEVER_IN_A_TERM = frozenset({"DT", "PDT", "WDT", "PRP", "PRP$", "WP", "WP$", "EX", "CD"})
 # Verbs that help others and show nothing.
-_AUXILIARIES_TEXT = """
+_AUXILIARY_TEXT = """
     be have do can could may might must shall should will would get
 """
-_AUXILIARIES = frozenset(_AUXILIARIES_TEXT.split())
+AUXILIARIES = frozenset(_AUXILIARY_TEXT.split())
 # Before "of" these count or place what follows: "a group of", "the edge of". Elsewhere they are nouns like others.
 _PARTITIVES_TEXT = """
     amount array assortment back base bit bottom bunch center centre collection combination corner couple dozen
@@ -89,7 +89,7 @@ PARTITIVES = frozenset(_PARTITIVES_TEXT.split())
 
 
 # A term that goes on after "of" ends so many words behind its first chunk: "of", and three more.
-_REACH = 4
+REACH = 4
 # Captions say the same again and again ("a man", "a white dog"): so many chunks are remembered with their terms.
 _REMEMBERED_CHUNKS = 50_000
 
@@ -113,21 +113,25 @@ class TermFinder:
         The longest term that WordNet knows wins: "a large polar bear" → polar bear; "a hot dog stand" → stand, with
         hot dog as a modifier; "a bird of prey" → bird of prey.
         """
-        words, chunks = self._mender.mend(parse)
+        return self.find_in(self._mender.mend(parse))
+
+    def find_in(self, mended: Parse) -> list[Found]:
+        """The same of a parse that needs no mending."""
+        words, chunks = mended
         found: list[Found] = []
         taken = 0
         inside = [False] * len(words)
         for start, end in chunks:
             inside[start:end] = [True] * (end - start)
             opens = _opens(words, start, end)
-            if opens or start < taken or words[start].text in _HYPHENS or _is_inside_hyphens(words, start):
+            if opens or start < taken or words[start].text in HYPHENS or _is_inside_hyphens(words, start):
                 start = max(start, taken)
                 if start < end:
                     across = self._across(words, start, end)
                     found += self._chunk(words, start, end, across, opens)
                     taken = max(end, across)
             elif _followed_by_of(words, end):
-                across, of_chunk = self._before_of[words[start : end + _REACH], end - start]
+                across, of_chunk = self._before_of[words[start : end + REACH], end - start]
                 found += of_chunk
                 taken = max(end, start + across)
             else:
@@ -167,12 +171,12 @@ class TermFinder:
         if head is None:
             yield Dropped(words[end - 1].text.lower(), _why_unknown(words, end - 1))
             return
-        if not across and _followed_by_of(words, end) and self._is_partitive(head.term.text):
+        if not across and _followed_by_of(words, end) and self.is_partitive(head.term.text):
             head = head._replace(term=head.term._replace(form=Form.PARTITIVE))
         yield head
         yield from self._before(words, start, first, head.term)
 
-    def _is_partitive(self, text: str) -> bool:
+    def is_partitive(self, text: str) -> bool:
         """True for "group", and for "lots", which is a term beside "lot"."""
         return not PARTITIVES.isdisjoint((text, *self._lexicon.singulars(text)))
 
@@ -222,7 +226,10 @@ class TermFinder:
 
     def chunks(self, parse: Parse) -> list[tuple[str, list[str]]]:
         """(its words, what is looked up for its head until something is found) of each chunk; for explanations."""
-        parse = self._mender.mend(parse)
+        return self.chunks_in(self._mender.mend(parse))
+
+    def chunks_in(self, parse: Parse) -> list[tuple[str, list[str]]]:
+        """The same of a parse that needs no mending."""
         told = []
         for start, end in parse.chunks:
             tried = []
@@ -237,14 +244,16 @@ class TermFinder:
         """Where a term that begins in this chunk and goes on after "of" ends, or 0: "bird of prey"."""
         if not _followed_by_of(words, end):
             return 0
-        for last in range(min(len(words), end + _REACH), end + 1, -1):
+        for last in range(min(len(words), end + REACH), end + 1, -1):
             if words[last - 1].tag in NOUN_TAGS and any(self._of_term(words[at:last]) for at in range(start, end)):
                 return last
         return 0
 
     def _of_term(self, span: tuple[Word, ...]) -> str | None:
+        return self.of_term(_surface(span))
+
+    def of_term(self, surface: str) -> str | None:
         """The term of words with an "of" in them, if it is one that can be seen; the plural is in its first word."""
-        surface = _surface(span)
         first, _, rest = surface.partition(" ")
         for text in (surface, *(f"{singular} {rest}" for singular in self._lexicon.singulars(first))):
             if self._lexicon.is_thing(text):
@@ -257,14 +266,14 @@ class TermFinder:
 
     def _action(self, word: Word) -> list[Mention]:
         text = self._lexicon.base(word.text.lower(), Pos.VERB)
-        if text is None or text in _AUXILIARIES:
+        if text is None or text in AUXILIARIES:
             return []
         return [Mention(Term(text, Role.ACTION), word.text.lower())]
 
 
 def _form(span: tuple[Word, ...], plural: bool, chunk: tuple[Word, ...], opens: bool) -> Form:
     last = span[-1]
-    counted = plural or any(word.tag in _COUNTING_TAGS or word.text.lower() in _COUNTING_WORDS for word in chunk)
+    counted = plural or any(word.tag in _COUNTING_TAGS or word.text.lower() in COUNTING_WORDS for word in chunk)
     if last.tag in _NAME_TAGS and last.text[:1].isupper():
         determined = opens or counted or any(word.tag == "DT" for word in chunk)
         return Form.CAPITAL if determined and len(span) == 1 else Form.NAME
@@ -273,7 +282,7 @@ def _form(span: tuple[Word, ...], plural: bool, chunk: tuple[Word, ...], opens: 
 
 def _ends_a_term(word: Word, following: Word | None) -> bool:
     """True for "the" and "four"; not for the number in "four-poster"."""
-    hyphenated = following is not None and following.text in _HYPHENS and not word.space_after
+    hyphenated = following is not None and following.text in HYPHENS and not word.space_after
     return word.tag in _NEVER_IN_A_TERM and not hyphenated
 
 
@@ -288,7 +297,7 @@ def _followed_by_of(words: tuple[Word, ...], end: int) -> bool:
 
 def _is_inside_hyphens(words: tuple[Word, ...], at: int) -> bool:
     """True if a word begins after a hyphen: "a 12-year-old boy" is no old boy."""
-    return at > 0 and words[at - 1].text in _HYPHENS and not words[at - 1].space_after and at > 1
+    return at > 0 and words[at - 1].text in HYPHENS and not words[at - 1].space_after and at > 1
 
 
 def _why_unknown(words: tuple[Word, ...], at: int) -> str:
@@ -296,17 +305,13 @@ def _why_unknown(words: tuple[Word, ...], at: int) -> str:
 
 
 def _surface(words: tuple[Word, ...]) -> str:
-    """Lower-case text of the words with the spaces that stood between them ("t-shirt" and "t - shirt" are one).
+    """Lower-case text of the words with the spaces that stood between them ("t-shirt" and "t - shirt" are one)."""
+    return plain("".join(word.text + " " * word.space_after for word in words).strip()).replace(" - ", "-")
 
-    WordNet writes without accents ("cafe", "creme brulee"), so they are taken off.
-    """
-    text = (
-        "".join(word.text + " " * word.space_after for word in words)
-        .strip()
-        .lower()
-        .replace(_CURLY, "'")
-        .replace(" - ", "-")
-    )
+
+def plain(text: str) -> str:
+    """In lower case, with straight apostrophes and without accents: WordNet writes "cafe", "creme brulee"."""
+    text = text.lower().replace(_CURLY, "'")
     if text.isascii():
         return text
     return "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))

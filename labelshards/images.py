@@ -1,10 +1,12 @@
 """Where a sample's image lies, and how to fetch its bytes from there without trusting that nothing moved."""
 
+import contextlib
 import io
 import os
 import re
 import tarfile
 from collections import OrderedDict
+from collections.abc import Iterator
 
 import msgspec
 
@@ -78,6 +80,30 @@ class ImageReader:
             self._check_member(data[:header], uri, image_file, ref, key)
         return data[header:]
 
+    def check(self, image_file: ImageFile, ref: ImageRef, key: str) -> None:
+        """Raise LabelSetError where `read` would; only a tar member's header is read, and of a picture file its end."""
+        uri = self._locate(image_file.uri)
+        if ref.offset + ref.size > image_file.bytes:
+            raise LabelSetError(f"{uri} ends before the image of {key!r}. {_REBUILD}")
+        if image_file.is_tar:
+            header = self._read_range(uri, image_file, ref.offset - TAR_BLOCK_BYTES, TAR_BLOCK_BYTES)
+            self._check_member(header, uri, image_file, ref, key)
+        else:
+            self.check_size(image_file)
+
+    def check_size(self, image_file: ImageFile) -> None:
+        """Raise LabelSetError if the file is gone or has another size than when the labels were made."""
+        uri = self._locate(image_file.uri)
+        with self._told(uri):
+            if storage.is_local(uri):
+                self._descriptor(uri, image_file)
+                return
+            fs, path = storage.filesystem(uri)
+            with storage.told(uri):
+                found = int(fs.info(path)["size"])
+        if found != image_file.bytes:
+            raise _other_size(uri, found, image_file)
+
     def close(self) -> None:
         """Close all files. The reader stays usable."""
         while self._open:
@@ -90,12 +116,19 @@ class ImageReader:
         return uri
 
     def _read_range(self, uri: str, image_file: ImageFile, start: int, size: int) -> bytes:
-        try:
+        with self._told(uri):
             if storage.is_local(uri):
                 return os.pread(self._descriptor(uri, image_file), size, start)
             fs, path = storage.filesystem(uri)
-            data: bytes = fs.cat_file(path, start=start, end=start + size)
+            with storage.told(uri):
+                data: bytes = fs.cat_file(path, start=start, end=start + size)
             return data
+
+    @staticmethod
+    @contextlib.contextmanager
+    def _told(uri: str) -> Iterator[None]:
+        try:
+            yield
         except FileNotFoundError as error:
             raise LabelSetError(f"{uri} is gone. Put it back, or say where it is with --moved OLD=NEW.") from error
         except OSError as error:
@@ -109,9 +142,7 @@ class ImageReader:
         found = os.fstat(descriptor).st_size
         if found != image_file.bytes:
             os.close(descriptor)
-            raise LabelSetError(
-                f"{uri} has {found:,} bytes, and had {image_file.bytes:,} when the labels were made. {_REBUILD}"
-            )
+            raise _other_size(uri, found, image_file)
         if len(self._open) >= self._max_open:
             os.close(self._open.popitem(last=False)[1])
         self._open[uri] = descriptor
@@ -133,6 +164,12 @@ class ImageReader:
                 f"{uri} holds {name!r} ({member.size:,} bytes) where the image of {key!r} "
                 f"({ref.size:,} bytes) should be: it changed. {_REBUILD}"
             )
+
+
+def _other_size(uri: str, found: int, image_file: ImageFile) -> LabelSetError:
+    return LabelSetError(
+        f"{uri} has {found:,} bytes, and had {image_file.bytes:,} when the labels were made. {_REBUILD}"
+    )
 
 
 def _parse_header(block: bytes) -> tarfile.TarInfo:

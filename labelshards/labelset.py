@@ -106,7 +106,7 @@ class LabelSet:
     def read_shard(self, index: int) -> LabelShard:
         """Label shard number `index` of the manifest's list, its hash, row count and vocabulary checked."""
         entry = self.manifest.shards[index]
-        name = _shard_file(entry)
+        name = shard_file(entry)
         shard = LabelShard.from_bytes(
             _read_vouched(self.root, name, {name: entry.xxh3_64}),
             vocabulary_digest=self.vocabulary.digest,
@@ -155,7 +155,7 @@ def read_manifest(root: str) -> Manifest | None:
 
 def is_intact(root: str, manifest: Manifest) -> bool:
     """True if every file that the manifest vouches for is there and has its hash. Reads all of them."""
-    vouched = manifest.files | {_shard_file(entry): entry.xxh3_64 for entry in manifest.shards}
+    vouched = manifest.files | {shard_file(entry): entry.xxh3_64 for entry in manifest.shards}
     try:
         for name in vouched:
             _read_vouched(root, name, vouched)
@@ -164,7 +164,8 @@ def is_intact(root: str, manifest: Manifest) -> bool:
     return True
 
 
-def _shard_file(entry: ShardEntry) -> str:
+def shard_file(entry: ShardEntry) -> str:
+    """Where a label shard lies in its label set."""
     return f"{schema.SHARD_FOLDER}/{entry.name}.parquet"
 
 

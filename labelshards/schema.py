@@ -9,6 +9,8 @@ MANIFEST_NAME = "labelset.json"
 VOCABULARY_NAME = "vocabulary.parquet"
 COOCCURRENCE_NAME = "cooccurrence.parquet"
 EXAMPLES_NAME = "examples.parquet"
+# Only where the labels come from a learnt table.
+DISTILLED_NAME = "distilled.parquet"
 SHARD_FOLDER = "shards"
 
 # Keys of a Parquet file's own metadata.

@@ -1,6 +1,7 @@
 """Bytes in and out of any fsspec URI. A file is either wholly there or not there at all."""
 
 import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -11,13 +12,48 @@ import fsspec
 import xxhash
 from fsspec.implementations.local import LocalFileSystem
 
+from labelshards.errors import CatlipError
+
 _TEMPORARY_MARK = ".partial-"
+# A store that is away for two minutes ends no night's work: waits of 1, 2, 4, 8, 16, 20, 20 … seconds, and by chance.
+_S3_RETRIES = {"mode": "standard", "max_attempts": 10}
+_S3_VARIABLES = ("AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE")
+# Where exceptions of remote stores come from that are no OSErrors.
+_REMOTE_LIBRARIES = frozenset({"aiohttp", "botocore", "gcsfs", "google"})
+_ERRNO = {FileNotFoundError: errno.ENOENT, PermissionError: errno.EACCES, FileExistsError: errno.EEXIST}
 
 
 def filesystem(uri: str) -> tuple[Any, str]:
-    """The fsspec filesystem that serves `uri`, and the path inside it."""
-    fs, path = fsspec.core.url_to_fs(uri)
+    """The fsspec filesystem that serves `uri`, and the path inside it. Raises CatlipError if its package is missing.
+
+    Transient errors are the filesystem's to try again; S3's does so for two minutes, unless AWS's own variables or
+    fsspec's configuration say otherwise.
+    """
+    options: dict[str, Any] = {}
+    if uri.startswith(("s3://", "s3a://")) and not any(name in os.environ for name in _S3_VARIABLES):
+        given = fsspec.config.conf.get("s3", {}).get("config_kwargs", {})
+        options["config_kwargs"] = {"retries": _S3_RETRIES, **given}
+    try:
+        fs, path = fsspec.core.url_to_fs(uri, **options)
+    except ImportError as error:
+        raise CatlipError(f"{uri} needs a package: {error}. For S3: pip install 'catlip[s3]'") from error
     return fs, str(path)
+
+
+@contextlib.contextmanager
+def told(uri: str) -> Iterator[None]:
+    """Make whatever goes wrong with a remote store an OSError that says where, as those of this machine do."""
+    try:
+        yield
+    except OSError as error:
+        if "://" not in uri or error.filename is not None:
+            raise
+        number = error.errno or next((code for kind, code in _ERRNO.items() if isinstance(error, kind)), errno.EIO)
+        raise OSError(number, error.strerror or str(error), uri) from error
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in _REMOTE_LIBRARIES:
+            raise
+        raise OSError(errno.EIO, str(error), uri) from error
 
 
 def is_local(uri: str) -> bool:
@@ -39,7 +75,8 @@ def join(base: str, *parts: str) -> str:
 def read_bytes(uri: str) -> bytes:
     """All bytes of `uri`. Raises FileNotFoundError and the other OSErrors of its filesystem."""
     fs, path = filesystem(uri)
-    data: bytes = fs.cat_file(path)
+    with told(uri):
+        data: bytes = fs.cat_file(path)
     return data
 
 
@@ -47,10 +84,27 @@ def write_bytes(uri: str, data: bytes) -> None:
     """Make `data` the content of `uri` in one visible step: temporary file and rename, or one remote put."""
     fs, path = filesystem(uri)
     if not isinstance(fs, LocalFileSystem):
-        fs.pipe_file(path, data)
+        with told(uri):
+            fs.pipe_file(path, data)
         return
     with whole_file(Path(path)) as temporary:
         temporary.write_bytes(data)
+
+
+def create_bytes(uri: str, data: bytes) -> bool:
+    """`write_bytes`, if nothing stands at `uri`; returns whether that was so.
+
+    Of several that try at once one wins, on stores with conditional writes (S3, GCS) and on this machine.
+    """
+    fs, path = filesystem(uri)
+    if isinstance(fs, LocalFileSystem):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with told(uri):
+        try:
+            fs.pipe_file(path, data, mode="create")
+        except FileExistsError:
+            return False
+    return True
 
 
 @contextlib.contextmanager
@@ -74,22 +128,29 @@ def whole_file(target: Path) -> Iterator[Path]:
 def exists(uri: str) -> bool:
     """True if something readable stands at `uri`."""
     fs, path = filesystem(uri)
-    return bool(fs.exists(path))
+    with told(uri):
+        fs.invalidate_cache(path)
+        return bool(fs.exists(path))
 
 
 def remove(uri: str) -> None:
     """Delete the file or folder at `uri`; nothing happens if it is not there."""
     fs, path = filesystem(uri)
-    if fs.exists(path):
-        fs.rm(path, recursive=True)
+    with told(uri):
+        fs.invalidate_cache(path)
+        if fs.exists(path):
+            fs.rm(path, recursive=True)
 
 
 def list_files(uri: str) -> list[str]:
     """Names (not paths) of the finished files in the folder `uri`, sorted; empty if there is no such folder."""
     fs, path = filesystem(uri)
-    if not fs.isdir(path):
-        return []
-    names = [str(entry["name"]).rsplit("/", 1)[-1] for entry in fs.ls(path, detail=True) if entry["type"] == "file"]
+    with told(uri):
+        fs.invalidate_cache(path)  # others write here too
+        if not fs.isdir(path):
+            return []
+        entries = fs.ls(path, detail=True)
+    names = [str(entry["name"]).rsplit("/", 1)[-1] for entry in entries if entry["type"] == "file"]
     return sorted(name for name in names if _TEMPORARY_MARK not in name)
 
 

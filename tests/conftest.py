@@ -88,9 +88,9 @@ def use_loaded(
     chunk_parser: "ChunkParser", lexicon: "Lexicon", synsets: "dict[int, Synset]"
 ) -> Callable[[pytest.MonkeyPatch], None]:
     """`use_loaded(patch)` lets whatever is built take the language data that this process has loaded."""
-    from labelgen import build, labelers, wordnet
+    from labelgen import labelers, options, wordnet
 
-    load_lexicon = build.load_lexicon
+    load_lexicon = options.load_lexicon
 
     def load(labeler: str, terms: str | None, folder: "Folder") -> "Lexicon":
         usual = terms is None and labelers.KINDS[labeler].parses
@@ -98,7 +98,7 @@ def use_loaded(
 
     def use(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(labelers, "ChunkParser", lambda _model, nouns="chunks": chunk_parser)
-        patch.setattr(build, "load_lexicon", load)
+        patch.setattr(options, "load_lexicon", load)
         patch.setattr(wordnet, "verify", lambda _folder: synsets)
 
     return use
@@ -126,18 +126,19 @@ def labelling(make_labelling: "Callable[..., Labelling]") -> "Labelling":
 @pytest.fixture
 def one_process(monkeypatch: pytest.MonkeyPatch, use_loaded: Callable[[pytest.MonkeyPatch], None]) -> None:
     """Let builds extract in this process, with the language data that it has loaded: the same work in milliseconds."""
-    from labelgen import build, engines, extract
+    from labelgen import engines, extract
+    from labelgen.engines.worker import Done, Failed, Outcome
     from labelgen.sources.sample import InputShard, SourceError
 
     def run(
-        shards: Iterable[InputShard], make: Callable[[], extract.Extractor], _num_workers: int
-    ) -> Iterator[engines.Done | engines.Failed]:
+        _engine: str, shards: Iterable[InputShard], make: Callable[[], extract.Extractor], _num_workers: int | None
+    ) -> Iterator[Outcome]:
         extractor = make()
         for shard in shards:
             try:
-                yield engines.Done(shard, *extractor.extract(shard))
+                yield Done(shard, *extractor.extract(shard))
             except SourceError as error:
-                yield engines.Failed(shard, str(error))
+                yield Failed(shard, str(error))
 
-    monkeypatch.setattr(build, "run_local", run)
+    monkeypatch.setattr(engines, "run", run)
     use_loaded(monkeypatch)

@@ -37,19 +37,26 @@ FORMATS = {
 
 
 def plan(sources: Sequence[str], fields: Fields) -> list[InputShard]:
+    """All input shards of `sources`, under names that are unique among them. Raises SourceError like `scan`."""
+    return named(scan(sources, fields))
+
+
+def scan(sources: Sequence[str], fields: Fields) -> list[InputShard]:
     """All input shards of `sources` (paths or URIs, with `{00000..00331}` ranges and globs), in order, each once.
 
-    Shards get names that are unique among them: the file's stem, with as many parent folders as that takes. Raises
-    SourceError if a pattern matches nothing, a file is of no known format, or `fields` has what the format does not
-    heed. A file that cannot be read is a shard too: reading it fails, and the others go on.
+    Raises SourceError if a pattern matches nothing, a file is of no known format, or `fields` has what the format does
+    not heed. A file that cannot be read is a shard too: reading it fails, and the others go on.
     """
-    shards: list[InputShard] = []
-    for uri in dict.fromkeys(uri for source in sources for uri in expand(source)):
-        name = format_of(uri, fields)
-        if unheeded := [field for field in fields.chosen() if field not in FORMATS[name].heeds]:
-            raise SourceError(f"{uri} is read as {name}, which has no use for {unheeded[0]!r}. Leave that option out.")
-        shards += FORMATS[name].plan(uri, fields)
-    return _named(shards)
+    uris = dict.fromkeys(uri for source in sources for uri in expand(source))
+    return [shard for uri in uris for shard in scan_file(uri, fields)]
+
+
+def scan_file(uri: str, fields: Fields) -> list[InputShard]:
+    """The shards of one file or folder; `{stem}` in their names stands for the file's."""
+    name = format_of(uri, fields)
+    if unheeded := [field for field in fields.chosen() if field not in FORMATS[name].heeds]:
+        raise SourceError(f"{uri} is read as {name}, which has no use for {unheeded[0]!r}. Leave that option out.")
+    return FORMATS[name].plan(uri, fields)
 
 
 def read(shard: InputShard, fields: Fields) -> Found:
@@ -66,6 +73,19 @@ def read(shard: InputShard, fields: Fields) -> Found:
                 f"{shard.uri} is named like {shard.format} and reads like {other}. Say which it is with --format."
             )
     yield from FORMATS[shard.format].read(shard, fields)
+
+
+def named(shards: Sequence[InputShard]) -> list[InputShard]:
+    """The shards under names that all differ: the file's stem, with as many parent folders as that takes.
+
+    Raises SourceError if that cannot be.
+    """
+    for depth in range(1, 1 + max(shard.uri.count("/") for shard in shards)):
+        names = [shard.name.format(stem=_stem(shard.uri, depth)) for shard in shards]
+        if len(set(names)) == len(names):
+            return [shard.renamed(name) for shard, name in zip(shards, names, strict=True)]
+    same = [shard.uri for shard, name in zip(shards, names, strict=True) if names.count(name) > 1]
+    raise SourceError(f"{same[0]} and {same[1]} would get label shards of one name. Rename one of the two.")
 
 
 def format_of(uri: str, fields: Fields) -> str:
@@ -92,16 +112,6 @@ def format_of(uri: str, fields: Fields) -> str:
 
 def _recognise(head: bytes) -> str | None:
     return next((name for name, known in FORMATS.items() if known.looks_like(head)), None)
-
-
-def _named(shards: Sequence[InputShard]) -> list[InputShard]:
-    """The shards under names that all differ. Raises SourceError if that cannot be."""
-    for depth in range(1, 1 + max(shard.uri.count("/") for shard in shards)):
-        names = [shard.name.format(stem=_stem(shard.uri, depth)) for shard in shards]
-        if len(set(names)) == len(names):
-            return [shard.renamed(name) for shard, name in zip(shards, names, strict=True)]
-    same = [shard.uri for shard, name in zip(shards, names, strict=True) if names.count(name) > 1]
-    raise SourceError(f"{same[0]} and {same[1]} would get label shards of one name. Rename one of the two.")
 
 
 def _stem(uri: str, depth: int) -> str:

@@ -33,7 +33,8 @@ def look_at(uri: str) -> tuple[str, int]:
                 raise SourceError(f"{uri} cannot be read: it is no regular file.")
             return f"{status.st_size}:{status.st_mtime_ns}", status.st_size
         fs, path = storage.filesystem(uri)
-        info = fs.info(path)
+        with storage.told(uri):
+            info = fs.info(path)
     except OSError as error:
         raise SourceError(f"{uri} cannot be read: {error.strerror or error}.") from error
     size = int(info["size"] or 0)

@@ -60,7 +60,8 @@ def opened(uri: str) -> Iterator[pq.ParquetFile]:
     """The file, its footer read. Raises SourceError if that is not possible."""
     fs, path = storage.filesystem(uri)
     try:
-        raw = fs.open(path, "rb")
+        with storage.told(uri):
+            raw = fs.open(path, "rb")
     except OSError as error:
         raise SourceError(f"{uri} cannot be read: {error.strerror or error}.") from error
     with raw:

@@ -6,6 +6,7 @@ from labelgen.sources.identity import look_at
 from labelgen.sources.sample import Image, Problem, SourceError
 from labelgen.sources.uris import below
 from labelshards import storage
+from labelshards.errors import CatlipError
 from labelshards.images import ImageFile
 
 IMAGE_SUFFIXES = frozenset({"jpg", "jpeg", "png", "webp"})
@@ -38,6 +39,6 @@ def find(path: str | None, root: str, problems: list[Problem]) -> Image | None:
         relative = "://" not in path and not Path(path).is_absolute()
         uri = storage.absolute(below(root, path) if relative else path)
         return whole_file(uri, look_at(uri)[1], problems)
-    except (SourceError, ValueError, ImportError):  # nothing there, no such protocol, or its package is not installed
+    except (CatlipError, ValueError):  # nothing there, no such protocol, or its package is not installed
         problems.append(Problem.MISSING_IMAGE)
         return None

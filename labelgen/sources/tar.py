@@ -48,7 +48,7 @@ def read(shard: InputShard, fields: Fields) -> Found:
     side = SideCaptions.read(shard.uri, fields) if fields.captions_from else None
     fs, path = storage.filesystem(shard.uri)
     try:
-        with fs.open(path, "rb") as file:
+        with storage.told(shard.uri), fs.open(path, "rb") as file:
             yield from _samples(file, shard, fields.caption_keys, side)
     except OSError as error:
         raise SourceError(f"{shard.uri} cannot be read: {error.strerror or error}.") from error

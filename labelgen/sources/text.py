@@ -151,7 +151,7 @@ def _row_starts(
 def _opened(uri: str) -> Iterator[io.BufferedIOBase]:
     """The file, decompressed if its name says so."""
     fs, path = storage.filesystem(uri)
-    with Path(path).open("rb") if storage.is_local(uri) else fs.open(path, "rb") as raw:
+    with storage.told(uri), Path(path).open("rb") if storage.is_local(uri) else fs.open(path, "rb") as raw:
         decompress = _DECOMPRESS.get(compression_of(path))
         with decompress(raw) if decompress else io.BufferedReader(raw, HEAD_BYTES) as file:
             yield file

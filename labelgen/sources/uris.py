@@ -4,22 +4,38 @@ fsspec chains file systems with `::`. One link names the file: the first of `zip
 `simplecache::s3://b/a.csv`.
 """
 
+import contextlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
 from braceexpand import braceexpand
 
 from labelgen.sources.sample import SourceError
 from labelshards import storage
 
+# Files of a brace range from which on one listing of their folder is cheaper than a look at each.
+_WORTH_A_LISTING = 10
+
 
 def expand(source: str) -> list[str]:
     """URIs of what `source` names, in order; absolute, if they lie on this machine. Folders end in `/`.
 
-    Raises SourceError if nothing is there.
+    Of a brace range some files may be missing: they are named all the same, and reading them fails. Raises SourceError
+    if nothing is there, or a glob matches nothing.
     """
     try:
         patterns = list(braceexpand(source))
     except ValueError as error:
         raise SourceError(f"The braces in {source!r} are not balanced.") from error
-    uris = [uri for pattern in patterns for uri in _matches(pattern, source)]
+    _list_folders_once(patterns)
+    found = []
+    for pattern in patterns:
+        with storage.told(pattern):
+            found.append(_matches(pattern))
+    for pattern, matches in zip(patterns, found, strict=True):
+        if not matches.there and (not matches.missing or not any(each.there for each in found)):
+            raise SourceError(f"No file matches {pattern!r}" + (f" (from {source!r})." if pattern != source else "."))
+    uris = [uri for matches in found for uri in (*matches.there, *matches.missing)]
     for uri in uris:
         refuse_unprintable(uri)
     return uris
@@ -54,11 +70,15 @@ def refuse_unprintable(name: str) -> None:
         raise SourceError(f"The name {name!r} cannot be written down: it is not UTF-8, or has control characters.")
 
 
-def _matches(pattern: str, source: str) -> list[str]:
-    try:
-        fs, path = storage.filesystem(pattern)
-    except (ValueError, ImportError) as error:
-        raise SourceError(f"{pattern} cannot be opened: {error}.") from error
+class _Matches(NamedTuple):
+    """URIs of what is there; or that of the one file that a pattern without wildcards names, and that is missing."""
+
+    there: list[str]
+    missing: list[str]
+
+
+def _matches(pattern: str) -> _Matches:
+    fs, path = _opened(pattern)
     before, link, after = _links(pattern)
 
     def uri_of(match: str, end: str = "") -> str:
@@ -68,11 +88,30 @@ def _matches(pattern: str, source: str) -> list[str]:
         return before + (found if before else storage.absolute(found)) + end
 
     if fs.isdir(path):
-        return [uri_of(path.rstrip("/"), "/")]
-    found = [path] if fs.exists(path) else sorted(fs.glob(path)) if any(mark in path for mark in "*?[") else []
-    if not found:
-        raise SourceError(f"No file matches {pattern!r}" + (f" (from {source!r})." if pattern != source else "."))
-    return [uri_of(match) for match in found]
+        return _Matches([uri_of(path.rstrip("/"), "/")], [])
+    if fs.exists(path):
+        return _Matches([uri_of(path)], [])
+    if any(mark in path for mark in "*?["):
+        return _Matches([uri_of(match) for match in sorted(fs.glob(path))], [])
+    return _Matches([], [uri_of(path)] if path else [])
+
+
+def _list_folders_once(patterns: Sequence[str]) -> None:
+    """Let a remote store that remembers listings list the folder of a long range, instead of asking for each file."""
+    if len(patterns) < _WORTH_A_LISTING:
+        return
+    for folder in dict.fromkeys(folder_of(pattern) for pattern in patterns):
+        fs, path = _opened(folder)
+        if getattr(fs, "dircache", None) is not None and "*" not in path:
+            with contextlib.suppress(FileNotFoundError), storage.told(folder):
+                fs.ls(path)
+
+
+def _opened(uri: str) -> tuple[Any, str]:
+    try:
+        return storage.filesystem(uri)
+    except ValueError as error:
+        raise SourceError(f"{uri} cannot be opened: {error}.") from error
 
 
 def _links(uri: str) -> tuple[str, str, str]:

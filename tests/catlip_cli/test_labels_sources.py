@@ -208,7 +208,9 @@ def test_build__bad_files_of_every_format_beside_good_ones(build: Build, made: P
         (made / "bad" / name).write_bytes(content)
     found = build(made / "x.*", made / "bad" / "*", code=1)
     assert "would get label shards of one name" in found["error"]  # x.tar and x.csv
-    found = build(made / "x.csv", made / "bad" / "*", code=3)
+    found = build(made / "x.csv", made / "bad" / "*", code=1)
+    assert "7 of 8 shards failed, more than --max-bad-fraction 0.5 allows" in found["error"]
+    found = build(made / "x.csv", made / "bad" / "*", "--max-bad-fraction", "1", code=3)
     reasons = {Path(failure["source"]).name: failure["reason"] for failure in found["failed"]}
     assert len(reasons) == 7
     assert all(name in reason and "\n" not in reason for name, reason in reasons.items())

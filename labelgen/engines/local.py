@@ -1,56 +1,42 @@
-"""The same work in local processes: shards go out, reports come back in any order, and a killed worker is survived."""
+"""Worker processes of this machine; one that is killed is survived."""
 
-import gc
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait as wait_for
-from typing import Any, NamedTuple
+from typing import Any
 
-from labelgen.candidates import Report
-from labelgen.extract import Extractor, Seconds
-from labelgen.sources.sample import InputShard, SourceError
-
-# Each worker computes on one core; threads of a BLAS below it would only be in each other's way.
-_ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+from labelgen.engines import worker
+from labelgen.engines.worker import DIED_TWICE, ONE_THREAD, Failed, Outcome
+from labelgen.extract import Extractor
+from labelgen.sources.sample import InputShard
 
 _make_extractor: Callable[[], Extractor]
-_extractor: Extractor | None = None
 
 
-class Done(NamedTuple):
-    """A shard that was committed."""
-
-    shard: InputShard
-    report: Report
-    seconds: Seconds
-
-
-class Failed(NamedTuple):
-    """A shard that yields nothing, and why."""
-
-    shard: InputShard
-    reason: str
+def num_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def run_local(
-    shards: Sequence[InputShard], make_extractor: Callable[[], Extractor], num_workers: int
-) -> Iterator[Done | Failed]:
+    shards: Sequence[InputShard], make_extractor: Callable[[], Extractor], num_workers: int | None
+) -> Iterator[Outcome]:
     """Extract `shards` in worker processes; yields each shard once, when it is finished.
 
     A worker that dies (killed, out of memory) costs the shards then under way one more try. Those are tried alone, so
     that the guilty one is found and only that fails. Other exceptions of a worker end the run.
     """
+    num_workers = num_workers or num_cores()
     pending = list(shards)
-    suspects: list[InputShard] = []
     while pending:
-        unfinished: dict[Future[tuple[Report, Seconds]], InputShard] = {}
+        unfinished: dict[Future[Outcome], InputShard] = {}
+        suspects: list[InputShard] = []
         try:
             for outcome in _run_pool(pending, make_extractor, num_workers, unfinished):
                 yield outcome
@@ -62,18 +48,17 @@ def run_local(
             try:
                 yield from _run_pool([suspect], make_extractor, 1, {})
             except BrokenProcessPool:
-                yield Failed(suspect, "the worker died on it twice (killed, or out of memory)")
-        suspects = []
+                yield Failed(suspect, f"{suspect.uri}: {DIED_TWICE}")
 
 
 def _run_pool(
     shards: Sequence[InputShard],
     make_extractor: Callable[[], Extractor],
     num_workers: int,
-    unfinished: dict[Future[tuple[Report, Seconds]], InputShard],
-) -> Iterator[Done | Failed]:
+    unfinished: dict[Future[Outcome], InputShard],
+) -> Iterator[Outcome]:
     """One pool's life. `unfinished` holds at any time the shards that were handed out and have not come back."""
-    os.environ.update({name: value for name, value in _ONE_THREAD.items() if name not in os.environ})
+    os.environ.update({name: value for name, value in ONE_THREAD.items() if name not in os.environ})
     _start_forkserver()
     pool = ProcessPoolExecutor(
         max_workers=min(num_workers, len(shards)),
@@ -90,20 +75,13 @@ def _run_pool(
             if not unfinished:
                 return
             for future in wait(unfinished, return_when=FIRST_COMPLETED).done:
-                outcome = _outcome(future, unfinished[future])
+                outcome = future.result()
                 del unfinished[future]
                 yield outcome
     finally:
-        for worker in _processes(pool):
-            worker.terminate()
+        for process in _processes(pool):
+            process.terminate()
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _outcome(future: "Future[tuple[Report, Seconds]]", shard: InputShard) -> Done | Failed:
-    try:
-        return Done(shard, *future.result())
-    except SourceError as error:
-        return Failed(shard, str(error))
 
 
 def _processes(pool: ProcessPoolExecutor) -> list[Any]:
@@ -126,10 +104,9 @@ def _start_forkserver() -> None:
 
 
 def _start_worker(make_extractor: Callable[[], Extractor]) -> None:
+    """Nothing is loaded here: what is raised here is lost."""
     global _make_extractor
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    # spaCy imports torch wherever it is installed, 2.5 s that nothing here needs.
-    sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
     _make_extractor = make_extractor
 
 
@@ -141,9 +118,5 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _extract(shard: InputShard) -> tuple[Report, Seconds]:
-    global _extractor
-    if _extractor is None:  # not in _start_worker: what is raised there is lost
-        _extractor = _make_extractor()
-        gc.freeze()  # WordNet's tables are no garbage: a collection would walk through them, for a third of a second
-    return _extractor.extract(shard)
+def _extract(shard: InputShard) -> Outcome:
+    return worker.extract(shard, _make_extractor)

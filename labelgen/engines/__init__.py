@@ -1,0 +1,32 @@
+"""The same work in local processes or on a Ray cluster: shards go out, outcomes come back in any order.
+
+An engine takes shards, what makes a worker's Extractor, and how many workers there may be (None: one a core).
+"""
+
+import importlib
+from collections.abc import Callable, Iterator, Sequence
+
+from labelgen.engines.worker import Outcome
+from labelgen.extract import Extractor
+from labelgen.sources.sample import InputShard
+
+NAMES = LOCAL, RAY = ("local", "ray")
+
+
+def require(engine: str) -> None:
+    """Raise ModuleNotFoundError at once if what the engine needs is not installed."""
+    if engine == RAY:
+        importlib.import_module("ray")
+
+
+def run(
+    engine: str, shards: Sequence[InputShard], make_extractor: Callable[[], Extractor], num_workers: int | None
+) -> Iterator[Outcome]:
+    """Extract `shards`; yields each once, when it is finished. Exceptions other than SourceError end the run."""
+    if engine == RAY:
+        from labelgen.engines.on_ray import run_ray
+
+        return run_ray(shards, make_extractor, num_workers)
+    from labelgen.engines.local import run_local
+
+    return run_local(shards, make_extractor, num_workers)

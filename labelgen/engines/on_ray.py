@@ -1,0 +1,135 @@
+"""Workers on a Ray cluster: that of RAY_ADDRESS, or one that is started on this machine and stopped at the end.
+
+Ray core tasks, one shard each. Ray keeps the processes that run them, so a process loads its labeler once.
+"""
+
+import contextlib
+import os
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import ray
+from ray.exceptions import NodeDiedError, ObjectLostError, OutOfMemoryError, RayError, RayTaskError, WorkerCrashedError
+
+from labelgen.engines import worker
+from labelgen.engines.local import num_cores
+from labelgen.engines.worker import DIED_TWICE, ONE_THREAD, Failed, Outcome
+from labelgen.extract import Extractor
+from labelgen.sources.sample import InputShard
+from labelshards.errors import CatlipError
+
+ADDRESS = "RAY_ADDRESS"
+# What a worker takes with spaCy's small model and WordNet, so that Ray does not fill a node with more than it holds.
+WORKER_MEMORY_BYTES = 1 << 30
+# Ray keeps at least so much for objects; reports of shards are small and never get there.
+_OBJECT_STORE_BYTES = 80 << 20
+_LOST_WORKER = (WorkerCrashedError, OutOfMemoryError, NodeDiedError, ObjectLostError)
+# Cores of a cluster come and go; so often they are counted again.
+_SECONDS_BETWEEN_COUNTS = 10.0
+
+
+def run_ray(
+    shards: Sequence[InputShard], make_extractor: Callable[[], Extractor], num_workers: int | None
+) -> Iterator[Outcome]:
+    """Extract `shards` as Ray tasks; yields each once, when it is finished.
+
+    At most `num_workers` tasks are under way; without a number two for each core that the cluster has now, so that
+    none waits for this process. A shard whose worker is lost is tried once more. Other exceptions of a worker end the
+    run. Raises CatlipError if Ray cannot be reached, or breaks.
+    """
+    waiting = deque(shards)
+    tried: set[InputShard] = set()
+    running: dict[Any, InputShard] = {}
+    with _cluster(num_workers or num_cores()):
+        make = ray.put(make_extractor)
+        # Ray's own retries are off: of a worker out of memory it would make new ones without end.
+        task = ray.remote(num_cpus=1, memory=WORKER_MEMORY_BYTES, max_retries=0)(worker.extract)
+        room = _Room(num_workers)
+        try:
+            while waiting or running:
+                while waiting and len(running) < room.tasks():
+                    shard = waiting.popleft()
+                    running[task.remote(shard, make)] = shard
+                for done in ray.wait(list(running), num_returns=1, timeout=_SECONDS_BETWEEN_COUNTS)[0]:
+                    shard = running.pop(done)
+                    try:
+                        outcome = ray.get(done)
+                    except _LOST_WORKER:
+                        if shard not in tried:
+                            tried.add(shard)
+                            waiting.appendleft(shard)
+                            continue
+                        outcome = Failed(shard, f"{shard.uri}: {DIED_TWICE}")
+                    yield outcome
+        except RayTaskError as error:
+            raise error.cause from None
+        except RayError as error:
+            raise CatlipError(f"Ray failed: {str(error).splitlines()[0]} Run the same command again.") from error
+        finally:
+            for left in running:
+                ray.cancel(left, force=True)
+
+
+class _Room:
+    """How many tasks may be under way."""
+
+    def __init__(self, num_workers: int | None) -> None:
+        self._fixed = num_workers
+        self._counted_at = 0.0
+        self._tasks = 0
+
+    def tasks(self) -> int:
+        """At least one, so that a cluster that grows on demand has a demand."""
+        if self._fixed is not None:
+            return self._fixed
+        if time.monotonic() - self._counted_at > _SECONDS_BETWEEN_COUNTS:
+            self._counted_at = time.monotonic()
+            self._tasks = 2 * max(1, int(ray.cluster_resources().get("CPU", 0)))
+        return self._tasks
+
+
+@contextlib.contextmanager
+def _cluster(num_workers: int) -> Iterator[None]:
+    """A connection to Ray. What Ray says goes to stderr, because stdout is for the result."""
+    address = os.environ.get(ADDRESS)
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.redirect_stdout(sys.stderr))
+        try:
+            if address:
+                ray.init(address=address, **quiet)
+            else:
+                os.environ.update({name: value for name, value in ONE_THREAD.items() if name not in os.environ})
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True))
+                ray.init(
+                    address="local",
+                    num_cpus=num_workers,
+                    include_dashboard=False,
+                    object_store_memory=_OBJECT_STORE_BYTES,
+                    _memory=num_workers * WORKER_MEMORY_BYTES,
+                    _temp_dir=folder,
+                    **quiet,
+                )
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            where = f"at {ADDRESS}={address}" if address else "on this machine"
+            reason = (str(error).strip().splitlines() or ["no reason given"])[0]
+            raise CatlipError(f"No Ray cluster {where}: {reason}") from error
+        stack.callback(ray.shutdown)
+        _refuse_small_nodes()
+        yield
+
+
+def _refuse_small_nodes() -> None:
+    """Raise CatlipError where no node could ever take a task: Ray would wait for one without a word."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    memory = max((node.get("memory", 0.0) for node in nodes if node.get("CPU", 0) >= 1), default=None)
+    if memory is not None and memory < WORKER_MEMORY_BYTES:
+        raise CatlipError(
+            f"No Ray node has the {WORKER_MEMORY_BYTES >> 30} GiB of memory that a worker takes; "
+            f"the largest has {memory / 2**30:.1f} GiB. Add a larger node."
+        )

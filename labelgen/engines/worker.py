@@ -1,0 +1,51 @@
+"""What a worker process does, whoever started it: it loads a labeler once, and then extracts shard after shard."""
+
+import gc
+import os
+import sys
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+from labelgen.candidates import Report
+from labelgen.extract import Extractor, Seconds
+from labelgen.sources.sample import InputShard, SourceError
+
+# Each worker computes on one core; threads of a BLAS below it would only be in each other's way.
+ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+DIED_TWICE = "the worker died on it twice (killed, or out of memory)"
+
+_extractor: Extractor | None = None
+
+
+class Done(NamedTuple):
+    """A shard that was committed."""
+
+    shard: InputShard
+    report: Report
+    seconds: Seconds
+
+
+class Failed(NamedTuple):
+    """A shard that yields nothing, and why."""
+
+    shard: InputShard
+    reason: str
+
+
+Outcome: TypeAlias = Done | Failed
+
+
+def extract(shard: InputShard, make_extractor: Callable[[], Extractor]) -> Outcome:
+    """Extract one shard in this process. A process out of memory ends, as the kernel would have ended it."""
+    global _extractor
+    try:
+        if _extractor is None:
+            # spaCy imports torch wherever it is installed, 2.5 s that nothing here needs.
+            sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
+            _extractor = make_extractor()
+            gc.freeze()  # WordNet's tables are no garbage: a collection would walk them, for a third of a second
+        return Done(shard, *_extractor.extract(shard))
+    except SourceError as error:
+        return Failed(shard, str(error))
+    except MemoryError:
+        os._exit(1)

@@ -1,0 +1,153 @@
+"""What may go wrong in a night, with real processes, signals, limits and a file system that is really full."""
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.builds import DEADLINE_SECONDS, build, command, content, members_of, started, wait_until
+
+pytestmark = pytest.mark.slow
+
+NUM_TARS = 4
+# More address space than a build takes (1.7 GiB), and less than a caption of 8 GiB.
+ADDRESS_SPACE_BYTES = 4 << 30
+HUGE_CAPTION_BYTES = (8 << 30) - 1
+
+
+@pytest.fixture
+def tars(tmp_path: Path, write_tar: object) -> Path:
+    """Tars of a few captions each."""
+    assert callable(write_tar)
+    folder = tmp_path / "tars"
+    folder.mkdir()
+    for number in range(NUM_TARS):
+        captions = [f"A dog and {row} cats on a sofa.".encode() for row in range(30)]
+        write_tar(
+            folder / f"{number}.tar",
+            [(f"{row}.{suffix}", content) for row, caption in enumerate(captions)
+             for suffix, content in (("jpg", b"x"), ("txt", caption))],
+        )  # fmt: skip
+    return folder
+
+
+def undisturbed(tars: Path, out: Path, code: int = 0) -> dict[str, bytes]:
+    done = build(f"{tars}/*.tar", out, "--workers", "1")
+    assert done.returncode == code, done.stderr
+    return content(out)
+
+
+def test_build__sigterm_ends_it_cleanly(tars: Path, tmp_path: Path) -> None:
+    out = tmp_path / "labels"
+    with started(f"{tars}/*.tar", out, "--workers", "2") as process:
+        wait_until(lambda: (out / "_candidates" / "settings.json").exists())
+        os.killpg(process.pid, signal.SIGTERM)  # as Slurm does before it takes the node away
+        said, error = process.communicate(timeout=DEADLINE_SECONDS)
+        assert process.returncode == 143, error
+        assert said == ""
+        assert error.strip() == "Terminated. Run the same command again to go on."
+        wait_until(lambda: not members_of(process.pid))
+    assert build(f"{tars}/*.tar", out).returncode == 0
+    assert content(out) == undisturbed(tars, tmp_path / "other")
+
+
+def test_slices__side_by_side_one_killed(tars: Path, tmp_path: Path) -> None:
+    out, sources = tmp_path / "labels", f"{tars}/*.tar"
+    with (
+        started(sources, out, "--slice", "0/2", "--workers", "1") as first,
+        started(sources, out, "--slice", "1/2", "--workers", "1") as second,
+    ):
+        wait_until(lambda: (out / "_candidates" / "settings.json").exists())
+        first.kill()
+        _, error = second.communicate(timeout=DEADLINE_SECONDS)
+        assert second.returncode == 0, error
+    finish = [*command(sources, out)[:4], "finish", str(out)]
+    done = subprocess.run(finish, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False)
+    if (out / "_candidates" / "0.parquet").exists() and (out / "_candidates" / "2.parquet").exists():
+        assert done.returncode == 0, done.stderr  # it was killed too late
+    else:
+        assert done.returncode == 1
+        assert "--slice 0/2: " in done.stderr
+        assert "--slice 1/2" not in done.stderr
+    assert build(sources, out, "--slice", "0/2").returncode == 0
+    subprocess.run(finish, capture_output=True, timeout=DEADLINE_SECONDS, check=True)
+    assert content(out) == undisturbed(tars, tmp_path / "other")
+
+
+def test_build__input_that_changes_meanwhile_is_done_by_the_next_run(tars: Path, tmp_path: Path) -> None:
+    out, last = tmp_path / "labels", tars / f"{NUM_TARS - 1}.tar"
+    with started(f"{tars}/*.tar", out, "--workers", "1") as process:
+        wait_until(lambda: (out / "_candidates" / "plan.json").exists())
+        os.killpg(process.pid, signal.SIGSTOP)
+        shutil.copy(tars / "0.tar", tmp_path / "new.tar")
+        (tmp_path / "new.tar").replace(last)
+        os.killpg(process.pid, signal.SIGCONT)
+        _, error = process.communicate(timeout=DEADLINE_SECONDS)
+    assert process.returncode == 3, error
+    assert f"{last} changed while it was read. Run the same build again when it is whole." in error
+    assert build(f"{tars}/*.tar", out).returncode == 0
+    assert content(out) == undisturbed(tars, tmp_path / "other")
+
+
+def test_build__worker_out_of_memory_blames_the_guilty_shard_alone(tars: Path, tmp_path: Path) -> None:
+    """The limit of the address space stands for a machine's memory; the caption is a hole in a sparse file."""
+    member = tarfile.TarInfo("a.txt")
+    member.size = HUGE_CAPTION_BYTES
+    with (tars / "1huge.tar").open("wb") as file:
+        file.write(member.tobuf())
+        file.truncate(tarfile.BLOCKSIZE + HUGE_CAPTION_BYTES + 20 * tarfile.BLOCKSIZE)
+    out = tmp_path / "labels"
+    limit = (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES)
+    done = subprocess.run(
+        command(f"{tars}/*.tar", out, "--workers", "2"),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_SECONDS,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, limit),
+    )
+    assert done.returncode == 3, done.stderr
+    warnings = [line for line in done.stderr.splitlines() if line.startswith("Warning: ")]
+    assert warnings == [f"Warning: {tars}/1huge.tar: the worker died on it twice (killed, or out of memory)"]
+    assert sorted(path.name for path in (out / "shards").iterdir()) == [f"{n}.parquet" for n in range(NUM_TARS)]
+
+
+FULL_DISK = """
+set -e
+mount -t tmpfs -o size=24k none "$MOUNT"
+set +e
+"$@"; echo "code $?"
+ls -A "$MOUNT/labels/_candidates" "$MOUNT/labels"
+mount -o remount,size=64m "$MOUNT"
+"$@"; echo "code $?"
+cp -r "$MOUNT/labels" "$COPY"
+"""
+
+
+def test_build__full_disk_loses_nothing(tars: Path, tmp_path: Path) -> None:
+    """A tmpfs in a mount namespace of its own, too small at first."""
+    private = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
+    mount = tmp_path / "mount"
+    mount.mkdir()
+    if subprocess.run([*private, "mount", "-t", "tmpfs", "none", mount], capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets nobody mount a tmpfs, so no disk can be filled")
+    done = subprocess.run(
+        [*private, "sh", "-c", FULL_DISK, "sh", *command(f"{tars}/*.tar", mount / "labels", "--workers", "1")],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_SECONDS,
+        check=False,
+        env=os.environ | {"MOUNT": str(mount), "COPY": str(tmp_path / "labels")},
+    )
+    first, second = [line for line in done.stdout.splitlines() if line.startswith("code ")]
+    assert (first, second) == ("code 1", "code 0"), done.stderr
+    assert done.stderr.startswith("Error: [Errno 28] No space left on device: ")
+    assert done.stderr.count("\n") == 1
+    assert ".partial-" not in done.stdout
+    assert "labelset.json" not in done.stdout
+    assert content(tmp_path / "labels") == undisturbed(tars, tmp_path / "other")

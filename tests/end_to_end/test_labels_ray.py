@@ -1,0 +1,106 @@
+"""A real Ray on this machine: the same label set, whoever is killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from labelgen.engines.worker import DIED_TWICE
+from tests.end_to_end.builds import DEADLINE_SECONDS, build, content, cut_tars, members_of, started, wait_until
+
+pytestmark = pytest.mark.slow
+
+# What a worker does with a shard is written in its name.
+LEADER = """
+import os, signal, sys
+from functools import partial
+from labelgen.candidates import Report
+from labelgen.engines.on_ray import run_ray
+from labelgen.engines.worker import Done
+from labelgen.extract import Seconds
+from labelgen.sources.sample import InputShard, SourceError
+from labelshards.errors import CatlipError
+
+class Extractor:
+    def extract(self, shard):
+        if shard.name.startswith("kill"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if shard.name.startswith("memory"):
+            raise MemoryError
+        if shard.name.startswith("bad"):
+            raise SourceError(f"{shard.name} is bad")
+        if shard.name.startswith("bug"):
+            raise CatlipError("torch" if sys.modules.get("torch") else "no torch")
+        if shard.name.startswith("once") and not os.path.exists(shard.uri):
+            open(shard.uri, "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
+        nothing = dict(fingerprint="", samples=0, captions=0, images=0, problems={}, damage=None, image_files=())
+        return Report(**nothing), Seconds()
+
+if __name__ == "__main__":
+    folder, *names = sys.argv[1:]
+    todo = [InputShard(name=n, uri=f"{folder}/{n}", format="tar", identity="", size=1) for n in names]
+    try:
+        for outcome in run_ray(todo, Extractor, None):
+            print(outcome.shard.name, "done" if isinstance(outcome, Done) else outcome.reason)
+    except CatlipError as error:
+        print("error", error)
+"""
+
+
+def lead(folder: Path, *names: str, **env: str) -> dict[str, str]:
+    """What a leader in a process of its own says of each shard."""
+    (folder / "leader.py").write_text(LEADER)
+    done = subprocess.run(
+        [sys.executable, str(folder / "leader.py"), str(folder), *names],
+        capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=True, env=os.environ | env,
+    )  # fmt: skip
+    return dict(line.split(" ", 1) for line in done.stdout.splitlines())
+
+
+def test_run_ray__only_the_guilty_shards_fail(tmp_path: Path) -> None:
+    names = ["a", "bad", "kill", "once", "b", "memory", "c"]
+    guilty = {name: f"{tmp_path}/{name}: {DIED_TWICE}" for name in ("kill", "memory")}
+    assert lead(tmp_path, *names) == {**dict.fromkeys(names, "done"), "bad": "bad is bad", **guilty}
+    assert lead(tmp_path, "bug") == {"error": "no torch"}
+
+
+def test_run_ray__cluster_that_is_not_there(tmp_path: Path) -> None:
+    said = lead(tmp_path, "a", RAY_ADDRESS="127.0.0.1:1", RAY_gcs_rpc_server_reconnect_timeout_s="1")["error"]
+    assert said.startswith("No Ray cluster at RAY_ADDRESS=127.0.0.1:1: ")
+
+
+def ray_workers(session: int) -> list[int]:
+    """Processes that hold a shard."""
+    lines = subprocess.run(["ps", "-eo", "pid=,sess=,args="], capture_output=True, text=True, check=True).stdout
+    fields = [line.split(maxsplit=2) for line in lines.splitlines()]
+    return [int(pid) for pid, of, what in fields if int(of) == session and what.startswith("ray::extract")]
+
+
+def test_build__ray_with_a_killed_worker_gives_the_same_label_set(test_data: Path, tmp_path: Path) -> None:
+    cut_tars(test_data / "flickr8k" / "val" / "00000.tar", tmp_path, num_tars=6, samples_per_tar=20)
+    sources, out = f"{tmp_path}/*.tar", tmp_path / "labels"
+    with started(sources, out, "--engine", "ray", "--workers", "2", "--json") as process:
+        wait_until(lambda: list((out / "_candidates").glob("*.parquet")) and ray_workers(process.pid))
+        os.kill(ray_workers(process.pid)[0], signal.SIGKILL)
+        said, error = process.communicate(timeout=DEADLINE_SECONDS)
+        assert process.returncode == 0, error
+        wait_until(lambda: not members_of(process.pid))
+    assert json.loads(said)["shards_extracted"] == 6
+    assert build(sources, tmp_path / "local", "--workers", "1").returncode == 0
+    assert content(out) == content(tmp_path / "local")
+    # One cut off by Ctrl-C leaves no process behind, and another engine goes on with what it left.
+    with started(sources, out, "--engine", "ray", "--rebuild") as process:
+        wait_until(lambda: list((out / "_candidates").glob("*.parquet")))
+        os.killpg(process.pid, signal.SIGINT)
+        said, error = process.communicate(timeout=DEADLINE_SECONDS)
+        assert (process.returncode, said) == (130, ""), error
+        assert error.strip().endswith("Interrupted. Run the same command again to go on.")
+        assert "Traceback" not in error
+        wait_until(lambda: not members_of(process.pid))
+    assert build(sources, out, "--json").returncode == 0
+    assert content(out) == content(tmp_path / "local")
