@@ -363,13 +363,9 @@ def _finished(out: str) -> Manifest | None:
 
 def _refuse_strangers(out: str) -> None:
     """Raise CatlipError if `out` holds files that no build put there: writing would delete or replace some of them."""
-    fs, path = storage.filesystem(out)
-    with storage.told(out):
-        fs.invalidate_cache(path)
-        is_folder = fs.isdir(path)
-        if not is_folder and fs.exists(path):
-            raise CatlipError(f"{out} is a file. Choose a folder for --out.")
-        paths = fs.ls(path, detail=False) if is_folder else []
-    names = {str(each).rstrip("/").rsplit("/", 1)[-1] for each in paths}
+    entries = storage.list_folder(out)
+    if not entries and storage.is_file(out):
+        raise CatlipError(f"{out} is a file. Choose a folder for --out.")
+    names = {str(entry["name"]).rstrip("/").rsplit("/", 1)[-1] for entry in entries}
     if names and not names & {locks.NAME, lease.FOLDER_NAME, schema.MANIFEST_NAME, candidates.FOLDER_NAME}:
         raise CatlipError(f"{out} holds other files. Choose a new or empty folder for --out, so that none is lost.")
