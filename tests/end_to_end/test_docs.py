@@ -20,7 +20,14 @@ import yaml
 from catlip_cli import main
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/label-set-format.md", "docs/sources.md", "docs/at-scale.md")
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/architecture.md",
+    "docs/label-set-format.md",
+    "docs/sources.md",
+    "docs/at-scale.md",
+)
 # The same commands on less data, so that a test can run them; a setting already there is not repeated.
 SMALLER = {
     "sample": ["--scenes", "1500", "--heldout", "30"],

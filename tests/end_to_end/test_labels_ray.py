@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from labelgen.engines.worker import DIED_TWICE
-from tests.end_to_end.builds import DEADLINE_SECONDS, build, content, cut_tars, members_of, started, wait_until
+from tests.end_to_end.builds import DEADLINE_SECONDS, build, content, cut_tars, started, wait_until, wait_until_alone
 
 pytestmark = pytest.mark.slow
 
@@ -89,7 +89,7 @@ def test_build__ray_with_a_killed_worker_gives_the_same_label_set(test_data: Pat
         os.kill(ray_workers(process.pid)[0], signal.SIGKILL)
         said, error = process.communicate(timeout=DEADLINE_SECONDS)
         assert process.returncode == 0, error
-        wait_until(lambda: not members_of(process.pid))
+        wait_until_alone(process.pid)
     assert json.loads(said)["shards_extracted"] == 6
     assert build(sources, tmp_path / "local", "--workers", "1").returncode == 0
     assert content(out) == content(tmp_path / "local")
@@ -102,6 +102,6 @@ def test_build__ray_with_a_killed_worker_gives_the_same_label_set(test_data: Pat
         assert (process.returncode, said) == (130, ""), error
         assert error.strip().endswith("Interrupted. Run the same command again to go on.")
         assert "Traceback" not in error
-        wait_until(lambda: not members_of(process.pid))
+        wait_until_alone(process.pid)
     assert build(sources, out).returncode == 0
     assert content(out) == content(tmp_path / "local")
