@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from labelgen import candidates, engines, language_data, lease, locks, sources, state
+from labelgen import candidates, engines, language_data, lease, locks, sources, state, wordlists
 from labelgen.engines.worker import Done
 from labelgen.extract import Extractor, Seconds, Settings, fingerprint
 from labelgen.options import (
@@ -155,9 +155,9 @@ def finish(out: str, on_progress: Watcher = lambda _: None) -> Result:
 
     Everything is read from there. Raises CatlipError if a shard is neither done nor failed.
     """
-    _refuse_strangers(out)
+    folder = candidates.folder_of(out)
+    state.read_plan(folder)  # before the lock, which would make a folder of a mistyped name
     with locks.held(out):
-        folder = candidates.folder_of(out)
         plan = state.read_plan(folder)
         if plan.settings.rules != RULES:
             raise CatlipError(f"{folder} was made by another version of catlip. Run the build again, with --rebuild.")
@@ -330,6 +330,10 @@ def _up_to_date(out: str, plan: Plan) -> Result | None:
 
 
 def _language(plan: Plan) -> Language:
+    """Raises CatlipError if a list of terms or senses is not what it was when the build was planned."""
+    for uri, planned in ((plan.terms, plan.settings.terms), (plan.pins, plan.choice.pins)):
+        if wordlists.digest(uri) != planned:
+            raise CatlipError(f"{uri} changed after the slices began. Run one of them again, or put it back.")
     return load_language(plan.settings.labeler, plan.terms, plan.pins, language_data.find_wordnet())
 
 

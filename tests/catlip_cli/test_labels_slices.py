@@ -117,6 +117,17 @@ def test_finish__lists_what_is_missing(folder: Folder) -> None:
 def test_finish__where_nothing_was_begun(folder: Folder) -> None:
     assert folder.finish() == 1
     assert "No build was begun here" in folder.stderr
+    assert not folder.out.exists()
+
+
+def test_finish__list_of_senses_that_changed_is_refused(folder: Folder, tmp_path: Path) -> None:
+    (tmp_path / "senses").write_text("dog\tdog.n.01\n")
+    assert folder.build("--slice", "0/1", "--senses", tmp_path / "senses") == 0
+    (tmp_path / "senses").write_text("dog\tfrump.n.01\n")
+    assert folder.finish() == 1
+    assert "senses changed after the slices began." in folder.stderr
+    (tmp_path / "senses").write_text("dog\tdog.n.01\n")
+    assert folder.finish() == 0
 
 
 def test_finish__input_that_changed_is_missing_again(
