@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from labelgen import candidates, engines, language_data, lease, locks, sources, state
+from labelgen import candidates, engines, language_data, lease, locks, sources, state, wordlists
 from labelgen.engines.worker import Done
 from labelgen.extract import Extractor, Seconds, Settings, fingerprint
 from labelgen.options import (
@@ -159,9 +159,9 @@ def finish(out: str, on_progress: Watcher = lambda _: None) -> Result:
 
     Everything is read from there. Raises CatlipError if a shard is neither done nor failed.
     """
-    _refuse_strangers(out)
+    folder = candidates.folder_of(out)
+    state.read_plan(folder)  # before the lock, which would make a folder of a mistyped name
     with locks.held(out):
-        folder = candidates.folder_of(out)
         plan = state.read_plan(folder)
         if plan.settings.rules != RULES:
             raise CatlipError(f"{folder} was made by another version of catlip. Run the build again, with --rebuild.")
@@ -337,6 +337,10 @@ def _up_to_date(out: str, plan: Plan) -> Result | None:
 
 
 def _language(plan: Plan) -> Language:
+    """Raises CatlipError if a list of terms or senses is not what it was when the build was planned."""
+    for uri, planned in ((plan.terms, plan.settings.terms), (plan.pins, plan.choice.pins)):
+        if wordlists.digest(uri) != planned:
+            raise CatlipError(f"{uri} changed after the slices began. Run one of them again, or put it back.")
     return load_language(plan.settings.labeler, plan.terms, plan.pins, language_data.find_wordnet())
 
 
@@ -370,13 +374,9 @@ def _finished(out: str) -> Manifest | None:
 
 def _refuse_strangers(out: str) -> None:
     """Raise CatlipError if `out` holds files that no build put there: writing would delete or replace some of them."""
-    fs, path = storage.filesystem(out)
-    with storage.told(out):
-        fs.invalidate_cache(path)
-        is_folder = fs.isdir(path)
-        if not is_folder and fs.exists(path):
-            raise CatlipError(f"{out} is a file. Choose a folder for --out.")
-        paths = fs.ls(path, detail=False) if is_folder else []
-    names = {str(each).rstrip("/").rsplit("/", 1)[-1] for each in paths}
+    entries = storage.list_folder(out)
+    if not entries and storage.is_file(out):
+        raise CatlipError(f"{out} is a file. Choose a folder for --out.")
+    names = {str(entry["name"]).rstrip("/").rsplit("/", 1)[-1] for entry in entries}
     if names and not names & {locks.NAME, lease.FOLDER_NAME, schema.MANIFEST_NAME, candidates.FOLDER_NAME}:
         raise CatlipError(f"{out} holds other files. Choose a new or empty folder for --out, so that none is lost.")

@@ -128,30 +128,47 @@ def whole_file(target: Path) -> Iterator[Path]:
 def exists(uri: str) -> bool:
     """True if something readable stands at `uri`."""
     fs, path = filesystem(uri)
-    with told(uri):
-        fs.invalidate_cache(path)
+    with _unremembered(fs, path), told(uri):
         return bool(fs.exists(path))
+
+
+def is_file(uri: str) -> bool:
+    """True if a file, and no folder, stands at `uri`."""
+    fs, path = filesystem(uri)
+    with _unremembered(fs, path), told(uri):
+        return bool(fs.isfile(path))
 
 
 def remove(uri: str) -> None:
     """Delete the file or folder at `uri`; nothing happens if it is not there."""
     fs, path = filesystem(uri)
-    with told(uri):
-        fs.invalidate_cache(path)
+    with _unremembered(fs, path), told(uri):
         if fs.exists(path):
             fs.rm(path, recursive=True)
 
 
 def list_files(uri: str) -> list[str]:
     """Names (not paths) of the finished files in the folder `uri`, sorted; empty if there is no such folder."""
-    fs, path = filesystem(uri)
-    with told(uri):
-        fs.invalidate_cache(path)  # others write here too
-        if not fs.isdir(path):
-            return []
-        entries = fs.ls(path, detail=True)
+    entries = list_folder(uri)
     names = [str(entry["name"]).rsplit("/", 1)[-1] for entry in entries if entry["type"] == "file"]
     return sorted(name for name in names if _TEMPORARY_MARK not in name)
+
+
+def list_folder(uri: str) -> list[dict[str, Any]]:
+    """What fsspec says of each entry of the folder `uri`: `name` (a path), `type`, `size`. Empty if there is none."""
+    fs, path = filesystem(uri)
+    with _unremembered(fs, path), told(uri):
+        return list(fs.ls(path, detail=True)) if fs.isdir(path) else []
+
+
+@contextlib.contextmanager
+def _unremembered(fs: Any, path: str) -> Iterator[None]:  # noqa: ANN401
+    """Neither trust nor leave behind a remembered listing: other processes write here, too."""
+    fs.invalidate_cache(path)
+    try:
+        yield
+    finally:
+        fs.invalidate_cache(path)
 
 
 def remove_leftovers(uri: str) -> None:

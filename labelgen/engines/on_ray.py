@@ -5,6 +5,7 @@ Ray core tasks, one shard each. Ray keeps the processes that run them, so a proc
 
 import contextlib
 import os
+import socket
 import sys
 import tempfile
 import time
@@ -30,6 +31,7 @@ _OBJECT_STORE_BYTES = 80 << 20
 _LOST_WORKER = (WorkerCrashedError, OutOfMemoryError, NodeDiedError, ObjectLostError)
 # Cores of a cluster come and go; so often they are counted again.
 _SECONDS_BETWEEN_COUNTS = 10.0
+_KNOCK_SECONDS = 20.0
 
 
 def run_ray(
@@ -39,7 +41,7 @@ def run_ray(
 
     At most `num_workers` tasks are under way; without a number two for each core that the cluster has now, so that
     none waits for this process. A shard whose worker is lost is tried once more. Other exceptions of a worker end the
-    run. Raises CatlipError if Ray cannot be reached, or breaks.
+    run. While it runs, stdout is stderr: Ray prints to both. Raises CatlipError if Ray cannot be reached, or breaks.
     """
     waiting = deque(shards)
     tried: set[InputShard] = set()
@@ -102,6 +104,7 @@ def _cluster(num_workers: int) -> Iterator[None]:
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))
         try:
             if address:
+                _knock(address)
                 ray.init(address=address, **quiet)
             else:
                 os.environ.update({name: value for name, value in ONE_THREAD.items() if name not in os.environ})
@@ -115,13 +118,20 @@ def _cluster(num_workers: int) -> Iterator[None]:
                     _temp_dir=folder,
                     **quiet,
                 )
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             where = f"at {ADDRESS}={address}" if address else "on this machine"
             reason = (str(error).strip().splitlines() or ["no reason given"])[0]
             raise CatlipError(f"No Ray cluster {where}: {reason}") from error
         stack.callback(ray.shutdown)
         _refuse_small_nodes()
         yield
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nobody listens; Ray itself would try for minutes. What has no port is for Ray to find."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=_KNOCK_SECONDS).close()
 
 
 def _refuse_small_nodes() -> None:

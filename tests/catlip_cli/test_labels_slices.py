@@ -1,14 +1,16 @@
 """Job arrays: slices parse side by side into one folder, and `labels finish` makes of it what one build would make."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from catlip_cli import labels
 from catlip_cli.main import run
-from labelgen import locks
+from labelgen import engines, locks
 from labelshards.labelset import LabelSet
 
 pytestmark = pytest.mark.usefixtures("one_process")
@@ -115,6 +117,17 @@ def test_finish__lists_what_is_missing(folder: Folder) -> None:
 def test_finish__where_nothing_was_begun(folder: Folder) -> None:
     assert folder.finish() == 1
     assert "No build was begun here" in folder.stderr
+    assert not folder.out.exists()
+
+
+def test_finish__list_of_senses_that_changed_is_refused(folder: Folder, tmp_path: Path) -> None:
+    (tmp_path / "senses").write_text("dog\tdog.n.01\n")
+    assert folder.build("--slice", "0/1", "--senses", tmp_path / "senses") == 0
+    (tmp_path / "senses").write_text("dog\tfrump.n.01\n")
+    assert folder.finish() == 1
+    assert "senses changed after the slices began." in folder.stderr
+    (tmp_path / "senses").write_text("dog\tdog.n.01\n")
+    assert folder.finish() == 0
 
 
 def test_finish__input_that_changed_is_missing_again(
@@ -232,3 +245,13 @@ def test_finish__mistake_in_the_senses_is_told_by_the_first_slice(folder: Folder
     (tmp_path / "senses").write_text("dog\tnosuch.n.01\n")
     assert folder.build("--slice", "0/2", "--senses", tmp_path / "senses") == 1
     assert "has no synset 'nosuch.n.01'" in folder.stderr
+
+
+def test_engines__are_those_of_the_library() -> None:
+    assert labels.ENGINES == engines.NAMES
+
+
+def test_build__ray_that_is_missing_names_the_extra(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert folder.build("--engine", "ray") == 1
+    assert "this command needs ray. Install it with: pip install 'catlip[ray]'" in folder.stderr

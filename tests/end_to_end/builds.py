@@ -87,6 +87,11 @@ def wait_until(condition: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
+def wait_until_alone(session: int) -> None:
+    """Wait until no process of a session but its leader lives."""
+    wait_until(lambda: not members_of(session))
+
+
 def content(out: Path) -> dict[str, bytes]:
     """Bytes of every file of the label set; locks and candidates are the builder's own."""
     files = {str(path.relative_to(out)): path for path in out.rglob("*") if path.is_file()}

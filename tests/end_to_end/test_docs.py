@@ -15,9 +15,19 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
+
+from catlip_cli import main
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/label-set-format.md", "docs/sources.md")
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/architecture.md",
+    "docs/label-set-format.md",
+    "docs/sources.md",
+    "docs/at-scale.md",
+)
 # The same commands on less data, so that a test can run them; a setting already there is not repeated.
 SMALLER = {
     "sample": ["--scenes", "1500", "--heldout", "30"],
@@ -42,10 +52,11 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the README's first commands have run, with the project's recipes beside them."""
     folder = tmp_path_factory.mktemp("docs")
     shutil.copytree(ROOT / "recipes", folder / "recipes")
-    for block in blocks("README.md", "bash"):
-        for words in commands(block):
-            if words[0] in ("catlip", "torchrun"):
-                run(words, folder)
+    for page in ("README.md", "docs/at-scale.md"):
+        for block in blocks(page, "bash"):
+            for words in commands(block):
+                if words[0] in ("catlip", "torchrun"):
+                    run(words, folder)
     return folder
 
 
@@ -119,6 +130,28 @@ def test_readme_commands__run_in_their_order(demo_folder: Path) -> None:
 def test_python_blocks__run(page: str, demo_folder: Path) -> None:
     for block in blocks(page, "python"):
         subprocess.run([sys.executable, "-W", "ignore", "-c", block], cwd=demo_folder, check=True, timeout=120)
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "examples").glob("*.sh")), ids=lambda script: script.name)
+def test_example_scripts__are_bash_and_name_real_options(script: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    subprocess.run(["bash", "-n", script], check=True)
+    refuse_unknown_options(script.read_text(), capsys)
+
+
+def test_example_jobs__are_yaml_and_name_real_options(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (ROOT / "examples" / "kubernetes.yaml").read_text()
+    jobs = list(yaml.safe_load_all(text))
+    assert [job["kind"] for job in jobs] == ["Job", "Job"]
+    assert jobs[0]["spec"]["completions"] == jobs[0]["spec"]["parallelism"] == 200
+    refuse_unknown_options(text, capsys)
+
+
+def refuse_unknown_options(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Options of `catlip labels …` in a script must be options of the command."""
+    for verb, rest in re.findall(r"catlip labels (\w+)(.*(?:\\\n.*|\n +--.*)*)", text):
+        assert main.run(["labels", verb, "--help"]) == 0
+        known = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
+        assert set(re.findall(r"(?<= )--[a-z-]+", rest)) <= known
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.builds import DEADLINE_SECONDS, build, command, content, members_of, started, wait_until
+from tests.end_to_end.builds import DEADLINE_SECONDS, build, command, content, started, wait_until, wait_until_alone
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +51,7 @@ def test_build__sigterm_ends_it_cleanly(tars: Path, tmp_path: Path) -> None:
         assert process.returncode == 143, error
         assert said == ""
         assert error.strip() == "Terminated. Run the same command again to go on."
-        wait_until(lambda: not members_of(process.pid))
+        wait_until_alone(process.pid)
     assert build(f"{tars}/*.tar", out).returncode == 0
     assert content(out) == undisturbed(tars, tmp_path / "other")
 

@@ -5,6 +5,7 @@ import random
 import shutil
 import signal
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,9 @@ from tests.end_to_end.builds import (
     busiest,
     content,
     cut_tars,
-    members_of,
     started,
     wait_until,
+    wait_until_alone,
 )
 
 pytestmark = pytest.mark.slow
@@ -60,12 +61,16 @@ def test_build__killed_ten_times(tars: str, tmp_path: Path, undisturbed: dict[st
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-            session = process.pid
-            wait_until(lambda session=session: not members_of(session))  # workers end by themselves
+            wait_until_alone(process.pid)  # workers end by themselves
     done = build(tars, out)
     assert done.returncode == 0, done.stderr
     assert content(out) == undisturbed
     assert not [path for path in out.rglob("*") if ".partial-" in path.name]
+
+
+def publishes(process: "subprocess.Popen[str]", out: Path) -> bool:
+    """True once it has taken the old manifest away, or has ended."""
+    return not (out / "labelset.json").exists() or process.poll() is not None
 
 
 def test_build__killed_while_publishing(
@@ -75,7 +80,7 @@ def test_build__killed_while_publishing(
     shutil.copytree(undisturbed_folder, out)
     for threshold in ("3", "4"):
         with started(tars, out, "--threshold", threshold) as process:
-            wait_until(lambda process=process: not (out / "labelset.json").exists() or process.poll() is not None)
+            wait_until(partial(publishes, process, out))
             process.kill()
     assert build(tars, out).returncode == 0
     assert content(out) == undisturbed
@@ -107,7 +112,7 @@ def test_build__second_build_is_refused_and_the_first_interrupted(
         assert process.returncode == 130, error
         assert said == ""
         assert error.strip() == "Interrupted. Run the same command again to go on."
-        wait_until(lambda: not members_of(process.pid))
+        wait_until_alone(process.pid)
     assert not (out / "labelset.json").exists()
     assert build(tars, out).returncode == 0
     assert content(out) == undisturbed
