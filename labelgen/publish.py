@@ -7,6 +7,7 @@ from importlib.metadata import version
 import msgspec
 
 from labelgen import candidates, policies
+from labelgen.distill import keep
 from labelgen.encode import Encoder
 from labelgen.extract import Settings
 from labelgen.resolve import Choice, Language, make_resolver
@@ -110,6 +111,12 @@ def publish(
         schema.COOCCURRENCE_NAME: parquet.to_bytes(cooccurrence.table()),
         schema.EXAMPLES_NAME: parquet.to_bytes(examples.table()),
     }
+    tools = settings.tools
+    if settings.table:
+        files[schema.DISTILLED_NAME] = keep.read_bytes(folder)
+        tools = {**tools, "distilled": keep.provenance(keep.read(folder, settings.table))}
+    else:
+        storage.remove(storage.join(out, schema.DISTILLED_NAME))
     for name, data in files.items():
         storage.write_bytes(storage.join(out, name), data)
     manifest = Manifest(
@@ -133,7 +140,7 @@ def publish(
                 "terms": settings.terms,
                 **msgspec.to_builtins(choice),
             },
-            tools=settings.tools,
+            tools=tools,
         ),
         shards=entries,
         failed=failed,
