@@ -2,8 +2,8 @@
 
     python benchmarks/label_throughput.py CAPTIONS.tsv [--rounds 3]
 
-CAPTIONS.tsv: `caption<TAB>url` lines, 10,000 or more, for example CC3M's validation file. Each measurement has a process
-of its own, because what one variant sets up (spaCy's matrix library, for one) would change the next. Times are CPU
+CAPTIONS.tsv: `caption<TAB>url` lines, 10,000 or more, for example CC3M's validation file. Each measurement has a
+process of its own, because what one variant sets up (spaCy's matrix library, for one) would change the next. Times are CPU
 seconds on one core, so that what else the machine does counts for less; the ratios are what to look at.
 """
 
@@ -89,7 +89,7 @@ def published(measured: list[str], warm_up: list[str], *, tagger: bool) -> Measu
                 lemma = lemmatizer.lemmatize(word, pos="n")
                 try:
                     reader.synset(f"{lemma}.n.01").name()
-                except Exception:  # noqa: BLE001, S112  (as it is written)
+                except Exception:
                     continue
 
     return timed(work, measured, warm_up[:2_000])

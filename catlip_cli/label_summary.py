@@ -95,8 +95,8 @@ def _show(result: "Result", out: str) -> None:
         facts.append(
             (
                 "table",
-                f"learnt from {int(table['captions']):,} captions; F1 = {float(table['f1']):.3f} against spaCy's labels "
-                f"on {int(table['held_out']):,} others",
+                f"learnt from {int(table['captions']):,} captions; F1 = {float(table['f1']):.3f} against spaCy's "
+                f"labels on {int(table['held_out']):,} others",
             )
         )
     if result.slow:

@@ -35,8 +35,8 @@ class Families(click.ParamType):  # type: ignore[type-arg]  # generic from click
 
 _OPTIONS = [
     click.option("--nouns", type=click.Choice(NOUNS), default=NOUNS[0], show_default=True,
-                 help="Noun chunks as spaCy parses them; told from its tags alone, nearly twice as fast; or from a table "
-                 "that learns from spaCy on a sample of the corpus, ten times as fast or more."),
+                 help="Noun chunks as spaCy parses them; told from its tags alone, nearly twice as fast; or from a "
+                 "table that learns from spaCy on a sample of the corpus, ten times as fast or more."),
     click.option("--policy", type=click.Choice(POLICIES),
                  help="Which of its senses a term gets: WordNet's first; the one that a picture is likeliest to show; "
                  "or that, weighed against its company.  [default: context; first for the other labelers]"),

@@ -219,7 +219,11 @@ def _with_table(plan: Plan, options: Options, model: str, on_progress: Watcher) 
         texts = teach.sample(plan.shards(), settings.fields, options.distilled_captions)
         lexicon = load_lexicon(settings.labeler, plan.terms, language_data.find_wordnet())
         return teach.teach(
-            texts, lexicon, model, by, lambda done, total: on_progress(Progress(stage=_TEACHING, done=done, total=total))
+            texts,
+            lexicon,
+            model,
+            by,
+            lambda done, total: on_progress(Progress(stage=_TEACHING, done=done, total=total)),
         )
 
     decides = [settings.rules, settings.fields, settings.terms, settings.tools, options.distilled_captions]

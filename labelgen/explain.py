@@ -90,7 +90,9 @@ def explain(caption: str, options: Sequence[Options], corpus_from: str | None = 
 
 def _weights(label_set: str | None) -> Weights:
     if label_set is None:
-        raise CatlipError("The table of --nouns distilled lies in a label set. Name one that was built so with --labels.")
+        raise CatlipError(
+            "The table of --nouns distilled lies in a label set. Name one that was built so with --labels."
+        )
     return table.read(storage.join(label_set, table.NAME)).weights
 
 

@@ -20,6 +20,7 @@ from labelgen.sources.sample import Found, InputShard, Leftover, Problem, Sample
 from labelshards import schema, storage
 from labelshards.images import ImageFile
 
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything that decides what extraction yields. A change of any of it needs the captions to be parsed again.
 

@@ -35,9 +35,10 @@ class Options:
     sources: what `sources.plan` takes, and `-` for standard input. fields: where in them things are.
     vocabulary_from: a label set whose vocabulary is taken instead of a new one. senses: the policy, and stoplist:
     whether words about the picture itself are left out; None is the labeler's own way. families: family → threshold,
-    beside the nouns; None is that of the nouns. terms, pins: files as wordlists.py reads them. num_workers: None is one
-    a core, of this machine or of the Ray cluster. nouns: where noun chunks come from (nouns.NOUNS).
-    distilled_captions, distilled_floor: how many captions teach the table, and the agreement (F1) that it must reach. max_bad_fraction: of the shards, how many may fail.
+    beside the nouns; None is that of the nouns. terms, pins: files as wordlists.py reads them. nouns: where noun chunks
+    come from (nouns.NOUNS). distilled_captions, distilled_floor: how many captions teach the table, and the agreement
+    (F1) that it must reach. num_workers: None is one a core, of this machine or of the Ray cluster. max_bad_fraction:
+    of the shards, how many may fail.
     """
 
     sources: Sequence[str]

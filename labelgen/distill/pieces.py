@@ -71,7 +71,9 @@ class Pieces:
         self._lower_headlines(words, breaks)
         lengths = self._lengths.rows[words]
         ends = np.cumsum(lengths)
-        numbers = self._of_words.rows[np.repeat(self._starts.rows[words] - ends + lengths, lengths) + np.arange(ends[-1])]
+        numbers = self._of_words.rows[
+            np.repeat(self._starts.rows[words] - ends + lengths, lengths) + np.arange(ends[-1])
+        ]
         return Row(numbers, ends[breaks[:-1]], ends[breaks[1:]] - _NUM_BREAKS)
 
     def _cut_new(self) -> None:

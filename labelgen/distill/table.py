@@ -54,7 +54,9 @@ def from_bytes(data: bytes, where: str) -> Table:
         metadata = pq.read_metadata(pa.BufferReader(data)).metadata or {}
         taught = msgspec.json.decode(metadata[_META], type=Taught)
     except (pa.ArrowException, KeyError, msgspec.MsgspecError) as error:
-        raise CatlipError(f"{where} is no table of --nouns distilled ({error}). Use --rebuild to learn it anew.") from error
+        raise CatlipError(
+            f"{where} is no table of --nouns distilled ({error}). Use --rebuild to learn it anew."
+        ) from error
     return Table(Weights.from_bytes(data, where), taught, storage.digest(data))
 
 
@@ -64,6 +66,7 @@ def read(where: str) -> Table:
         data = storage.read_bytes(where)
     except OSError as error:
         raise CatlipError(
-            f"{where} cannot be read ({error}). A build with --nouns distilled writes it; name its folder with --labels."
+            f"{where} cannot be read ({error}). A build with --nouns distilled writes it; "
+            "name its folder with --labels."
         ) from error
     return from_bytes(data, where)

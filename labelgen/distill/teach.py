@@ -74,8 +74,8 @@ def refuse_below(floor: float, taught: Taught) -> None:
     """Raise CatlipError if the table agrees with spaCy less than a person wants."""
     if taught.labels.f1 < floor:
         raise CatlipError(
-            f"The table learnt from {taught.captions:,} captions agrees with spaCy's labels by F1 = {taught.labels.f1:.3f} "
-            f"on {taught.held_out:,} others, below --distilled-floor {floor:g}.\n"
+            f"The table learnt from {taught.captions:,} captions agrees with spaCy's labels by "
+            f"F1 = {taught.labels.f1:.3f} on {taught.held_out:,} others, below --distilled-floor {floor:g}.\n"
             "Teach it more with --distilled-captions and --rebuild, or use --nouns chunks."
         )
 
