@@ -3,8 +3,8 @@
     python benchmarks/label_throughput.py CAPTIONS.tsv [--rounds 3]
 
 CAPTIONS.tsv: `caption<TAB>url` lines, 10,000 or more, for example CC3M's validation file. Each measurement has a
-process of its own, because what one variant sets up (spaCy's matrix library, for one) would change the next. Times are CPU
-seconds on one core, so that what else the machine does counts for less; the ratios are what to look at.
+process of its own, because what one variant sets up (spaCy's matrix library, for one) would change the next. Times are
+CPU seconds on one core, so that what else the machine does counts for less; the ratios are what to look at.
 """
 
 import argparse

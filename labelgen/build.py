@@ -216,21 +216,23 @@ def _with_table(plan: Plan, options: Options, model: str, on_progress: Watcher) 
         return plan
 
     def make() -> bytes:
-        texts = teach.sample(plan.shards(), settings.fields, options.distilled_captions)
-        lexicon = load_lexicon(settings.labeler, plan.terms, language_data.find_wordnet())
-        return teach.teach(
-            texts,
-            lexicon,
-            model,
-            by,
-            lambda done, total: on_progress(Progress(stage=_TEACHING, done=done, total=total)),
-        )
+        on_progress(Progress(stage=_TEACHING, done=0, total=1))
+        data = engines.run_alone(_teach, plan.shards(), settings, plan.terms, options.distilled_captions, model, by)
+        on_progress(Progress(stage=_TEACHING, done=1, total=1))
+        return data
 
     decides = [settings.rules, settings.fields, settings.terms, settings.tools, options.distilled_captions]
     by = storage.digest(msgspec.json.encode(decides))
     table = keep.settle(options.out, by, make, rebuild=options.rebuild)
     teach.refuse_below(options.distilled_floor, table.taught)
     return msgspec.structs.replace(plan, settings=msgspec.structs.replace(settings, table=table.digest))
+
+
+def _teach(
+    shards: Sequence[InputShard], settings: Settings, terms: str | None, num_captions: int, model: str, by: str
+) -> bytes:
+    texts = teach.sample(shards, settings.fields, num_captions)
+    return teach.teach(texts, load_lexicon(settings.labeler, terms, language_data.find_wordnet()), model, by)
 
 
 def _failed_before(plan: Plan, options: Options) -> set[str]:
