@@ -91,6 +91,14 @@ def _show(result: "Result", out: str) -> None:
         ("senses", str(manifest.provenance.settings["senses"])),
         ("images", f"{totals.images:,}" if totals.images else "none: this label set cannot be trained on"),
     ]
+    if table := manifest.provenance.tools.get("distilled"):
+        facts.append(
+            (
+                "table",
+                f"learnt from {int(table['captions']):,} captions; F1 = {float(table['f1']):.3f} against spaCy's "
+                f"labels on {int(table['held_out']):,} others",
+            )
+        )
     if result.slow:
         facts.append(("parse", f"slow, by spaCy's own pipeline: the model is not built as expected ({result.slow})"))
     facts += [("problem", f"{reason}: {count:,}") for reason, count in totals.problems.items()]

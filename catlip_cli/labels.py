@@ -61,6 +61,10 @@ def labels() -> None:
 @click.option("--labeler", type=click.Choice(LABELERS), default=LABELERS[0], show_default=True,
               help="Terms in noun chunks; the paper's single nouns; or the published code's rule.")  # fmt: skip
 @labeling_rules
+@click.option("--distilled-captions", type=click.IntRange(min=1), default=50_000, show_default=True, metavar="N",
+              help="With --nouns distilled: how many captions teach the table.")  # fmt: skip
+@click.option("--distilled-floor", type=click.FloatRange(0, 1), default=0.9, show_default=True, metavar="F1",
+              help="Refuse a table that agrees less with spaCy's labels, on captions that it never saw.")  # fmt: skip
 @click.option("--keep-captions", is_flag=True, help="Keep the cleaned captions in the label shards.")
 @click.option("--no-keep-candidates", is_flag=True,
               help="Drop the parse at the end; another threshold then parses all captions again.")  # fmt: skip
@@ -88,6 +92,8 @@ def build(
     captions_from: str | None,
     labeler: str,
     rules: dict[str, Any],
+    distilled_captions: int,
+    distilled_floor: float,
     keep_captions: bool,
     no_keep_candidates: bool,
     engine: str,
@@ -114,6 +120,7 @@ def build(
       catlip labels build laion.parquet --caption-key TEXT --out labels
       catlip labels build photos/ --out labels
       catlip labels build 'cc3m/*.tar' --out labels --families attributes=100,hypernyms
+      catlip labels build 'datacomp/*.tar' --out labels --nouns distilled
       catlip labels build heldout.tar --vocabulary labels --out heldout-labels
       catlip labels build 's3://bucket/cc3m/{00000..00331}.tar' --out s3://bucket/labels --engine ray
       catlip labels build 'cc3m/*.tar' --out labels --slice $SLURM_ARRAY_TASK_ID/100
@@ -142,6 +149,8 @@ def build(
             captions_from=captions_from,
         ),
         labeler=labeler,
+        distilled_captions=distilled_captions,
+        distilled_floor=distilled_floor,
         keep_captions=keep_captions,
         keep_candidates=not no_keep_candidates,
         engine=engine,

@@ -10,14 +10,17 @@ from typing import NamedTuple
 import msgspec
 
 from labelgen import candidates, engines, language_data, lease, locks, sources, state, wordlists
+from labelgen.distill import keep, teach
 from labelgen.engines.worker import Done
 from labelgen.extract import Extractor, Seconds, Settings, fingerprint
+from labelgen.nouns import DISTILLED
 from labelgen.options import (
     RULES,
     Options,
     as_in,
     choice_for,
     load_language,
+    load_lexicon,
     make_extractor,
     make_extractor_elsewhere,
     settings_for,
@@ -31,7 +34,7 @@ from labelshards import schema, storage
 from labelshards.errors import CatlipError, LabelSetError
 from labelshards.labelset import FailedShard, LabelSet, Manifest, is_intact, read_manifest
 
-_PARSING, _PUBLISHING = "Parsing captions", "Choosing senses, writing labels"
+_TEACHING, _PARSING, _PUBLISHING = "Teaching the table", "Parsing captions", "Choosing senses, writing labels"
 _MANY_REASONS = 10
 
 
@@ -110,11 +113,12 @@ def build(options: Options, on_progress: Watcher = lambda _: None) -> Result:
         else:
             plan = _plan(options, settings, sources.scan(inputs, options.fields), None)
         _refuse_mostly_missing(plan)
-        if not options.rebuild and (done := _up_to_date(options.out, plan)):
-            return done
         if options.rebuild:
             storage.remove(folder)
-        state.claim(folder, settings, rebuild=options.rebuild)
+        plan = _with_table(plan, options, model, on_progress)
+        if not options.rebuild and (done := _up_to_date(options.out, plan)):
+            return done
+        state.claim(folder, plan.settings, rebuild=options.rebuild)
         storage.remove_leftovers(folder)
         state.write_plan(folder, plan)
         language = _language(plan)
@@ -138,7 +142,8 @@ def build_slice(options: Options, part: Slice, on_progress: Watcher = lambda _: 
         settings = settings_for(options, model)
         plan = _plan(options, settings, sources.scan(options.sources, options.fields), part.total)
         _refuse_mostly_missing(plan)
-        state.claim(folder, settings, rebuild=options.rebuild)
+        plan = _with_table(plan, options, model, on_progress)
+        state.claim(folder, plan.settings, rebuild=options.rebuild)
         state.write_plan(folder, plan)
         _language(plan)  # so that a mistake in a list of senses is told now and not after the last slice
         shards = plan.shards()[part.number :: part.total]
@@ -202,6 +207,32 @@ def _plan(options: Options, settings: Settings, files: list[InputShard], num_sli
         num_slices=num_slices,
         files=files,
     )
+
+
+def _with_table(plan: Plan, options: Options, model: str, on_progress: Watcher) -> Plan:
+    """The plan with the table that its captions are labelled with, where that is what is asked for. See distill/."""
+    settings = plan.settings
+    if settings.nouns != DISTILLED:
+        return plan
+
+    def make() -> bytes:
+        on_progress(Progress(stage=_TEACHING, done=0, total=1))
+        data = engines.run_alone(_teach, plan.shards(), settings, plan.terms, options.distilled_captions, model, by)
+        on_progress(Progress(stage=_TEACHING, done=1, total=1))
+        return data
+
+    decides = [settings.rules, settings.fields, settings.terms, settings.tools, options.distilled_captions]
+    by = storage.digest(msgspec.json.encode(decides))
+    table = keep.settle(options.out, by, make, rebuild=options.rebuild)
+    teach.refuse_below(options.distilled_floor, table.taught)
+    return msgspec.structs.replace(plan, settings=msgspec.structs.replace(settings, table=table.digest))
+
+
+def _teach(
+    shards: Sequence[InputShard], settings: Settings, terms: str | None, num_captions: int, model: str, by: str
+) -> bytes:
+    texts = teach.sample(shards, settings.fields, num_captions)
+    return teach.teach(texts, load_lexicon(settings.labeler, terms, language_data.find_wordnet()), model, by)
 
 
 def _failed_before(plan: Plan, options: Options) -> set[str]:

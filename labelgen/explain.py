@@ -8,14 +8,19 @@ import numpy as np
 from labelgen import candidates, language_data, stoplist
 from labelgen.candidates import Mentions
 from labelgen.corpus import Corpus, unique_rows, word_of
+from labelgen.distill import table
+from labelgen.distill.weights import Weights
 from labelgen.labelers import KINDS, Caption, Tools
 from labelgen.normalize import normalize
+from labelgen.nouns import DISTILLED
 from labelgen.options import Options, choice_for, load_language
 from labelgen.policies import FIRST, Chooser, Weighed
 from labelgen.resolve import FAMILY_OF, Choice, Language, count_words, words_of
 from labelgen.senses import Senses
 from labelgen.terms import Dropped, Mention, Role
 from labelgen.termtable import TermTable
+from labelshards import storage
+from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
 from labelshards.schema import NOUNS
 
@@ -78,9 +83,18 @@ def explain(caption: str, options: Sequence[Options], corpus_from: str | None = 
     for each in options:
         language = load_language(each.labeler, each.terms, each.pins, folder)
         shards = _candidates(corpus_from) if corpus_from and KINDS[each.labeler].parses else []
-        tools = Tools(language.lexicon, folder, model, each.nouns)
+        weights = _weights(corpus_from) if each.nouns == DISTILLED else None
+        tools = Tools(language.lexicon, folder, model, each.nouns, weights)
         told.append(_tell(caption, each.labeler, choice_for(each), tools, language, shards))
     return told
+
+
+def _weights(label_set: str | None) -> Weights:
+    if label_set is None:
+        raise CatlipError(
+            "The table of --nouns distilled lies in a label set. Name one that was built so with --labels."
+        )
+    return table.read(storage.join(label_set, table.NAME)).weights
 
 
 def _candidates(label_set: str) -> list[Mentions]:

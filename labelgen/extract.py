@@ -25,7 +25,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything that decides what extraction yields. A change of any of it needs the captions to be parsed again.
 
     terms: digest of the terms that were added to WordNet's. tools: what reads a caption, with versions. nouns: where
-    noun chunks come from (nouns.NOUNS).
+    noun chunks come from (nouns.NOUNS). table: with DISTILLED, digest of the table that was learnt; "" before that.
     """
 
     rules: int
@@ -35,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     terms: str
     tools: dict[str, dict[str, str]]
     nouns: str = CHUNKS
+    table: str = ""
 
 
 @dataclass(kw_only=True)

@@ -8,7 +8,7 @@ from labelgen.corenet import CoreNet
 from labelgen.distill.labeler import Distilled
 from labelgen.distill.weights import Weights
 from labelgen.lexicon import Lexicon
-from labelgen.nouns import CHUNKS, TAGS, ChunkParser, Parse
+from labelgen.nouns import CHUNKS, DISTILLED, TAGS, ChunkParser, Parse
 from labelgen.pos_nouns import pos_nouns
 from labelgen.terms import Dropped, Mention, Role, Term, TermFinder
 from labelgen.wordnet import Folder
@@ -170,7 +170,10 @@ class Published:
 
 
 def _noun_chunks(tools: Tools) -> Labeler:
-    return NounChunks(tools) if tools.weights is None else FromTable(tools.lexicon, tools.weights)
+    if tools.nouns != DISTILLED:
+        return NounChunks(tools)
+    assert tools.weights is not None, "a table is learnt before a labeler is made of it"
+    return FromTable(tools.lexicon, tools.weights)
 
 
 KINDS = {

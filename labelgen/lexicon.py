@@ -48,6 +48,7 @@ class Lexicon:
         self._things = things
         self.added = added
         self._variants = _variants(senses[Pos.NOUN])
+        self._noun_forms: list[str] = []
         self.longest_term_words = max(term.count(" ") for term in senses[Pos.NOUN]) + 1
         self.find = lru_cache(maxsize=200_000)(self._find)
         self.base = lru_cache(maxsize=50_000)(self._base)
@@ -85,7 +86,9 @@ class Lexicon:
 
     def noun_forms(self) -> list[str]:
         """All that `find` may end at, sorted: nouns, other ways to write them, and irregular plurals."""
-        return sorted({*self._senses[Pos.NOUN], *self._variants, *self._exceptions[Pos.NOUN]})
+        if not self._noun_forms:
+            self._noun_forms = sorted({*self._senses[Pos.NOUN], *self._variants, *self._exceptions[Pos.NOUN]})
+        return self._noun_forms
 
     def is_thing(self, term: str) -> bool:
         """True if the term has a sense that can be seen and touched, as far as WordNet's files tell it."""

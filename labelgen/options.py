@@ -9,6 +9,7 @@ import msgspec
 
 from labelgen import engines, labelers, language_data, wordlists, wordnet
 from labelgen.corenet import find_tokenizer
+from labelgen.distill import keep, teach
 from labelgen.extract import Extractor, Settings
 from labelgen.labelers import Tools
 from labelgen.lexicon import Lexicon
@@ -34,8 +35,10 @@ class Options:
     sources: what `sources.plan` takes, and `-` for standard input. fields: where in them things are.
     vocabulary_from: a label set whose vocabulary is taken instead of a new one. senses: the policy, and stoplist:
     whether words about the picture itself are left out; None is the labeler's own way. families: family → threshold,
-    beside the nouns; None is that of the nouns. terms, pins: files as wordlists.py reads them. num_workers: None is one
-    a core, of this machine or of the Ray cluster. nouns: where noun chunks come from (nouns.NOUNS). max_bad_fraction: of the shards, how many may fail.
+    beside the nouns; None is that of the nouns. terms, pins: files as wordlists.py reads them. nouns: where noun chunks
+    come from (nouns.NOUNS). distilled_captions, distilled_floor: how many captions teach the table, and the agreement
+    (F1) that it must reach. num_workers: None is one a core, of this machine or of the Ray cluster. max_bad_fraction:
+    of the shards, how many may fail.
     """
 
     sources: Sequence[str]
@@ -44,6 +47,8 @@ class Options:
     vocabulary_from: str | None = None
     labeler: str = labelers.DEFAULT
     nouns: str = CHUNKS
+    distilled_captions: int = teach.DEFAULT_CAPTIONS
+    distilled_floor: float = teach.DEFAULT_FLOOR
     fields: Fields = field(default_factory=Fields)
     senses: str | None = None
     stoplist: bool | None = None
@@ -139,13 +144,15 @@ def make_extractor(
 ) -> Extractor:
     """What each worker loads, once."""
     lexicon = load_lexicon(settings.labeler, terms, folder)
-    return Extractor(settings=settings, tools=Tools(lexicon, folder, model, settings.nouns), folder=candidate_folder)
+    weights = keep.read(candidate_folder, settings.table).weights if settings.table else None
+    tools = Tools(lexicon, folder, model, settings.nouns, weights)
+    return Extractor(settings=settings, tools=tools, folder=candidate_folder)
 
 
 def make_extractor_elsewhere(options: Options, settings: Settings, candidate_folder: str) -> Extractor:
     """What a worker on another machine loads, from there. Raises CatlipError if it would label otherwise."""
     model = language_data.spacy_model()
-    here = settings_for(options, model)
+    here = msgspec.structs.replace(settings_for(options, model), table=settings.table)
     if here != settings:
         differing = [name for name in settings.__struct_fields__ if getattr(here, name) != getattr(settings, name)]
         raise CatlipError(

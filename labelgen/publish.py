@@ -8,6 +8,7 @@ from importlib.metadata import version
 import msgspec
 
 from labelgen import candidates, policies, resolved
+from labelgen.distill import keep
 from labelgen.encode import Encoder, encode_shard
 from labelgen.examples import Examples
 from labelgen.extract import Settings
@@ -99,6 +100,12 @@ def publish(
         schema.COOCCURRENCE_NAME: parquet.to_bytes(cooccurrence.table()),
         schema.EXAMPLES_NAME: parquet.to_bytes(examples.table()),
     }
+    tools = settings.tools
+    if settings.table:
+        files[schema.DISTILLED_NAME] = keep.read_bytes(folder)
+        tools = {**tools, "distilled": keep.provenance(keep.read(folder, settings.table))}
+    else:
+        storage.remove(storage.join(out, schema.DISTILLED_NAME))
     for name, data in files.items():
         storage.write_bytes(storage.join(out, name), data)
     manifest = Manifest(
@@ -122,7 +129,7 @@ def publish(
                 "terms": settings.terms,
                 **msgspec.to_builtins(choice),
             },
-            tools=settings.tools,
+            tools=tools,
         ),
         shards=entries,
         failed=failed,

@@ -122,6 +122,10 @@ class LabelSet:
         data = _read_vouched(self.root, schema.EXAMPLES_NAME, self.manifest.files)
         return parquet.from_bytes(data, schema.EXAMPLES, storage.join(self.root, schema.EXAMPLES_NAME))
 
+    def read_file(self, name: str) -> bytes:
+        """A file that the manifest lists, its hash checked."""
+        return _read_vouched(self.root, name, self.manifest.files)
+
     def cooccurrence(self) -> pa.Table:
         """Pairs of classes that share samples (schema.COOCCURRENCE)."""
         data = _read_vouched(self.root, schema.COOCCURRENCE_NAME, self.manifest.files)

@@ -152,6 +152,11 @@ def _other_files(label_set: LabelSet) -> Iterator[str]:
             continue
         if len(table) and max(pc.max(table[column]).as_py() for column in columns_of_classes) >= num_classes:
             yield f"{storage.join(root, name)} names a class that the vocabulary has not."
+    if schema.DISTILLED_NAME in manifest.files:
+        try:
+            label_set.read_file(schema.DISTILLED_NAME)
+        except (LabelSetError, OSError) as error:
+            yield str(error)
     listed = {f"{entry.name}.parquet" for entry in manifest.shards}
     for name in storage.list_files(storage.join(root, schema.SHARD_FOLDER)):
         if name not in listed:

@@ -88,7 +88,8 @@ def use_loaded(
     chunk_parser: "ChunkParser", lexicon: "Lexicon", synsets: "dict[int, Synset]"
 ) -> Callable[[pytest.MonkeyPatch], None]:
     """`use_loaded(patch)` lets whatever is built take the language data that this process has loaded."""
-    from labelgen import labelers, options, wordnet
+    from labelgen import build, labelers, options, wordnet
+    from labelgen.distill import teach
 
     load_lexicon = options.load_lexicon
 
@@ -98,7 +99,9 @@ def use_loaded(
 
     def use(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(labelers, "ChunkParser", lambda _model, nouns="chunks": chunk_parser)
+        patch.setattr(teach, "ChunkParser", lambda _model: chunk_parser)
         patch.setattr(options, "load_lexicon", load)
+        patch.setattr(build, "load_lexicon", load)
         patch.setattr(wordnet, "verify", lambda _folder: synsets)
 
     return use
@@ -141,4 +144,5 @@ def one_process(monkeypatch: pytest.MonkeyPatch, use_loaded: Callable[[pytest.Mo
                 yield Failed(shard, str(error))
 
     monkeypatch.setattr(engines, "run", run)
+    monkeypatch.setattr(engines, "run_alone", lambda function, *arguments: function(*arguments))
     use_loaded(monkeypatch)

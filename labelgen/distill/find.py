@@ -38,7 +38,8 @@ def decode(number: int, texts: list[str]) -> Term:
 
 def is_head(terms: np.ndarray) -> np.ndarray:
     """bool [M]: the terms whose role is that of a head."""
-    return terms % _TEXT_STEP // _ROLE_STEP == _ROLE[Role.HEAD] // _ROLE_STEP  # type: ignore[no-any-return]
+    found: np.ndarray = terms % _TEXT_STEP // _ROLE_STEP == _ROLE[Role.HEAD] // _ROLE_STEP
+    return found
 
 
 class _Chunks(NamedTuple):
@@ -182,7 +183,7 @@ def _before(
     """What stands before the heads in their chunks, one step to the left after the other in all chunks at once."""
     which, mentions, at = heads
     starts, of = chunks.starts[which], mentions.terms
-    found = []
+    found: list[Mentions] = []
     while True:
         left = at > starts
         at, starts, of = at[left] - 1, starts[left], of[left]
@@ -238,4 +239,5 @@ def _members(starts: np.ndarray, ends: np.ndarray, num_pieces: int) -> np.ndarra
 def _any(facts: np.ndarray, chunks: _Chunks) -> np.ndarray:
     """bool [K]: whether a fact of pieces, bool [N], is true of one in each chunk."""
     sums = np.concatenate([[0], np.cumsum(facts)])
-    return sums[chunks.ends] > sums[chunks.starts]
+    found: np.ndarray = sums[chunks.ends] > sums[chunks.starts]
+    return found

@@ -17,7 +17,7 @@ _OF_STEP = 1 << 31  # above any number of a term
 
 
 class AllAtOnce:
-    """Like gather.OneByOne. Entries are numbered as they first occur, so it does not matter how captions are batched."""
+    """Like gather.OneByOne. Entries are numbered as they first occur, so how captions are batched does not matter."""
 
     def __init__(self, labeler: Distilled) -> None:
         labeler.forget()

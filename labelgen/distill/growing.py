@@ -7,7 +7,7 @@ _FIRST_CAPACITY = 1_024
 
 
 class Growing:
-    """Rows of a fixed width, or scalars (width ()). `rows` is a view of what is there; it ends with the next `append`."""
+    """Rows of a fixed width, or scalars (width ()). `rows` is a view of what is there until the next `append`."""
 
     def __init__(self, dtype: npt.DTypeLike, width: tuple[int, ...] = ()) -> None:
         self._space = np.zeros((_FIRST_CAPACITY, *width), dtype)
@@ -19,7 +19,8 @@ class Growing:
     @property
     def rows(self) -> np.ndarray:
         """[length, *width]; may be written to."""
-        return self._space[: self._length]
+        rows: np.ndarray = self._space[: self._length]
+        return rows
 
     def append(self, rows: npt.ArrayLike) -> None:
         """Add rows [n, *width] at the end."""

@@ -68,7 +68,8 @@ class Lookup:
         """bool [n]: whether each term counts what follows its "of"."""
         new = self.spans.texts[len(self._partitive) :]
         self._partitive.append([self._finder.is_partitive(text) for text in new])
-        return self._partitive.rows[texts]
+        found: np.ndarray = self._partitive.rows[texts]
+        return found
 
     def _number(self, text: str | None) -> int:
         return NONE if text is None else self.spans.number(text)

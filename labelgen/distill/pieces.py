@@ -63,8 +63,8 @@ class Pieces:
 
     def read(self, texts: Sequence[str]) -> Row:
         """The pieces of clean texts. A headline is read in lower case, as spaCy is given it (nouns.py)."""
-        joined = _BETWEEN[1:] + _BETWEEN.join(texts) + _BETWEEN[:-1]
-        words = np.fromiter(map(self._words.__getitem__, joined.split(" ")), np.int64)
+        joined = _BETWEEN.join(["", *texts, ""])
+        words = np.fromiter(map(self._words.__getitem__, joined[1:-1].split(" ")), np.int64)
         self._cut_new()
         breaks = np.flatnonzero(words == 0)
         assert len(breaks) == len(texts) + 1, "a clean text has no line feed"

@@ -59,7 +59,8 @@ class Spans:
 
     def extends(self, spans: np.ndarray) -> np.ndarray:
         """bool [n]: whether a term goes on behind each span."""
-        return self._extends.rows[spans]
+        found: np.ndarray = self._extends.rows[spans]
+        return found
 
     def terms(self, spans: np.ndarray, variants: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(the term of each span, int32 [n], or NONE; the plural that is a term of its own, or NONE).

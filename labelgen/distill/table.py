@@ -66,6 +66,7 @@ def read(where: str) -> Table:
         data = storage.read_bytes(where)
     except OSError as error:
         raise CatlipError(
-            f"{where} cannot be read ({error}). A build with --nouns distilled writes it; name its folder with --labels."
+            f"{where} cannot be read ({error}). A build with --nouns distilled writes it; "
+            "name its folder with --labels."
         ) from error
     return from_bytes(data, where)

@@ -42,7 +42,8 @@ class Tagger:
         pairs = self._pair_rows(kinds[:-1], kinds[1:])
         scores[1:] += self._pair_sums[BEFORE].rows.take(pairs, axis=0)
         scores[:-1] += self._pair_sums[AFTER].rows.take(pairs, axis=0)
-        return scores.argmax(axis=1)
+        best: np.ndarray = scores.argmax(axis=1)
+        return best
 
     def _look_at_new(self) -> None:
         new = [self._describer.describe(piece) for piece in self._pieces.texts(len(self._kinds))]
@@ -62,7 +63,7 @@ class Tagger:
             larger = np.full((2 * len(self._kind_names),) * 2, -1, np.int64)
             larger[: len(self._pairs), : len(self._pairs)] = self._pairs
             self._pairs = larger
-        found = self._pairs[left, right]
+        found: np.ndarray = self._pairs[left, right]
         new = np.flatnonzero(found < 0)
         if len(new):
             both = sorted(set(zip(left[new].tolist(), right[new].tolist(), strict=True)))

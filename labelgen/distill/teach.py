@@ -1,6 +1,6 @@
 """spaCy labels a sample of the corpus, and a table learns from it; a part of the sample tells how well it did."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from labelgen import sources
 from labelgen.distill import table
@@ -12,7 +12,7 @@ from labelgen.distill.table import Taught
 from labelgen.fragments import Mender
 from labelgen.lexicon import Lexicon
 from labelgen.normalize import normalize
-from labelgen.nouns import TEXTS_PER_ZONE, ChunkParser
+from labelgen.nouns import ChunkParser
 from labelgen.sources.fields import Fields
 from labelgen.sources.sample import InputShard, Sample, SourceError
 from labelgen.terms import TermFinder
@@ -43,10 +43,8 @@ def sample(shards: Sequence[InputShard], fields: Fields, num_captions: int) -> l
     return texts
 
 
-def teach(
-    texts: Sequence[str], lexicon: Lexicon, model: str, by: str, on_step: Callable[[int, int], None] = lambda *_: None
-) -> bytes:
-    """The file of the table that learns from what spaCy makes of `texts`. `on_step` hears of captions parsed, and all.
+def teach(texts: Sequence[str], lexicon: Lexicon, model: str, by: str) -> bytes:
+    """The file of the table that learns from what spaCy makes of `texts`.
 
     Raises CatlipError if they are too few.
     """
@@ -56,11 +54,7 @@ def teach(
             "ten thousands to be good. Use --nouns chunks."
         )
     parser, finder, mender = ChunkParser(model), TermFinder(lexicon), Mender(lexicon)
-    parses = []
-    for start in range(0, len(texts), TEXTS_PER_ZONE):
-        on_step(start, len(texts))
-        parses += [mender.mend(parse) for parse in parser.parse(texts[start : start + TEXTS_PER_ZONE])]
-    on_step(len(texts), len(texts))
+    parses = list(map(mender.mend, parser.parse(texts)))
     to_learn = [number for number in range(len(texts)) if number % _HELD_OUT]
     weights = learn([texts[number] for number in to_learn], [parses[number] for number in to_learn], Describer(mender))
     held_out = range(0, len(texts), _HELD_OUT)
@@ -74,8 +68,8 @@ def refuse_below(floor: float, taught: Taught) -> None:
     """Raise CatlipError if the table agrees with spaCy less than a person wants."""
     if taught.labels.f1 < floor:
         raise CatlipError(
-            f"The table learnt from {taught.captions:,} captions agrees with spaCy's labels by F1 = {taught.labels.f1:.3f} "
-            f"on {taught.held_out:,} others, below --distilled-floor {floor:g}.\n"
+            f"The table learnt from {taught.captions:,} captions agrees with spaCy's labels by "
+            f"F1 = {taught.labels.f1:.3f} on {taught.held_out:,} others, below --distilled-floor {floor:g}.\n"
             "Teach it more with --distilled-captions and --rebuild, or use --nouns chunks."
         )
 

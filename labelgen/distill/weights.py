@@ -10,7 +10,7 @@ from labelgen.distill.tagset import CLASSES, NUM_CLASSES
 from labelshards import parquet
 from labelshards.errors import CatlipError
 
-# A weight of one nat is this number. All weights of a piece together stay within 16 bits: 30 features × LIMIT.
+# A weight of one nat is this number. A piece has fewer than 30 features, and 30 times LIMIT are still 16 bits.
 NAT = 128
 LIMIT = 1_080
 
@@ -19,7 +19,7 @@ _COLUMNS = pa.schema(
         pa.field("place", pa.string(), nullable=False),
         pa.field("feature", pa.string(), nullable=False),
         *(
-            pa.field(f"{tag or 'other'} {'outside inside head'.split()[place]}", pa.int16(), nullable=False)
+            pa.field(f"{tag or 'other'} {['outside', 'inside', 'head'][place]}", pa.int16(), nullable=False)
             for tag, place in CLASSES
         ),
     ]

@@ -5,10 +5,13 @@ An engine takes shards, what makes a worker's Extractor, and how many workers th
 
 import importlib
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from labelgen.engines.worker import Outcome
 from labelgen.extract import Extractor
 from labelgen.sources.sample import InputShard
+
+_Result = TypeVar("_Result")
 
 NAMES = LOCAL, RAY = ("local", "ray")
 
@@ -17,6 +20,13 @@ def require(engine: str) -> None:
     """Raise ModuleNotFoundError at once if what the engine needs is not installed."""
     if engine == RAY:
         importlib.import_module("ray")
+
+
+def run_alone(function: Callable[..., _Result], *arguments: object) -> _Result:
+    """Call a function in a process of its own on this machine, and wait for it."""
+    from labelgen.engines import local
+
+    return local.run_alone(function, *arguments)
 
 
 def run(

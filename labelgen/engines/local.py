@@ -9,14 +9,16 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait as wait_for
-from typing import Any
+from typing import Any, TypeVar
 
 from labelgen.engines import worker
 from labelgen.engines.worker import DIED_TWICE, ONE_THREAD, Failed, Outcome
 from labelgen.extract import Extractor
 from labelgen.sources.sample import InputShard
+from labelshards.errors import CatlipError
 
 _make_extractor: Callable[[], Extractor]
+_Result = TypeVar("_Result")
 
 
 def num_cores() -> int:
@@ -49,6 +51,22 @@ def run_local(
                 yield from _run_pool([suspect], make_extractor, 1, {})
             except BrokenProcessPool:
                 yield Failed(suspect, f"{suspect.uri}: {DIED_TWICE}")
+
+
+def run_alone(function: Callable[..., _Result], *arguments: object) -> _Result:
+    """Call a function in a process like the workers', on one core. Raises CatlipError if the process dies."""
+    os.environ.update({name: value for name, value in ONE_THREAD.items() if name not in os.environ})
+    _start_forkserver()
+    context = multiprocessing.get_context("forkserver")
+    pool = ProcessPoolExecutor(max_workers=1, mp_context=context, initializer=_start_alone)
+    try:
+        return pool.submit(function, *arguments).result()
+    except BrokenProcessPool as error:
+        raise CatlipError("A process of the build died (killed, or out of memory). Run the build again.") from error
+    finally:
+        for process in _processes(pool):
+            process.terminate()
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _run_pool(
@@ -108,6 +126,11 @@ def _start_worker(make_extractor: Callable[[], Extractor]) -> None:
     global _make_extractor
     threading.Thread(target=_die_with_parent, daemon=True).start()
     _make_extractor = make_extractor
+
+
+def _start_alone() -> None:
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    worker.do_without_torch()
 
 
 def _die_with_parent() -> None:

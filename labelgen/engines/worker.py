@@ -35,13 +35,17 @@ class Failed(NamedTuple):
 Outcome: TypeAlias = Done | Failed
 
 
+def do_without_torch() -> None:
+    """spaCy imports torch wherever it is installed, 2.5 s that nothing here needs."""
+    sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
+
+
 def extract(shard: InputShard, make_extractor: Callable[[], Extractor]) -> Outcome:
     """Extract one shard in this process. A process out of memory ends, as the kernel would have ended it."""
     global _extractor
     try:
         if _extractor is None:
-            # spaCy imports torch wherever it is installed, 2.5 s that nothing here needs.
-            sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
+            do_without_torch()
             _extractor = make_extractor()
             gc.freeze()  # WordNet's tables are no garbage: a collection would walk them, for a third of a second
         return Done(shard, *_extractor.extract(shard))

@@ -1,0 +1,70 @@
+"""Whole batches give the entries that captions give one by one, however they are batched."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labelgen.candidates import Example
+from labelgen.distill.gather import AllAtOnce
+from labelgen.distill.labeler import Distilled
+from labelgen.distill.table import Table
+from labelgen.gather import Gathered, Gatherer, OneByOne
+from labelgen.labelers import Caption, FromTable
+from labelgen.lexicon import Lexicon
+from labelgen.terms import Term
+
+Pair = tuple[Term, Term | None]
+
+
+def gathered(gatherer: Gatherer, samples: list[list[str]], cuts: list[int]) -> Gathered:
+    for start, end in zip([0, *cuts], [*cuts, len(samples)], strict=True):
+        batch = [[Caption(text, text) for text in sample] for sample in samples[start:end]]
+        gatherer.add(gatherer.parse([caption for sample in batch for caption in sample]), batch)
+    return gatherer.finish()
+
+
+def named(found: Gathered) -> tuple[list[set[Pair]], dict[Pair, list[Example]]]:
+    pairs = [(each.term, None if each.head < 0 else found.entries[each.head].term) for each in found.entries]
+    rows = [{pairs[number] for number in row} for row in found.mentions.to_pylist()]
+    return rows, dict(zip(pairs, found.examples, strict=True))
+
+
+def test_all_at_once__finds_what_one_by_one_finds(lexicon: Lexicon, small_table: Table, captions: list[str]) -> None:
+    samples = [captions[start : start + start % 3] for start in range(0, 600, 3)] + [["of the", "of the"], []]
+    labeler = FromTable(lexicon, small_table.weights)
+    ours = gathered(AllAtOnce(labeler.distilled), samples, [50, 70])
+    theirs = gathered(OneByOne(labeler), samples, [])
+    assert named(ours)[0] == named(theirs)[0]
+    assert ours.num_without_noun == theirs.num_without_noun > 0
+    examples = named(theirs)[1]
+    assert all(of_entry and {each.caption for each in of_entry} for of_entry in ours.examples)
+    assert all(ours_of[0] == examples[pair][0] for pair, ours_of in named(ours)[1].items())
+    assert all(row == sorted(set(row)) for row in ours.mentions.to_pylist())
+
+
+@pytest.fixture(scope="module")
+def with_a_past(lexicon: Lexicon, small_table: Table) -> Distilled:
+    return Distilled(lexicon, small_table.weights)
+
+
+@pytest.fixture(scope="module")
+def expected(lexicon: Lexicon, small_table: Table, captions: list[str]) -> Gathered:
+    return gathered(AllAtOnce(Distilled(lexicon, small_table.weights)), samples_of(captions), [])
+
+
+def samples_of(captions: list[str]) -> list[list[str]]:
+    return [captions[start : start + start % 4] for start in range(0, 120, 2)]
+
+
+@given(cuts=st.lists(st.integers(0, 60), max_size=4).map(sorted), past=st.integers(200, 1_000))
+@settings(max_examples=25)
+def test_all_at_once__does_not_depend_on_batches_or_on_the_past(
+    with_a_past: Distilled, expected: Gathered, captions: list[str], cuts: list[int], past: int
+) -> None:
+    with_a_past.read(captions[past : past + 3])
+    assert gathered(AllAtOnce(with_a_past), samples_of(captions), cuts) == expected
+
+
+def test_all_at_once__nothing_is_nothing(labeler: Distilled) -> None:
+    found = gathered(AllAtOnce(labeler), [], [])
+    assert (len(found.mentions), found.entries, found.examples, found.num_without_noun) == (0, [], [], 0)
