@@ -91,10 +91,10 @@ class Company:
             is_above[at[kind_of]] = True
             said = np.repeat(self._trust_in_guesses[words[batch]], lengths) * (said + KIND_OF * is_above)
             gains[spans(company.starts[batch], lengths)] = said
-        for row, asked in enumerate(zip(words.tolist(), synsets.tolist(), strict=True)):
-            if asked in self._cues:
+        for row, sense in enumerate(zip(words.tolist(), synsets.tolist(), strict=True)):
+            if sense in self._cues:
                 own = slice(company.starts[row], company.starts[row + 1])
-                gains[own] += np.float32(CUE) * contains(self._cues[asked], company.values[own])
+                gains[own] += np.float32(CUE) * contains(self._cues[sense], company.values[own])
         return gains
 
     def overall(self, words: np.ndarray, synsets: np.ndarray) -> np.ndarray:
@@ -107,7 +107,7 @@ class Company:
             rows = Rows(offsets(np.bincount(asked, minlength=len(batch))), company)
             said = np.bincount(asked, self._information(words[batch], synsets[batch], rows) * counts, len(batch))
             told[batch] = said / np.maximum(1, np.bincount(asked, counts, len(batch)))
-        return told * self._trust_in_guesses[words] * (self._trust * OVERALL)
+        return np.asarray(told * self._trust_in_guesses[words] * (self._trust * OVERALL))
 
     def _batches(self, synsets: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:
         """What is asked, synset by synset, in batches of some size; what has no company is left out."""

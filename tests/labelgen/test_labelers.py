@@ -91,7 +91,7 @@ def test_golden(noun_chunks: NounChunks, labelling: Labelling, first: Labelling)
         ("a picture frame", {"picture_frame.n.01"}),
         ("a picture", set()),
         ("a group of people", {"person.n.01"}),
-        ("in the middle of the square", {"square.n.01"}),
+        ("in the middle of the square", {"public_square.n.01"}),
     ],
 )
 def test_labelling__labels(labelling: Labelling, caption: str, labels: set[str]) -> None:

@@ -27,7 +27,7 @@ SHARDS: dict[str, list[list[Written]]] = {
 
 @pytest.fixture
 def language(lexicon: Lexicon, synsets: dict[int, Synset]) -> Language:
-    return Language(lexicon, synsets, Pins({}, {}))
+    return Language(lexicon, synsets, Pins({}, {}, {}))
 
 
 @pytest.fixture
