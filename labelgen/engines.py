@@ -1,6 +1,5 @@
 """The same work in local processes: shards go out, reports come back in any order, and a killed worker is survived."""
 
-import gc
 import multiprocessing
 import os
 import signal
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 
 from labelgen.candidates import Report
 from labelgen.extract import Extractor, Seconds
+from labelgen.memory import spare_collections
 from labelgen.sources.sample import InputShard, SourceError
 
 # Each worker computes on one core; threads of a BLAS below it would only be in each other's way.
@@ -145,5 +145,5 @@ def _extract(shard: InputShard) -> tuple[Report, Seconds]:
     global _extractor
     if _extractor is None:  # not in _start_worker: what is raised there is lost
         _extractor = _make_extractor()
-        gc.freeze()  # WordNet's tables are no garbage: a collection would walk through them, for a third of a second
+        spare_collections()
     return _extractor.extract(shard)

@@ -208,10 +208,16 @@ class TermFinder:
 
     def _spans(self, words: tuple[Word, ...], start: int, end: int) -> Iterator[tuple[int, tuple[Word, ...]]]:
         """(where they begin, the words) of everything that may be a term ending before `end`, longest first."""
-        for first in range(max(start, end - self._lexicon.longest_term_words), end):
-            span = words[first:end]
-            if not _is_inside_hyphens(words, first) and not any(map(_ends_a_term, span, (*span[1:], None))):
-                yield first, span
+        begin = end
+        following = None
+        for word in reversed(words[max(start, end - self._lexicon.longest_term_words) : end]):
+            if _ends_a_term(word, following):
+                break
+            begin -= 1
+            following = word
+        for first in range(begin, end):
+            if not _is_inside_hyphens(words, first):
+                yield first, words[first:end]
 
     def chunks(self, parse: Parse) -> list[tuple[str, list[str]]]:
         """(its words, what is looked up for its head until something is found) of each chunk; for explanations."""
@@ -288,7 +294,12 @@ def _surface(words: tuple[Word, ...]) -> str:
 
     WordNet writes without accents ("cafe", "creme brulee"), so they are taken off.
     """
-    text = "".join(word.text + " " * word.space_after for word in words).strip().lower().replace(_CURLY, "'")
+    text = (
+        "".join([f"{word.text} " if word.space_after else word.text for word in words])
+        .strip()
+        .lower()
+        .replace(_CURLY, "'")
+    )
     if text.isascii():
         return text
     return "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
