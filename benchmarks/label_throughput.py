@@ -27,6 +27,7 @@ from labelgen import language_data, nouns, wordnet
 from labelgen.corenet import CoreNet
 from labelgen.extract import Seconds
 from labelgen.inmemory import Labelling
+from labelgen.memory import spare_collections
 from labelgen.normalize import normalize
 from labelgen.options import Options, make_extractor, settings_for
 from labelgen.sources import plan
@@ -108,13 +109,11 @@ def trained_tagger(texts: list[str]) -> Callable[[list[str]], Any]:
 
 def catlip(measured: list[str], warm_up: list[str], *, choice: str) -> Measured:
     """TSV in, candidate shard out, in the middle of a long run: with what a worker has met by then."""
-    import gc
-
     folder = Path(tempfile.mkdtemp())
     model = language_data.spacy_model()
     settings = settings_for(Options(sources=[], out="", nouns=choice), model)
     extractor = make_extractor(settings, None, model, language_data.find_wordnet(), str(folder))
-    gc.freeze()  # as a worker does
+    spare_collections()  # as a worker does
     stages = Seconds()
 
     def work(texts: list[str]) -> None:

@@ -134,12 +134,22 @@ class Lexicon:
         "man" is what the caption means), anything else as it stands first. Then come other ways to write it:
         without hyphens and apostrophes, and with American endings.
         """
-        for form in spellings(surface):
-            forms = [*self.singulars(form), form] if plural else [form, *self.singulars(form)]
-            for term in (*forms, *(self._variants[form] for form in forms if form in self._variants)):
-                if term in self._senses[Pos.NOUN]:
-                    return term, self._senses[Pos.NOUN][term]
-        return None
+        found = self._find_form(surface, plural)
+        for form in spellings(surface) if found is None else ():
+            found = found or self._find_form(form, plural)
+        return None if found is None else (found, self._senses[Pos.NOUN][found])
+
+    def _find_form(self, form: str, plural: bool) -> str | None:
+        """The same for one way to write it."""
+        nouns = self._senses[Pos.NOUN]
+        if not plural and form in nouns:
+            return form
+        singulars = self.singulars(form)  # all of them nouns
+        if singulars:
+            return singulars[0]
+        if form in nouns:
+            return form
+        return self._variants.get(form)
 
 
 def _named(name: str, nouns: Mapping[str, tuple[int, ...]]) -> int:

@@ -219,10 +219,16 @@ class TermFinder:
 
     def _spans(self, words: tuple[Word, ...], start: int, end: int) -> Iterator[tuple[int, tuple[Word, ...]]]:
         """(where they begin, the words) of everything that may be a term ending before `end`, longest first."""
-        for first in range(max(start, end - self._lexicon.longest_term_words), end):
-            span = words[first:end]
-            if not _is_inside_hyphens(words, first) and not any(map(_ends_a_term, span, (*span[1:], None))):
-                yield first, span
+        begin = end
+        following = None
+        for word in reversed(words[max(start, end - self._lexicon.longest_term_words) : end]):
+            if _ends_a_term(word, following):
+                break
+            begin -= 1
+            following = word
+        for first in range(begin, end):
+            if not _is_inside_hyphens(words, first):
+                yield first, words[first:end]
 
     def chunks(self, parse: Parse) -> list[tuple[str, list[str]]]:
         """(its words, what is looked up for its head until something is found) of each chunk; for explanations."""
@@ -306,7 +312,8 @@ def _why_unknown(words: tuple[Word, ...], at: int) -> str:
 
 def _surface(words: tuple[Word, ...]) -> str:
     """Lower-case text of the words with the spaces that stood between them ("t-shirt" and "t - shirt" are one)."""
-    return plain("".join(word.text + " " * word.space_after for word in words).strip()).replace(" - ", "-")
+    text = "".join([f"{word.text} " if word.space_after else word.text for word in words])
+    return plain(text.strip()).replace(" - ", "-")
 
 
 def plain(text: str) -> str:

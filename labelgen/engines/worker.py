@@ -1,6 +1,5 @@
 """What a worker process does, whoever started it: it loads a labeler once, and then extracts shard after shard."""
 
-import gc
 import os
 import sys
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 from labelgen.candidates import Report
 from labelgen.extract import Extractor, Seconds
+from labelgen.memory import spare_collections
 from labelgen.sources.sample import InputShard, SourceError
 
 # Each worker computes on one core; threads of a BLAS below it would only be in each other's way.
@@ -47,7 +47,7 @@ def extract(shard: InputShard, make_extractor: Callable[[], Extractor]) -> Outco
         if _extractor is None:
             do_without_torch()
             _extractor = make_extractor()
-            gc.freeze()  # WordNet's tables are no garbage: a collection would walk them, for a third of a second
+            spare_collections()
         return Done(shard, *_extractor.extract(shard))
     except SourceError as error:
         return Failed(shard, str(error))
