@@ -12,7 +12,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from labelgen.corpus import Corpus
+from labelgen.corpus import Corpus, Word
+from labelgen.lexicon import Lexicon
 from labelgen.senses import Senses
 from labelgen.terms import Role, Term
 from labelgen.topics import Topics, Vector
@@ -22,6 +23,8 @@ from labelgen.wordnet import Pos
 SPOKEN_OF = 7.5  # times c's weight in the topics of s
 LIKE = 0.65  # times the logarithm of how much more alike than everyday words
 KIND_OF = 3.0  # if c's likeliest sense is what s is directly a kind of
+CUE = 4.0  # if a person has said that c speaks for s
+GUESSED = 0.75  # times all the rest, where a person has said what captions mean by t
 TOGETHER = 0.4  # times the pointwise mutual information of c and the relatives of s
 OVERALL = 1.1  # times that information's mean over the company of t in the corpus
 
@@ -67,6 +70,7 @@ class Company:
             np.concatenate([np.empty(0, np.int32), *(vector.words for vector in of_words)]),
             np.concatenate([np.empty(0, np.float32), *(vector.weights for vector in of_words)]),
         )
+        self._said_by: Mapping[str, list[int]] = _by_form(enumerate(self._words), senses.lexicon)
         self._own = np.array([topics.id_of(text) for text, _ in self._words], np.int64)
 
     def gains(self, word: int, synsets: Sequence[int], company: np.ndarray) -> np.ndarray:
@@ -86,7 +90,21 @@ class Company:
             together = self._information(word, synset, company)
             gains[row] = SPOKEN_OF * spread[own] + self._trust * (LIKE * likeness + TOGETHER * together)
             gains[row] += KIND_OF * np.isin(self._main_sense[company], self._senses.synsets[synset].hypernyms)
-        return gains
+        return self._with_cues(gains, word, synsets, company)
+
+    def _with_cues(self, gains: np.ndarray, word: int, synsets: Sequence[int], company: np.ndarray) -> np.ndarray:
+        """The gains together with what a person has said; the company's words are the corpus's."""
+        cues = self._cues(word)
+        if not cues:
+            return gains
+        told = np.zeros_like(gains)
+        for row, synset in enumerate(synsets):
+            told[row] = np.isin(company, [said for cue in cues.get(synset, ()) for said in self._said_by[cue]])
+        return GUESSED * gains + CUE * told
+
+    def _cues(self, word: int) -> Mapping[int, tuple[str, ...]]:
+        text, pos = self._words[word]
+        return self._senses.cues(text) if pos is Pos.NOUN else {}
 
     def seen_with(self, word: int) -> tuple[np.ndarray, np.ndarray]:
         """(int64 [n] words of the corpus seen with `word`, int64 [n] in how many samples)."""
@@ -100,7 +118,8 @@ class Company:
         if not len(company):
             return np.zeros(len(synsets))
         told = [float(self._information(word, synset, company) @ counts) for synset in synsets]
-        return np.array(told) * (self._trust * OVERALL / float(counts.sum()))
+        guessed = GUESSED if self._cues(word) else 1.0
+        return np.array(told) * (guessed * self._trust * OVERALL / float(counts.sum()))
 
     def _information(self, word: int, synset: int, company: np.ndarray) -> np.ndarray:
         """float64 [C]: logarithm of how much more often than by chance each word occurs with relatives of the sense."""
@@ -180,3 +199,12 @@ class Company:
         dense = np.zeros(self._topics.num_words, np.float32)
         dense[vector.words] = vector.weights
         return dense
+
+
+def _by_form(words: Iterable[tuple[int, Word]], lexicon: Lexicon) -> Mapping[str, list[int]]:
+    """Form → the numbers of the words that say it: a term itself, its singular, each word in it ("red wine": wine)."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for number, (text, _) in words:
+        for form in {text, *text.split(" "), *lexicon.singulars(text)}:
+            found[form].append(number)
+    return found

@@ -23,6 +23,7 @@ _AFTER_A_NOUN = frozenset({"IN", "CC", ",", ".", "VBG", "VBN", ""})
 _OPEN_TAGS = _BARE_VERB_TAGS | _PAST_TAGS | ADJECTIVE_TAGS | {"VBZ", "VBG", "RB", "UH", "FW"}
 _GOES_ON = frozenset({"CC", ","})  # "a blue and white cup"
 _STOPS = frozenset({":", ",", "-LRB-", "-RRB-"})
+_DASHES = frozenset({"-", "--", "\u2013", "\u2014"})
 _DETERMINERS = frozenset({"DT", "PRP$"})
 _OPENS_A_NOUN = frozenset({"DT", "PRP$", "CD", "JJ", "JJR", "JJS"})
 _SHORT = 5
@@ -98,7 +99,8 @@ class Mender:
         else:
             may_be_noun = kind.noun and (tag in _BARE_VERB_TAGS or tag in ("MD", "RB", "UH"))
         if_none_follows = tag in _PAST_TAGS or tag == "MD" or (tag in ADJECTIVE_TAGS and kind.adjective)
-        may_cut = (tag in _STOPS and word.space_after) or (kind.verb and (tag == "NNS" or text.endswith("ing")))
+        may_stop = tag in _STOPS or (word.text in _DASHES and tag not in NOUN_TAGS)
+        may_cut = (may_stop and word.space_after) or (kind.verb and (tag == "NNS" or text.endswith("ing")))
         return (
             _MAY_BE_A_NOUN * may_be_noun
             + _IF_NONE_FOLLOWS * if_none_follows
@@ -122,7 +124,14 @@ class Mender:
             is_noun = (before in NOUN_TAGS or before in _DETERMINERS) and after in _AFTER_A_NOUN
         elif word.tag in _BARE_VERB_TAGS or (word.tag in ("RB", "UH") and at == 0 and len(word.text) >= _SHORT):
             likely = (kind.thing or not kind.verb) and kind.mostly_noun and after not in _AFTER_A_VERB
-            is_noun = (likely and before not in _BEFORE_A_VERB) or self._is_of_a_term(words, at)
+            acts = not at or self._kind(words[at - 1]).thing or before != "NN"
+            is_noun = (
+                (likely and before not in _BEFORE_A_VERB)
+                or (kind.thing and not acts and after in _AFTER_A_NOUN)  # "a luxury watch with"
+                or self._is_of_a_term(words, at)
+            )
+        elif word.tag == "RB":  # "a blue dragonfly"
+            is_noun = before in _OPENS_A_NOUN and kind.thing and not kind.adjective and not kind.verb
         else:  # "a red rose in a vase"
             opened = before in _OPENS_A_NOUN or (
                 at > 1 and words[at - 2].tag == "DT" and self._kind(words[at - 1]).adjective
@@ -144,7 +153,7 @@ class Mender:
         for at in range(start + 1, end):
             if words[at - 1].tag not in NOUN_TAGS:
                 continue
-            if words[at].tag in _STOPS and words[at].space_after:
+            if self._is_stop(words, at):
                 pieces.append((start, at))
                 start = at + 1
             elif self._is_deed(words, at, end):
@@ -152,6 +161,13 @@ class Mender:
                 pieces.append((start, at))
                 start = at + 1
         return [*pieces, (start, end)] if start < end else pieces
+
+    def _is_stop(self, words: list[Word], at: int) -> bool:
+        """True for punctuation between phrases, and for a dash with spaces around it, but not in "a close - up"."""
+        before, word = words[at - 1], words[at]
+        if word.text in _DASHES and before.space_after and word.space_after and word.tag not in NOUN_TAGS:
+            return at + 1 == len(words) or not self._is_term(f"{before.text}-{words[at + 1].text}".lower())
+        return word.tag in _STOPS and word.space_after
 
     def _is_deed(self, words: list[Word], at: int, end: int) -> bool:
         """True if a word after a noun is what the noun does. A term of WordNet is never cut."""

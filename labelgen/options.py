@@ -22,7 +22,7 @@ from labelshards.labelset import LabelSet
 from labelshards.schema import FAMILIES, NOUNS
 
 # Raise it when the same caption may get other labels than before: candidate shards made under other rules are refused.
-RULES = 2
+RULES = 3
 DEFAULT_THRESHOLD = 500
 # When more of the shards than this fail, something is wrong that a person should look at before a label set is made.
 DEFAULT_MAX_BAD_FRACTION = 0.5
@@ -111,7 +111,7 @@ def choice_for(options: Options) -> Choice:
         modifiers=options.modifiers,
         families=families,
         hypernym_depth=options.hypernym_depth,
-        pins=wordlists.digest(options.pins),
+        pins=wordlists.digest(str(wordlists.BUILT_IN_SENSES), options.pins),
     )
 
 

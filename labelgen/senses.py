@@ -29,6 +29,12 @@ OF_PLURAL = 1.6  # the sense belongs to the plural itself: "glasses" are spectac
 CAPITAL = -0.7  # WordNet writes the lemma with a capital, the caption does not
 SLANG = -0.6
 MASS_COUNTED = -1.0  # "a glass" is no material
+# Where a person has said which senses captions mean by a word (usual_senses.tsv), that stands for all of the above but
+# the last: for the first sense, from one to the next as usual, to the first of the rarer ones, for those not named.
+USUAL = 2.0
+NEXT_USUAL = -0.7
+RARER = -2.5
+UNUSUAL = -6.0
 
 _MASS = frozenset({"noun.substance", "noun.attribute", "noun.act", "noun.state", "noun.feeling", "noun.cognition"})
 _THINGS = frozenset(
@@ -38,6 +44,7 @@ _DEEDS = frozenset(
     "verb." + name for name in ("body", "competition", "consumption", "contact", "motion", "perception", "weather")
 )
 _PEOPLE = frozenset({"noun.person", "noun.group"})
+_NAMES = frozenset({Form.NAME, Form.CAPITAL})
 _SLANG = ("slang", "offensive", "derogat", "disparag")
 _SLANG_WITHIN = 80
 # Colours, sizes and ages describe what the next word names: "a yellow jacket" is no wasp, "an old man" nobody's boss.
@@ -70,7 +77,7 @@ class Senses:
     def __init__(self, lexicon: Lexicon, synsets: Mapping[int, Synset], pins: "Pins | None" = None) -> None:
         self.lexicon = lexicon
         self.synsets = synsets
-        self._pins = pins or Pins({}, {})
+        self._pins = pins or Pins({}, {}, {})
         self.candidates = lru_cache(maxsize=None)(self._candidates)
         self.shown = lru_cache(maxsize=None)(self._shown)
         self._ancestors = lru_cache(maxsize=None)(self._find_ancestors)
@@ -88,6 +95,8 @@ class Senses:
 
     def _in_wordnet(self, term: Term) -> list[Candidate]:
         own = self._of(term.text, term.pos)
+        if term.pos is Pos.NOUN and term.form not in _NAMES:
+            own += [Candidate(use.synset, term.text) for tier in self._pins.usual.get(term.text, ()) for use in tier]
         if term.form is Form.NAME:
             return self._of_name(term.text, own)
         if term.form is Form.CAPITAL:
@@ -99,14 +108,17 @@ class Senses:
     def _shown(self, term: Term) -> tuple[Candidate, ...]:
         """The candidates that a caption can mean: no proper name by a common noun, no people by a colour."""
         own = self.candidates(term)
-        if term.form in (Form.NAME, Form.CAPITAL) or term.pos is not Pos.NOUN or term.text in self._pins.pinned:
+        if term.form in _NAMES or term.pos is not Pos.NOUN or term.text in self._pins.pinned:
             return own
-        common = [found for found in own if not self._is_capital(found)] or list(own)
+        usual = self._usual(term)
+        common = [found for found in own if found.synset in usual or not self._is_capital(found)] or list(own)
         if self._only_describes(term):
             common = [found for found in common if not self._is_person(found)]
             if term.text in DESCRIBING - _ALSO_THINGS:
                 common = [found for found in common if self._is_quality(found)] or common
         first, last = term.text.partition(" ")[0], term.text.rpartition(" ")[2]
+        if " of " in term.text:
+            return tuple(_once(common))
         if first != last and first in DESCRIBING - _ALSO_THINGS:
             common = self._described(last, common)
         elif first != last and self._mostly_describes(first):
@@ -166,10 +178,41 @@ class Senses:
         """Per candidate, what speaks for it by itself. `seen` in 0 … 1: how far the texts speak of what can be seen."""
         found = list(candidates)
         counts = [self.lexicon.count(each.lemma, each.synset) for each in found]
-        return [
+        reasons = [
             self._reasons(term, each, math.log((count + 1) / (sum(counts) + len(found))), seen)
             for each, count in zip(found, counts, strict=True)
         ]
+        usual = self._usual(term)
+        if any(each.synset in usual for each in found):
+            reasons = [
+                [_part_of_use(usual.get(each.synset), seen), *(Part(why, (1 - seen) * nats) for why, nats in of_each)]
+                for each, of_each in zip(found, reasons, strict=True)
+            ]
+        return [
+            [part for part in (*of_each, *self._against_mass(term, each)) if part.nats]
+            for each, of_each in zip(found, reasons, strict=True)
+        ]
+
+    def _usual(self, term: Term) -> dict[int, float]:
+        """Synset → nats, for the senses that captions mean by a term as far as a person has said so."""
+        nats: dict[int, float] = {}
+        if term.pos is Pos.NOUN and term.form not in _NAMES:
+            at = USUAL
+            for tier in self._pins.usual.get(term.text, ()):
+                for number, use in enumerate(tier):
+                    nats[use.synset] = at + number * NEXT_USUAL
+                at = nats[tier[-1].synset] + RARER
+        return nats
+
+    def cues(self, text: str) -> dict[int, tuple[str, ...]]:
+        """Synset → the words that tell it from other senses of a noun, as far as a person has said so."""
+        return {use.synset: use.cues for tier in self._pins.usual.get(text, ()) for use in tier}
+
+    def _against_mass(self, term: Term, found: Candidate) -> list[Part]:
+        is_counted = term.form in (Form.COUNTED, Form.PLURAL)
+        if is_counted and self.synsets[found.synset].lexname in _MASS:
+            return [Part("cannot be counted", MASS_COUNTED)]
+        return []
 
     def _reasons(self, term: Term, found: Candidate, log_share: float, seen: float) -> list[Part]:
         synset = self.synsets[found.synset]
@@ -180,12 +223,10 @@ class Senses:
             reasons.append(Part("the synset's first word", seen * HEADWORD))
         if term.form is Form.PLURAL and found.lemma == term.text:
             reasons.append(Part("a sense of the plural", OF_PLURAL))
-        if term.form not in (Form.NAME, Form.CAPITAL) and self._is_capital(found):
+        if term.form not in _NAMES and self._is_capital(found):
             reasons.append(Part("written with a capital", CAPITAL))
         if any(mark in gloss for mark in _SLANG):
             reasons.append(Part("slang", SLANG))
-        if term.form in (Form.COUNTED, Form.PLURAL) and synset.lexname in _MASS:
-            reasons.append(Part("cannot be counted", MASS_COUNTED))
         return reasons
 
     def share_seen(self, text: str, pos: Pos) -> float:
@@ -199,6 +240,12 @@ class Senses:
         return self.synsets[synset].lexname in _THINGS | _DEEDS
 
 
+def _part_of_use(usual: float | None, seen: float) -> Part:
+    if usual is None:
+        return Part("captions mean other things by it", seen * UNUSUAL)
+    return Part("what captions mean by it", seen * usual)
+
+
 def _once(found: Iterable[Candidate]) -> list[Candidate]:
     """Each synset once, where it comes first."""
     first: dict[int, Candidate] = {}
@@ -207,8 +254,20 @@ def _once(found: Iterable[Candidate]) -> list[Candidate]:
     return list(first.values())
 
 
+class Use(NamedTuple):
+    """A sense that captions mean by a word, and other words of a caption that tell that it is meant."""
+
+    synset: int
+    cues: tuple[str, ...] = ()
+
+
 class Pins(NamedTuple):
-    """Senses decided by hand: term → the synset it stands for; term (or "*" for all) → synsets it never stands for."""
+    """Senses decided by hand.
+
+    pinned: term → the synset it stands for. forbidden: term (or "*" for all) → synsets it never stands for. usual: term
+    → what captions mean by it, in tiers: likeliest first, and each tier much rarer than the one before.
+    """
 
     pinned: dict[str, int]
     forbidden: dict[str, frozenset[int]]
+    usual: dict[str, tuple[tuple[Use, ...], ...]]

@@ -9,7 +9,7 @@ from labelgen.terms import Form, Role, Term
 
 GROUPS = {
     "speaks of the picture itself": """
-        closeup illustration image photo photograph photography pic picture scene shot snapshot stock view
+        close closeup illustration image photo photograph photography pic picture scene shot snapshot stock view
         wallpaper""",
     "is a place in the picture": """
         background backdrop bottom center centre corner distance foreground front left middle right side top""",

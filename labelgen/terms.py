@@ -69,6 +69,7 @@ _CURLY = "\u2019"
 _PLURAL_TAGS = frozenset({"NNS", "NNPS"})
 _NAME_TAGS = frozenset({"NNP", "NNPS"})
 _VERB_TAGS = frozenset({"VB", "VBD", "VBG", "VBN", "VBP", "VBZ"})
+_AFTER_AN_OPENING = frozenset({"IN", "VBG", "VBN"})
 _COUNTING_TAGS = frozenset({"CD", "PRP$"})
 COUNTING_WORDS = frozenset({"a", "an", "another", "each", "every", "this", "that", "these", "those", "one"})
 # Determiners, pronouns and numbers take no part in a term: "the street" is a lemma of Wall Street, "us" is not "u".
@@ -82,7 +83,7 @@ AUXILIARIES = frozenset(_AUXILIARY_TEXT.split())
 _PARTITIVES_TEXT = """
     amount array assortment back base bit bottom bunch center centre collection combination corner couple dozen
     edge end front group half handful hundred inside kind lot middle mix mixture number outside pair part piece
-    plenty portion quantity range rest row selection series set side sort thousand ton top type variety view
+    plenty portion quantity range rest row search selection series set side sort thousand ton top type variety view
 """
 PARTITIVES = frozenset(_PARTITIVES_TEXT.split())
 
@@ -122,11 +123,12 @@ class TermFinder:
         inside = [False] * len(words)
         for start, end in chunks:
             inside[start:end] = [True] * (end - start)
-            if start < taken or words[start].text in HYPHENS or _is_inside_hyphens(words, start):
+            opens = _opens(words, start, end)
+            if opens or start < taken or words[start].text in HYPHENS or _is_inside_hyphens(words, start):
                 start = max(start, taken)
                 if start < end:
                     across = self._across(words, start, end)
-                    found += self._chunk(words, start, end, across)
+                    found += self._chunk(words, start, end, across, opens)
                     taken = max(end, across)
             elif _followed_by_of(words, end):
                 across, of_chunk = self._before_of[words[start : end + REACH], end - start]
@@ -151,13 +153,18 @@ class TermFinder:
         across = self._across(words, 0, length)
         return across, list(self._chunk(words, 0, length, across))
 
-    def _chunk(self, words: tuple[Word, ...], start: int, end: int, across: int) -> Iterator[Mention | Dropped]:
-        """One chunk. `across`: where a term that reaches over "of" into the next chunk ends, else 0."""
+    def _chunk(
+        self, words: tuple[Word, ...], start: int, end: int, across: int, opens: bool = False
+    ) -> Iterator[Mention | Dropped]:
+        """One chunk. `across`: where a term that reaches over "of" into the next chunk ends, else 0.
+
+        `opens`: it is the first word of a caption, which has a capital whatever it is.
+        """
         if words[end - 1].tag not in NOUN_TAGS:
             if words[end - 1].tag not in _NEVER_IN_A_TERM:
                 yield Dropped(_surface(words[start:end]), "its last word is no noun")
             return
-        first, head = self._longest(words, start, end, words[start:end])
+        first, head = self._longest(words, start, end, words[start:end], opens)
         if across:
             first = next(at for at in range(start, end) if self._of_term(words[at:across]))
             head = Mention(Term(str(self._of_term(words[first:across])), Role.HEAD), _surface(words[first:across]))
@@ -190,7 +197,7 @@ class TermFinder:
             end -= 1
 
     def _longest(
-        self, words: tuple[Word, ...], start: int, end: int, chunk: tuple[Word, ...]
+        self, words: tuple[Word, ...], start: int, end: int, chunk: tuple[Word, ...], opens: bool = False
     ) -> tuple[int, Mention | None]:
         """(where it begins, the longest term that ends before `end`); no term begins before `start`."""
         plural = words[end - 1].tag in _PLURAL_TAGS
@@ -203,7 +210,7 @@ class TermFinder:
                 surface = surface.replace(" ", "")  # "sun glasses", "bar stool"
                 found = self._lexicon.find(surface, plural)
             if found is not None:
-                form = _form(span, plural, chunk)
+                form = _form(span, plural, chunk, opens)
                 text = found[0]
                 if plural and surface != text and form is Form.COUNTED and self._lexicon.senses(surface):
                     text, form = surface, Form.PLURAL
@@ -264,11 +271,11 @@ class TermFinder:
         return [Mention(Term(text, Role.ACTION), word.text.lower())]
 
 
-def _form(span: tuple[Word, ...], plural: bool, chunk: tuple[Word, ...]) -> Form:
+def _form(span: tuple[Word, ...], plural: bool, chunk: tuple[Word, ...], opens: bool) -> Form:
     last = span[-1]
     counted = plural or any(word.tag in _COUNTING_TAGS or word.text.lower() in COUNTING_WORDS for word in chunk)
     if last.tag in _NAME_TAGS and last.text[:1].isupper():
-        determined = counted or any(word.tag == "DT" for word in chunk)
+        determined = opens or counted or any(word.tag == "DT" for word in chunk)
         return Form.CAPITAL if determined and len(span) == 1 else Form.NAME
     return Form.COUNTED if counted else Form.PLAIN
 
@@ -277,6 +284,11 @@ def _ends_a_term(word: Word, following: Word | None) -> bool:
     """True for "the" and "four"; not for the number in "four-poster"."""
     hyphenated = following is not None and following.text in HYPHENS and not word.space_after
     return word.tag in _NEVER_IN_A_TERM and not hyphenated
+
+
+def _opens(words: tuple[Word, ...], start: int, end: int) -> bool:
+    """True for "Blender" in "Blender with a lid": a first word by itself, and nothing that a name would begin."""
+    return start == 0 and end == 1 and len(words) > 1 and words[1].tag in _AFTER_AN_OPENING
 
 
 def _followed_by_of(words: tuple[Word, ...], end: int) -> bool:
@@ -293,8 +305,13 @@ def _why_unknown(words: tuple[Word, ...], at: int) -> str:
 
 
 def _surface(words: tuple[Word, ...]) -> str:
-    """Lower-case text of the words with the spaces that stood between them ("t-shirt" stays one)."""
-    return plain("".join(word.text + " " * word.space_after for word in words).strip())
+    """Lower-case text of the words with the spaces that stood between them ("t-shirt" and "t - shirt" are one)."""
+    return without_loose_hyphens(plain("".join(word.text + " " * word.space_after for word in words).strip()))
+
+
+def without_loose_hyphens(surface: str) -> str:
+    """With hyphens that have spaces around them as others: "t - shirt" → "t-shirt"."""
+    return surface.replace(" - ", "-")
 
 
 def plain(text: str) -> str:

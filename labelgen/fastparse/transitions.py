@@ -27,6 +27,10 @@ class Move(IntEnum):
     BREAK = 4  # B-label: a sentence begins at the buffer's second word
 
 
+# As plain numbers: looking up an enumeration's member takes as long as comparing a few hundred moves with it.
+_SHIFT, _REDUCE, _LEFT, _RIGHT, _BREAK = map(int, Move)
+
+
 class ParserWeights(NamedTuple):
     """float32. narrow: [width, H], its bias [H]; features: [H, NUM_FEATURES · 2 · H'], for each feature two pieces;
     padding: the same for no word [NUM_FEATURES · 2 · H']; hidden_bias [2 · H']; scores: [H', T], its bias [T].
@@ -149,11 +153,11 @@ class _State:
     def advance(self, moves: np.ndarray, labels: np.ndarray) -> None:
         """Make one transition in each caption: int64 [D] moves and the labels of their arcs."""
         tops, fronts = self.tops, self.fronts
-        (left,) = np.nonzero(moves == Move.LEFT)
-        (right,) = np.nonzero(moves == Move.RIGHT)
-        (reduce,) = np.nonzero(moves == Move.REDUCE)
-        (shift,) = np.nonzero((moves == Move.SHIFT) | (moves == Move.RIGHT))
-        self._begins[self._after[fronts[moves == Move.BREAK]]] = True
+        (left,) = np.nonzero(moves == _LEFT)
+        (right,) = np.nonzero(moves == _RIGHT)
+        (reduce,) = np.nonzero(moves == _REDUCE)
+        (shift,) = np.nonzero((moves == _SHIFT) | (moves == _RIGHT))
+        self._begins[self._after[fronts[moves == _BREAK]]] = True
         if len(left):
             self._attach_left(tops[left], fronts[left], labels[left])
             tops[left] = self._below[tops[left]]

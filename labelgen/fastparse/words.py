@@ -1,11 +1,11 @@
 """Texts → the words in them, each as a row of a table: spaCy's tokenizer, asked once for what stands between spaces.
 
 What the tokenizer makes of a piece of text between two spaces depends on that piece alone, with one exception: its
-special cases ("o'clock", ":)") are also found across a space. Where that may be, it is asked for the whole text.
+special cases ("it's", ":)") are also found across a space. Where that may be, the pieces stay together.
 """
 
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,15 +57,26 @@ class WordTable:
 
     def rows(self, texts: Sequence[str]) -> Rows:
         """The words of texts as FastParser.parse takes them."""
-        found: list[list[int]] = []
-        for text in texts:
-            *inner, last = text.split(" ")
-            found.append(list(chain(chain.from_iterable(map(self._inner.__getitem__, inner)), self._last[last])))
+        found = [self._rows_of_pieces(text.split(" ")) for text in texts]
         self._note_new()
         for number in self._joined(*_flat(found)):
-            found[number] = self._rows_of(self._tokenizer(texts[number]))
+            found[number] = self._rows_of_pieces(self._grouped(texts[number].split(" ")))
         self._note_new()
         return Rows(*_flat(found))
+
+    def _rows_of_pieces(self, pieces: list[str]) -> list[int]:
+        *inner, last = pieces
+        return list(chain(chain.from_iterable(map(self._inner.__getitem__, inner)), self._last[last]))
+
+    def _grouped(self, pieces: list[str]) -> list[str]:
+        """The pieces of a text, with those still in one across whose space a special case may reach."""
+        groups = [pieces[0]]
+        for before, piece in pairwise(pieces):
+            if self.texts[self._inner[before][-1]] + self.texts[self._inner[piece][0]] in self._fragments:
+                groups[-1] += f" {piece}"
+            else:
+                groups.append(piece)
+        return groups
 
     def _joined(self, words: np.ndarray, lengths: np.ndarray) -> list[int]:
         """The numbers of texts in which a special case may reach across a space."""
@@ -92,7 +103,7 @@ class WordTable:
         self._new_features = []
 
     def piece(self, piece: str, *, before_space: bool) -> list[int]:
-        """The rows of a text without spaces in it."""
+        """The rows of a piece of text."""
         return self._rows_of(self._tokenizer(piece), before_space=before_space)
 
     def _rows_of(self, doc: Any, *, before_space: bool = False) -> list[int]:  # noqa: ANN401
@@ -118,7 +129,7 @@ def _flat(found: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
 
 
 class _Pieces(dict[str, list[int]]):
-    """Pieces of text without spaces → the rows of their words; what is not there yet is asked for."""
+    """Pieces of text → the rows of their words; what is not there yet is asked for."""
 
     def __init__(self, table: WordTable, *, before_space: bool) -> None:
         self._table = table

@@ -17,7 +17,7 @@ from labelgen.inmemory import Labelling
 from labelgen.lexicon import Lexicon
 from labelgen.policies import CONTEXT, FIRST, NAMES, NONE, VISUAL, Chooser, share_seen
 from labelgen.resolve import count_words
-from labelgen.senses import Pins, Senses
+from labelgen.senses import Pins, Senses, Use
 from labelgen.sources.sample import Sample
 from labelgen.terms import Role, Term
 from labelgen.wordnet import Pos, Synset
@@ -207,6 +207,7 @@ def test_pins__decide(lexicon: Lexicon, synsets: dict[int, Synset], by_name: dic
     pins = Pins(
         {"mouse": by_name["mouse.n.04"], "dog": by_name["cat.n.01"]},
         {"bank": frozenset({by_name["bank.n.01"]}), "*": frozenset({by_name["cheese.n.01"]})},
+        {},
     )
     samples = terms_of(["mouse cheese trap dog", "bank river water"])
     first, second = Choosing(policy, Senses(lexicon, synsets, pins), samples).choose(samples)
@@ -214,6 +215,70 @@ def test_pins__decide(lexicon: Lexicon, synsets: dict[int, Synset], by_name: dic
     assert first[term("dog")] == by_name["cat.n.01"]
     assert first[term("cheese")] != by_name["cheese.n.01"]
     assert second[term("bank")] != by_name["bank.n.01"]
+
+
+def usual(**tiers: tuple[tuple[int, ...], ...]) -> Pins:
+    return Pins({}, {}, {word: tuple(tuple(map(Use, tier)) for tier in of_word) for word, of_word in tiers.items()})
+
+
+@pytest.mark.parametrize("policy", [VISUAL, CONTEXT])
+def test_usual__the_first_wins_without_company(
+    lexicon: Lexicon, synsets: dict[int, Synset], by_name: dict[str, int], policy: str
+) -> None:
+    rodent, device = by_name["mouse.n.01"], by_name["mouse.n.04"]
+    for first, second in ((rodent, device), (device, rodent)):
+        for tiers in (((first, second),), ((first,), (second,)), ((first,),)):
+            choosing = Choosing(policy, Senses(lexicon, synsets, usual(mouse=tiers)), terms_of(["mouse"]))
+            assert choosing.choose(choosing.samples) == [{term("mouse"): first}]
+
+
+def test_usual__company_chooses_among_them_alone(
+    lexicon: Lexicon, synsets: dict[int, Synset], by_name: dict[str, int]
+) -> None:
+    samples = terms_of(["mouse keyboard computer", "mouse cheese trap", "shiner eye fist mouse"])
+    rodent, device = by_name["mouse.n.01"], by_name["mouse.n.04"]
+    senses = Senses(lexicon, synsets, usual(mouse=((rodent, device),)))
+    chosen = [of_sample[term("mouse")] for of_sample in Choosing(CONTEXT, senses, samples).choose(samples)]
+    assert chosen[:2] == [device, rodent]
+    assert chosen[2] in (rodent, device)
+    senses = Senses(lexicon, synsets, usual(mouse=((rodent,),)))
+    assert {of_sample[term("mouse")] for of_sample in Choosing(CONTEXT, senses, samples).choose(samples)} == {rodent}
+
+
+def test_usual__a_sense_that_wordnet_does_not_list(
+    lexicon: Lexicon, synsets: dict[int, Synset], by_name: dict[str, int]
+) -> None:
+    keys = by_name["computer_keyboard.n.01"]
+    assert keys not in lexicon.senses("keyboard")
+    senses = Senses(lexicon, synsets, usual(keyboard=((keys,),)))
+    choosing = Choosing(CONTEXT, senses, terms_of(["keyboard desk"]))
+    assert choosing.choose(choosing.samples)[0][term("keyboard")] == keys
+
+
+def test_usual__not_of_names_nor_in_wordnets_order(
+    lexicon: Lexicon, synsets: dict[int, Synset], by_name: dict[str, int]
+) -> None:
+    pins = usual(turkey=((by_name["turkey.n.01"],),), mouse=((by_name["mouse.n.04"],),))
+    senses = Senses(lexicon, synsets, pins)
+    assert senses.shown(term("turkey::name")) == Senses(lexicon, synsets).shown(term("turkey::name"))
+    choosing = Choosing(FIRST, senses, terms_of(["mouse"]))
+    assert choosing.choose(choosing.samples) == [{term("mouse"): by_name["mouse.n.01"]}]
+
+
+@given(seen=st.floats(0, 1), word=st.sampled_from(["mouse", "bank", "glass::counted", "glasses::plural"]))
+def test_usual__counts_for_as_much_as_can_be_seen(
+    lexicon: Lexicon, synsets: dict[int, Synset], seen: float, word: str
+) -> None:
+    plain = Senses(lexicon, synsets)
+    last = plain.candidates(term(word))[-1].synset
+    senses = Senses(lexicon, synsets, usual(**{term(word).text: ((last,),)}))
+    found = senses.candidates(term(word))
+    scores = [sum(part.nats for part in parts) for parts in senses.prior(term(word), found, seen)]
+    if seen == 1:
+        assert found[int(np.argmax(scores))].synset == last
+    if seen == 0:
+        in_tagged_texts = [sum(p.nats for p in parts) for parts in plain.prior(term(word), found, 0.0)]
+        assert np.argsort(scores, kind="stable").tolist() == np.argsort(in_tagged_texts, kind="stable").tolist()
 
 
 def test_share_seen__bounds(senses: Senses) -> None:

@@ -33,7 +33,7 @@ class WordNet(Language):
 
 @pytest.fixture(scope="module")
 def language(lexicon: Lexicon, synsets: dict[int, Synset]) -> Language:
-    return WordNet(lexicon, synsets, Pins({}, {}))
+    return WordNet(lexicon, synsets, Pins({}, {}, {}))
 
 
 def choice(*families: str, **changed: object) -> Choice:

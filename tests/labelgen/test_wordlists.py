@@ -6,8 +6,9 @@ import pytest
 
 from labelgen import wordlists
 from labelgen.lexicon import Lexicon
-from labelgen.wordlists import BUILT_IN, digest, read_senses, read_terms
-from labelgen.wordnet import Synset
+from labelgen.senses import Use
+from labelgen.wordlists import BUILT_IN_SENSES, BUILT_IN_TERMS, digest, read_senses, read_terms
+from labelgen.wordnet import Pos, Synset
 from labelshards.errors import CatlipError
 
 
@@ -79,7 +80,25 @@ def test_read_senses__pin_and_forbid(write: Path, lexicon: Lexicon, synsets: dic
         "crane": {"crane.n.01", "crane.n.02"},
         "*": {"angstrom.n.01"},
     }
-    assert read_senses(None, lexicon, synsets) == ({}, {})
+    built_in = read_senses(None, lexicon, synsets)
+    assert (built_in.pinned, built_in.forbidden) == ({}, {})
+    assert pins.usual == built_in.usual
+
+
+def test_read_senses__usual_ones_added_replaced_cleared(
+    write: Path, lexicon: Lexicon, synsets: dict[int, Synset]
+) -> None:
+    def named(tiers: tuple[tuple[Use, ...], ...]) -> list[list[str]]:
+        return [[" ".join((synsets[use.synset].name, *use.cues)) for use in tier] for tier in tiers]
+
+    write.write_text("Crane\tcrane.n.05(bird  nest) crane.n.04 > hoist.n.01\n")
+    built_in, changed = (read_senses(uri, lexicon, synsets).usual for uri in (None, str(write)))
+    assert named(changed["crane"]) == [["crane.n.05 bird nest", "crane.n.04"], ["hoist.n.01"]]
+    assert {term for term in changed if changed[term] != built_in.get(term)} == {"crane"}
+    write.write_text("*\t-\ncrane\tcrane.n.05 > crane.n.04\n")
+    assert {term: named(tiers) for term, tiers in read_senses(str(write), lexicon, synsets).usual.items()} == {
+        "crane": [["crane.n.05"], ["crane.n.04"]]
+    }
 
 
 @pytest.mark.parametrize(
@@ -89,6 +108,7 @@ def test_read_senses__pin_and_forbid(write: Path, lexicon: Lexicon, synsets: dic
         ("dog\tdog\n", r"line 1: WordNet 3\.0 has no synset 'dog'\. 'dog' has: dog\.n\.01, frump\.n\.01"),
         ("dog\t!dog.n.99\n", r"line 1: WordNet 3\.0 has no synset 'dog\.n\.99'\. 'dog' has"),
         ("#\nxyzzy\tplugh.n.01\n", r"line 2: WordNet 3\.0 has no synset 'plugh\.n\.01'\. Write it like dog\.n\.01"),
+        ("dog\tdog.n.01 > dog.n.99\n", r"line 1: WordNet 3\.0 has no synset 'dog\.n\.99'\. 'dog' has"),
         ("*\tdog.n.01\n", "line 1: one synset cannot stand for all terms"),
     ],
 )
@@ -118,10 +138,23 @@ def test_built_in__synsets_are_nouns_of_wordnet(synsets: dict[int, Synset]) -> N
     assert {term: name for term, name in terms.items() if name.split(".")[-2] != "n"} == {}
 
 
-def test_built_in__each_once_and_as_it_is_looked_up() -> None:
-    lines = [term for _, term, _ in wordlists._lines(str(BUILT_IN))]
+@pytest.mark.parametrize("file", [BUILT_IN_TERMS, BUILT_IN_SENSES])
+def test_built_in__each_once_and_as_it_is_looked_up(file: Path) -> None:
+    lines = [term for _, term, _ in wordlists._lines(str(file))]
     assert sorted(lines) == sorted(set(lines))
     assert all(term == term.lower() for term in lines)
+
+
+def test_built_in_senses__nouns_each_once_of_words_that_need_them(lexicon: Lexicon, synsets: dict[int, Synset]) -> None:
+    usual = read_senses(None, lexicon, synsets).usual
+    assert len(usual) > 5_000
+    for term, tiers in usual.items():
+        named = [use.synset for tier in tiers for use in tier]
+        senses = {synset for text in (term, *lexicon.singulars(term)) for synset in lexicon.senses(text)}
+        assert all(tiers), term
+        assert len(set(named)) == len(named), term
+        assert {synsets[synset].pos for synset in named} == {Pos.NOUN}, term
+        assert len(senses | set(named)) > 1, term
 
 
 def test_built_in__say_what_wordnet_does_not(lexicon_of_wordnet: Lexicon, synsets: dict[int, Synset]) -> None:

@@ -19,7 +19,12 @@ def captions(test_data: Path) -> list[str]:
     lines = (test_data / "cc3m-val.tsv").read_text().splitlines()
     texts = [line.partition("\t")[0] for line in lines]
     odd = ["A t-shirt and roller-skates.", "Polar Bear On The Ice", "DOG", "- a man-eating 12-year-old lion", "x", "of"]
-    odd += ["birds of prey and a lily of the valley", "Caf\u00e9 cr\u00e8me br\u00fbl\u00e9e", "it's 3.5 km; don\u2019t", "\u4f60\u597d dog"]
+    odd += [
+        "birds of prey and a lily of the valley",
+        "Caf\u00e9 cr\u00e8me br\u00fbl\u00e9e",
+        "it's 3.5 km; don\u2019t",
+        "\u4f60\u597d dog",
+    ]
     return odd + sorted(texts, key=str.isascii)[:200] + texts[:NUM_TAUGHT]
 
 

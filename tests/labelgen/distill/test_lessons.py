@@ -11,7 +11,12 @@ from labelshards.errors import CatlipError
 
 
 def test_align__a_word_in_pieces_has_its_class_at_its_end() -> None:
-    words = (Word("12-year", "JJ", False), Word("-", "HYPH", False), Word("olds", "NNS", True), Word("don't", "VB", False))
+    words = (
+        Word("12-year", "JJ", False),
+        Word("-", "HYPH", False),
+        Word("olds", "NNS", True),
+        Word("don't", "VB", False),
+    )
     found = align(cut("12-year-olds don't"), Parse(words, ((0, 3),)))
     assert found is not None
     assert [CLASSES[number] for number in found] == [
