@@ -313,7 +313,12 @@ def _why_unknown(words: tuple[Word, ...], at: int) -> str:
 def _surface(words: tuple[Word, ...]) -> str:
     """Lower-case text of the words with the spaces that stood between them ("t-shirt" and "t - shirt" are one)."""
     text = "".join([f"{word.text} " if word.space_after else word.text for word in words])
-    return plain(text.strip()).replace(" - ", "-")
+    return without_loose_hyphens(plain(text.strip()))
+
+
+def without_loose_hyphens(surface: str) -> str:
+    """With hyphens that have spaces around them as others: "t - shirt" → "t-shirt"."""
+    return surface.replace(" - ", "-")
 
 
 def plain(text: str) -> str:

@@ -16,7 +16,8 @@ _FORM = {form: number for number, form in enumerate(_FORMS)}
 _ROLE = {role: number * _ROLE_STEP for number, role in enumerate(_ROLES)}
 
 _IS_PLURAL, _IS_NAME = is_tag("NNS", "NNPS"), is_tag("NNP", "NNPS")
-_IS_ADJECTIVE, _IS_VERB, _IS_DETERMINER, _IS_COUNT = map(is_tag, ("JJ", "VB", "DT", "CD"))
+_IS_ADJECTIVE, _IS_DETERMINER, _IS_COUNT = map(is_tag, ("JJ", "DT", "CD"))
+_IS_VERB, _IS_AFTER_AN_OPENING = is_tag("VB", "VBG"), is_tag("IN", "VBG")
 _IS_NEVER_IN_A_TERM = is_tag("DT", "CD", "PRP")
 
 
@@ -158,7 +159,10 @@ def _heads(
     at = chunks.ends - 1
     is_across = chunks.across > 0
     counts = _any(_IS_COUNT[classes] | lookup.counts.rows[numbers], chunks)
-    determined = _any(_IS_DETERMINER[classes], chunks)
+    # A first word by itself has a capital whatever it is; see TermFinder.
+    opens = (numbers[chunks.starts - 1] == 0) & (chunks.ends - chunks.starts == 1) & (numbers[chunks.ends] != 0)
+    opens &= _IS_AFTER_AN_OPENING[classes[chunks.ends]]
+    determined = _any(_IS_DETERMINER[classes], chunks) | opens
     texts, forms = _forms(at, numbers, classes, longest, lookup, counts, determined)
     texts = np.where(is_across, chunks.across_texts, texts)
     firsts = np.where(is_across, chunks.across_firsts, longest.firsts[at])

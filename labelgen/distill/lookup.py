@@ -8,7 +8,7 @@ from labelgen.distill.growing import Growing
 from labelgen.distill.pieces import Pieces, cut
 from labelgen.distill.spans import NONE, Spans
 from labelgen.lexicon import Lexicon
-from labelgen.terms import AUXILIARIES, COUNTING_WORDS, HYPHENS, TermFinder, plain
+from labelgen.terms import AUXILIARIES, COUNTING_WORDS, HYPHENS, TermFinder, plain, without_loose_hyphens
 from labelgen.wordnet import Pos
 
 _OF = " of "
@@ -61,7 +61,8 @@ class Lookup:
 
     def of_term(self, numbers: Sequence[int]) -> int | None:
         """The text of a term with an "of" in it, if the pieces are one."""
-        text = self._finder.of_term("".join(self._plain[number] for number in numbers).strip())
+        surface = "".join(self._plain[number] for number in numbers).strip()
+        text = self._finder.of_term(without_loose_hyphens(surface))
         return None if text is None else self.spans.number(text)
 
     def partitive(self, texts: np.ndarray) -> np.ndarray:

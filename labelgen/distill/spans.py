@@ -9,6 +9,7 @@ import numpy as np
 
 from labelgen.distill.growing import Growing
 from labelgen.lexicon import Lexicon, spellings
+from labelgen.terms import without_loose_hyphens
 
 NONE = -1
 _UNKNOWN = -2
@@ -78,6 +79,7 @@ class Spans:
         return found, self._plurals.rows[spans, variants]
 
     def _look_up(self, surface: str, *, plural: bool, joined: bool) -> tuple[int, int]:
+        surface = without_loose_hyphens(surface)
         if len(surface) == 1:
             return NONE, NONE
         found = self._lexicon.find(surface, plural)
@@ -98,6 +100,9 @@ class Spans:
 
     def _goes_on(self, surface: str) -> bool:
         """Whether a known form begins with these pieces and has one more."""
+        surface = without_loose_hyphens(surface)
+        if surface.endswith(" -"):
+            surface = f"{surface[:-2]}-"
         ways = spellings(surface)
         if not surface[-1:].isalnum():
             return any(map(self._begins, ways))
@@ -105,6 +110,7 @@ class Spans:
 
     def _may_be_known(self, surface: str) -> bool:
         """False if no form begins like any spelling of it, the ending left aside."""
+        surface = without_loose_hyphens(surface)
         ways = (*spellings(surface), *spellings(surface.replace(" ", "")))
         return any(self._begins(way[:-_LONGEST_ENDING]) for way in ways)
 

@@ -1,6 +1,6 @@
 """What the table says of a piece: a tag, and its place in a noun chunk. One small number for both.
 
-Tags are spaCy's, as far as the terms need them: all verbs are one, and so are all adjectives.
+Tags are spaCy's, as far as the terms need them: participles are one, and so are other verbs, and all adjectives.
 """
 
 import numpy as np
@@ -8,11 +8,12 @@ import numpy as np
 from labelgen.nouns import Parse
 
 _NOUN_TAGS = ("NN", "NNS", "NNP", "NNPS")
-_OTHER_TAGS = ("", "JJ", "VB", "DT", "CD", "PRP")
+_OTHER_TAGS = ("", "JJ", "VB", "VBG", "IN", "DT", "CD", "PRP")
 _AS = (
-    {tag: tag for tag in (*_NOUN_TAGS, "DT", "CD")}
+    {tag: tag for tag in (*_NOUN_TAGS, "IN", "DT", "CD")}
     | dict.fromkeys(("JJ", "JJR", "JJS"), "JJ")
-    | dict.fromkeys(("VB", "VBD", "VBG", "VBN", "VBP", "VBZ"), "VB")
+    | dict.fromkeys(("VB", "VBD", "VBP", "VBZ"), "VB")
+    | dict.fromkeys(("VBG", "VBN"), "VBG")
     | {"PRP$": "CD"}  # both count what follows
     | dict.fromkeys(("PDT", "WDT", "PRP", "WP", "WP$", "EX"), "PRP")
 )

@@ -20,7 +20,7 @@ from labelgen.terms import Dropped, Mention, Term, TermFinder
 _WORDS_TEXT = """
     a the two his this white hot red polar teddy sun bar stool stand dog dogs bear bears glasses glass bus people men
     birds of prey lily valley group lots view t - shirt double decker 12 year old boy colour television set Rose
-    Golden Gate Bridge St . bernard 's us it running stop sign cup cups tea coffee man war jack in box Caf\u00e9 \u2013
+    Golden Gate Bridge St . bernard 's us it running stop sign cup cups tea coffee man war jack in box Caf\u00e9 \u2013 with lid
 """
 WORDS = _WORDS_TEXT.split()
 Found = set[tuple[Term, Term | None]]
@@ -67,7 +67,7 @@ def test_find__whatever_the_classes(
     lexicon: Lexicon, lookup_of: tuple[Pieces, Lookup], captions: list[list[tuple[str, bool, int]]]
 ) -> None:
     pieces, lookup = lookup_of
-    texts = ["x" + "".join(" " * space + word for word, space, _ in caption) for caption in captions]
+    texts = ["".join(" " * space + word for word, space, _ in caption).strip() for caption in captions]
     row = pieces.read(texts)
     drawn = np.array([number for caption in captions for _, _, number in caption])
     classes = np.resize(drawn, len(row.numbers))

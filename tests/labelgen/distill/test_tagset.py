@@ -33,5 +33,11 @@ def test_classes_of__knows_what_terms_need() -> None:
     tags = ["PRP$", "JJR", "NNS", "VBG", "DT", "JJ", "RB"]
     parse = Parse(tuple(Word("word", tag, True) for tag in tags), ((0, 3), (4, 6)))
     assert [CLASSES[number] for number in classes_of(parse)] == [
-        ("CD", INSIDE), ("JJ", INSIDE), ("NNS", HEAD), ("VB", OUTSIDE), ("DT", OUTSIDE), ("JJ", OUTSIDE), ("", OUTSIDE),
-    ]  # fmt: skip
+        ("CD", INSIDE),
+        ("JJ", INSIDE),
+        ("NNS", HEAD),
+        ("VBG", OUTSIDE),
+        ("DT", OUTSIDE),
+        ("JJ", OUTSIDE),
+        ("", OUTSIDE),
+    ]
