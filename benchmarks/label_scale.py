@@ -23,8 +23,8 @@ from rich.console import Console
 from rich.table import Table
 
 from labelgen import candidates, language_data
-from labelgen.build import Options, choice_for, load_language, settings_for
 from labelgen.candidates import CandidateShard, Entry, Example
+from labelgen.options import Options, choice_for, load_language, settings_for
 from labelgen.publish import publish
 from labelgen.sources.sample import InputShard
 from labelgen.termtable import TermTable
@@ -128,7 +128,7 @@ def resident() -> int:
 
 def measure(out: str, num_shards: int, policy: str) -> None:
     """Publish once from the candidates, then again with another threshold; prints a line of JSON."""
-    language = load_language(Options(sources=[], out=""), language_data.find_wordnet())
+    language = load_language("noun-chunks", None, None, language_data.find_wordnet())
     shards = [
         InputShard(name=f"{number:05d}", uri=f"{number:05d}.tar", format="tar", identity="", size=0)
         for number in range(num_shards)

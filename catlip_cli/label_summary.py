@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from catlip_cli.terminal import EXIT_SOME_FAILED, count, duration, print_facts, print_json, print_next, stderr, stdout
 
 if TYPE_CHECKING:
-    from labelgen.build import Result, Slice, SliceResult
     from labelgen.extract import Seconds
+    from labelgen.outcome import Result, Slice, SliceResult
 
 _MANY = 10
 

@@ -13,7 +13,7 @@ from catlip_cli.terminal import Ticker, print_facts, print_next, progress, stder
 from catlip_cli.verify import verify
 
 if TYPE_CHECKING:
-    from labelgen.build import Progress
+    from labelgen.outcome import Progress
 
 # The names in labelgen.engines and labelgen.sources.FORMATS, which are not imported for a help text; a test compares.
 ENGINES = ("local", "ray")
@@ -125,9 +125,10 @@ def build(
       catlip labels build 's3://bucket/cc3m/{00000..00331}.tar' --out s3://bucket/labels --engine ray
       catlip labels build 'cc3m/*.tar' --out labels --slice $SLURM_ARRAY_TASK_ID/100
     """
-    from labelgen.build import Slice, build_slice
     from labelgen.build import build as build_label_set
+    from labelgen.build import build_slice
     from labelgen.options import Options
+    from labelgen.outcome import Slice
     from labelgen.sources.fields import Fields
     from labelshards import storage
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
-from typing import NamedTuple
 
 import msgspec
 
@@ -25,6 +24,7 @@ from labelgen.options import (
     make_extractor_elsewhere,
     settings_for,
 )
+from labelgen.outcome import Progress, Result, Slice, SliceResult, Watcher
 from labelgen.publish import publish
 from labelgen.resolve import Language
 from labelgen.sources import stdin
@@ -36,59 +36,6 @@ from labelshards.labelset import FailedShard, LabelSet, Manifest, is_intact, rea
 
 _TEACHING, _PARSING, _PUBLISHING = "Teaching the table", "Parsing captions", "Choosing senses, writing labels"
 _MANY_REASONS = 10
-
-
-class Slice(NamedTuple):
-    """Part `number` (from 0) of `total` of a job array: every total-th shard."""
-
-    number: int
-    total: int
-
-    def __str__(self) -> str:
-        return f"{self.number}/{self.total}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """A finished label set, and what this run did for it. `seconds` adds up over the workers, the rest is wall time.
-
-    slow: why captions were parsed by spaCy's ordinary pipeline, if they were.
-    """
-
-    manifest: Manifest
-    num_extracted: int
-    num_captions: int
-    wall_seconds: float
-    publish_seconds: float
-    seconds: Seconds
-    changed: bool
-    slow: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class SliceResult:
-    """What is done of one slice of the shards. Seconds as in Result."""
-
-    num_shards: int
-    num_done_before: int
-    num_extracted: int
-    num_captions: int
-    failed: list[FailedShard]
-    wall_seconds: float
-    seconds: Seconds
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """Sent at the start of a stage and after each of its shards: shards done and in all, and this run's rate."""
-
-    stage: str
-    done: int
-    total: int
-    captions_per_second: float | None = None
-
-
-Watcher = Callable[[Progress], None]
 
 
 def build(options: Options, on_progress: Watcher = lambda _: None) -> Result:
@@ -369,9 +316,14 @@ def _up_to_date(out: str, plan: Plan) -> Result | None:
 
 def _language(plan: Plan) -> Language:
     """Raises CatlipError if a list of terms or senses is not what it was when the build was planned."""
-    for uri, planned in ((plan.terms, plan.settings.terms), (plan.pins, plan.choice.pins)):
-        if wordlists.digest(uri) != planned:
-            raise CatlipError(f"{uri} changed after the slices began. Run one of them again, or put it back.")
+    decided = (
+        (plan.terms, plan.settings.terms, wordlists.digest(plan.terms)),
+        (plan.pins, plan.choice.pins, wordlists.digest_of_senses(plan.pins)),
+    )
+    for uri, planned, now in decided:
+        if now != planned:
+            what = uri or "catlip's own list of senses"
+            raise CatlipError(f"{what} changed after the slices began. Run one of them again, or put it back.")
     return load_language(plan.settings.labeler, plan.terms, plan.pins, language_data.find_wordnet())
 
 

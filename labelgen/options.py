@@ -111,7 +111,7 @@ def choice_for(options: Options) -> Choice:
         modifiers=options.modifiers,
         families=families,
         hypernym_depth=options.hypernym_depth,
-        pins=wordlists.digest(str(wordlists.BUILT_IN_SENSES), options.pins),
+        pins=wordlists.digest_of_senses(options.pins),
     )
 
 

@@ -89,6 +89,11 @@ def digest(*uris: str | None) -> str:
     return storage.digest("\n".join(lines).encode()) if lines else ""
 
 
+def digest_of_senses(uri: str | None) -> str:
+    """Identity of the decided senses: the built-in ones, and what the file at `uri` says."""
+    return digest(str(BUILT_IN_SENSES), uri)
+
+
 def _lines(uri: str) -> Iterator[tuple[str, str, str]]:
     """(where it stands, first column in lower case, second column) of each line."""
     try:

@@ -1,4 +1,4 @@
-"""`labels build --nouns distilled`: a table is learnt once, kept in the label set, measured, and refused if it is poor."""
+"""`--nouns distilled` on the command line: the table is learnt, kept, resumed and refused."""
 
 import json
 from pathlib import Path
