@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -70,7 +71,7 @@ class _Quiet(WSGIRequestHandler):
 
 @contextmanager
 def serving() -> Iterator[S3Server]:
-    """A server with one empty bucket, as long as this lasts."""
+    """A server without buckets, as long as this lasts."""
     server = S3Server()
     moto = DomainDispatcherApplication(create_backend_app)
 
@@ -92,6 +93,8 @@ def serving() -> Iterator[S3Server]:
     server.endpoint = f"http://127.0.0.1:{http.server_port}"
     thread = threading.Thread(target=http.serve_forever, daemon=True)
     thread.start()
+    # moto keeps its buckets for the whole process, also those of a server before this one.
+    urllib.request.urlopen(urllib.request.Request(f"{server.endpoint}/moto-api/reset", method="POST")).close()
     try:
         yield server
     finally:
