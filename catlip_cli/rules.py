@@ -35,8 +35,8 @@ class Families(click.ParamType):  # type: ignore[type-arg]  # generic from click
 
 _OPTIONS = [
     click.option("--nouns", type=click.Choice(NOUNS), default=NOUNS[0], show_default=True,
-                 help="Noun chunks as spaCy parses them, or told from its tags alone: nearly twice as fast, nearly "
-                 "the same labels."),
+                 help="Noun chunks as spaCy parses them, or told from its tags alone: faster, with nearly the "
+                 "same labels."),
     click.option("--policy", type=click.Choice(POLICIES),
                  help="Which of its senses a term gets: WordNet's first; the one that a picture is likeliest to show; "
                  "or that, weighed against its company.  [default: context; first for the other labelers]"),
