@@ -28,8 +28,8 @@ from labelgen.corenet import CoreNet
 from labelgen.distill import table, teach
 from labelgen.extract import Extractor, Seconds
 from labelgen.inmemory import Labelling
-from labelgen.normalize import normalize
 from labelgen.labelers import Tools
+from labelgen.normalize import normalize
 from labelgen.options import Options, load_lexicon, make_extractor, settings_for
 from labelgen.sources import plan
 from labelgen.sources.fields import Fields
