@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in a worker; NumPy reads it when it is imported
+
 if TYPE_CHECKING:
     from labelgen.inmemory import Labelling
     from labelgen.lexicon import Lexicon

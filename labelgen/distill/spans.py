@@ -26,7 +26,7 @@ class Spans:
     def __init__(self, lexicon: Lexicon) -> None:
         self._lexicon = lexicon
         self._forms = lexicon.noun_forms()
-        self._marks = sorted({letter for form in self._forms for letter in form if not letter.isalnum()})
+        self._marks = sorted(letter for letter in set("".join(self._forms)) if not letter.isalnum())
         self._roots: dict[str, int] = {}
         self._longer: dict[tuple[int, str], int] = {}
         self._surfaces: list[str] = []

@@ -20,8 +20,8 @@ from labelgen.terms import Dropped, Mention, Term, TermFinder
 _WORDS_TEXT = """
     a the two his this white hot red polar teddy sun bar stool stand dog dogs bear bears glasses glass bus people men
     birds of prey lily valley group lots view t - shirt double decker 12 year old boy colour television set Rose
-    Golden Gate Bridge St . bernard 's us it running stop sign cup cups tea coffee man war jack in box Caf\u00e9 \u2013
-    with lid
+    Golden Gate Bridge St . bernard 's us it running stop sign cup cups tea coffee man war jack in box
+    Caf\u00e9 \u2013 with lid
 """
 WORDS = _WORDS_TEXT.split()
 Found = set[tuple[Term, Term | None]]
