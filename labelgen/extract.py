@@ -21,7 +21,7 @@ from labelshards import schema, storage
 from labelshards.images import ImageFile
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that decides what extraction yields. A change of any of it needs the captions to be parsed again.
 
     terms: digest of the terms that were added to WordNet's. tools: what reads a caption, with versions. nouns: where

@@ -118,7 +118,7 @@ def claim(folder: str, settings: Settings, *, rebuild: bool) -> None:
             raise CatlipError(f"{where} is damaged ({error}). Use --rebuild to parse all captions again.") from error
         now = msgspec.json.decode(msgspec.json.encode(settings))
         was, now = was.pop("fields", {}) | was, now.pop("fields") | now
-        was, now = {"nouns": CHUNKS} | was, {"nouns": CHUNKS} | now
+        was = {"nouns": CHUNKS, "table": ""} | was  # an earlier version had no such choice
         for name in now:
             if was.get(name) != now[name]:
                 raise CatlipError(
