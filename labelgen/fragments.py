@@ -79,9 +79,13 @@ class Mender:
 
     def _retagged(self, unmended: Sequence[Word], hints: list[int]) -> list[Word]:
         words = list(unmended)
-        for at, hint in enumerate(hints):
-            if hint & _MAY_BE_A_NOUN and not (hint & _IF_NONE_FOLLOWS and _goes_on(words, at)):
-                self._retag(words, at)
+        before: list[Word] = []
+        while words != before:  # a word that became a noun may make one of the word before: "swimming pool"
+            before = list(words)
+            for at, hint in enumerate(hints):
+                is_open = hint & _MAY_BE_A_NOUN and words[at] is unmended[at]
+                if is_open and not (hint & _IF_NONE_FOLLOWS and _goes_on(words, at)):
+                    self._retag(words, at)
         if len(words) <= _A_NAME and not any(word.tag in NOUN_TAGS | _BEFORE_A_VERB for word in words):
             self._find_a_noun(words)
         return words

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from labelgen.fragments import Mender
@@ -124,6 +124,7 @@ def test_mend__chunks_stay_apart_and_hold_every_noun(mender: Mender, parse: Pars
     assert all(at in inside for at, word in enumerate(mended.words) if word.tag.startswith("NN"))
 
 
+@example(parse=Parse((Word("swimming", "VB", False), Word("pool", "JJ", False)), ()))
 @given(parse=parses())
 def test_mend__once_is_enough(mender: Mender, parse: Parse) -> None:
     once = mender.mend(parse)
