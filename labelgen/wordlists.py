@@ -20,6 +20,7 @@ _NONE = "-"
 _ALL = "*"
 _RARER = ">"
 _NAME = re.compile(r"[^\s()]+")
+_TIERS = re.compile(r"[^\s()>]+(\([^()>]*\))?(( >)? [^\s()>]+(\([^()>]*\))?)*")
 _USE = re.compile(r"([^\s()]+)(?:\(([^()]*)\))?")  # mouse.n.04(keyboard desk)
 
 
@@ -61,6 +62,10 @@ def read_senses(uri: str | None, lexicon: Lexicon, synsets: Mapping[int, Synset]
         return names[name]
 
     def tiers(where: str, term: str, text: str) -> tuple[tuple[Use, ...], ...]:
+        if not _TIERS.fullmatch(text):
+            raise CatlipError(
+                f"{where}: {text!r} is no list of senses. Write it like mouse.n.04(keyboard) > mouse.n.01."
+            )
         return tuple(
             tuple(Use(find(where, term, name), tuple(cues.split())) for name, cues in _USE.findall(tier))
             for tier in text.split(_RARER)

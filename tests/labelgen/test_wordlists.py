@@ -109,6 +109,9 @@ def test_read_senses__usual_ones_added_replaced_cleared(
         ("dog\t!dog.n.99\n", r"line 1: WordNet 3\.0 has no synset 'dog\.n\.99'\. 'dog' has"),
         ("#\nxyzzy\tplugh.n.01\n", r"line 2: WordNet 3\.0 has no synset 'plugh\.n\.01'\. Write it like dog\.n\.01"),
         ("dog\tdog.n.01 > dog.n.99\n", r"line 1: WordNet 3\.0 has no synset 'dog\.n\.99'\. 'dog' has"),
+        ("dog\tdog.n.01 >\n", "line 1: 'dog.n.01 >' is no list of senses"),
+        ("dog\t> dog.n.01\n", "line 1: '> dog.n.01' is no list of senses"),
+        ("dog\tdog.n.01(bone\n", "line 1: .* is no list of senses"),
         ("*\tdog.n.01\n", "line 1: one synset cannot stand for all terms"),
     ],
 )
