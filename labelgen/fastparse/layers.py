@@ -2,9 +2,9 @@
 
 A caption of n words has n + 6 rows: three before its first word and three behind its last, for the layers see that
 far. A convolution over three rows is computed for two neighbouring rows at once, with four products instead of six
-(Winograd, "Arithmetic complexity of computations", 1980; F(2, 3)): `spread` makes their inputs out of rows, and `settle`
-the two results out of the products. Pairs are counted from the first row that a layer needs, so they do not depend on
-what other captions there are.
+(Winograd's F(2, 3), "Arithmetic complexity of computations", 1980): `spread` makes their inputs out of rows, and
+`settle` the two results out of the products. Pairs are counted from the first row that a layer needs of a caption, so
+they do not depend on what other captions there are.
 """
 
 import numpy as np
@@ -68,8 +68,8 @@ def first_convolution(
 ) -> np.ndarray:
     """All rows of captions after the first convolution, float32 [N + 2 · MARGIN · D, width].
 
-    words int64 [N], rows of the tables; lengths int64 [D]. embeddings [words, width]; by_place [words, 3, 3 · width]: what
-    a word adds as left neighbour, itself and right neighbour; beside_nothing [width]: a row around which no word is.
+    words int64 [N], rows of the tables; lengths int64 [D]. embeddings [words, width]; by_place [words, 3, 3 · width]:
+    what a word adds as left neighbour, itself and right neighbour; beside_nothing [width]: a row with no word around.
     """
     width = len(gain)
     rows = np.empty((len(words) + 2 * MARGIN * len(lengths), width), np.float32)
@@ -132,7 +132,7 @@ def settle(
     lengths: np.ndarray,
     beyond: int,
 ) -> None:
-    """Add to the rows what a convolution makes of them: products as of `spread`, float32 [NUM_PRODUCTS, pairs, 3 · width]."""
+    """Add to the rows what a convolution makes of them. products: float32 [NUM_PRODUCTS, pairs, 3 · width]."""
     width = rows.shape[1]
     one = np.empty(3 * width, np.float32)
     other = np.empty(3 * width, np.float32)

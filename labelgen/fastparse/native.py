@@ -1,7 +1,7 @@
 """Loops for which NumPy has no call, compiled by numba: once a machine and version, then read from a file."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numba
 
@@ -16,12 +16,13 @@ def native(loop: _Function) -> _Function:
     Sums are added in the order in which they are written, so the compiler decides nothing. Numba keeps its files beside
     the source unless NUMBA_CACHE_DIR is set; here they go to catlip's cache folder, which more people can write to.
     """
-    chosen = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = chosen or str(language_data.cache_folder() / "numba")
+    config = vars(numba.config)
+    chosen = config["CACHE_DIR"]
+    config["CACHE_DIR"] = chosen or str(language_data.cache_folder() / "numba")
     try:
-        compiled: _Function = numba.njit(cache=True, error_model="numpy")(loop)
+        compiled = numba.njit(cache=True, error_model="numpy")(loop)
     except RuntimeError:  # nowhere to keep it
         compiled = numba.njit(error_model="numpy")(loop)
     finally:
-        numba.config.CACHE_DIR = chosen
-    return compiled
+        config["CACHE_DIR"] = chosen
+    return cast(_Function, compiled)

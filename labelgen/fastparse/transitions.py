@@ -170,7 +170,16 @@ def _parse(
                 move, label = _REDUCE, 0
             else:
                 second = below[top]
-                words = (front, following, top, second, below[second], last_left[front], last_left[top], last_right[top])
+                words = (
+                    front,
+                    following,
+                    top,
+                    second,
+                    below[second],
+                    last_left[front],
+                    last_left[top],
+                    last_right[top],
+                )
                 _judge(table, words, hidden_bias, weights, bias, hidden, scores)
                 best = -1
                 for transition in range(len(scores)):
