@@ -121,8 +121,8 @@ def _parser(parser: Any) -> tuple[ParserWeights, tuple[str, ...]]:  # noqa: ANN4
     return ParserWeights(
         narrow=_copy(linear.get_param("W").T),
         narrow_bias=_copy(linear.get_param("b")),
-        features=_copy(weights.transpose(3, 0, 2, 1).reshape(weights.shape[3], -1)),
-        padding=_copy(affine.get_param("pad")[0].transpose(0, 2, 1).reshape(-1)),
+        features=_copy(weights.transpose(0, 3, 2, 1).reshape(NUM_FEATURES, weights.shape[3], -1)),
+        padding=_copy(affine.get_param("pad")[0].transpose(0, 2, 1).reshape(NUM_FEATURES, -1)),
         hidden_bias=_copy(affine.get_param("b").T.reshape(-1)),
         scores=_copy(scores.get_param("W").T),
         scores_bias=_copy(scores.get_param("b")),

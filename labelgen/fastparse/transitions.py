@@ -12,8 +12,9 @@ import numpy as np
 from labelgen.fastparse.arithmetic import in_groups, product
 from labelgen.fastparse.native import native
 
+_BLOCK = 32
 # Words whose features are tabulated together: half a megabyte, which stays in a core's second-level cache.
-_BLOCK = 128
+_WORDS_AT_ONCE = 128
 # Words that a state is judged by: the first two of the buffer, the upper three of the stack, and children of both tops.
 NUM_FEATURES = 8
 
@@ -33,8 +34,8 @@ _SHIFT, _REDUCE, _LEFT, _RIGHT, _BREAK = map(int, Move)
 
 
 class ParserWeights(NamedTuple):
-    """float32. narrow: [width, H], its bias [H]; features: [H, NUM_FEATURES · 2 · H'], for each feature two pieces;
-    padding: the same for no word [NUM_FEATURES · 2 · H']; hidden_bias [2 · H']; scores: [H', T], its bias [T].
+    """float32. narrow: [width, H], its bias [H]; features: [NUM_FEATURES, H, 2 · H'], two pieces one after the other;
+    padding: the same for no word [NUM_FEATURES, 2 · H']; hidden_bias [2 · H']; scores: [H', T], its bias [T].
 
     moves int64 [T], labels int64 [T]: what each of T transitions does, and the number of its label.
     """
@@ -64,7 +65,7 @@ class TransitionParser:
 
     def __init__(self, weights: ParserWeights) -> None:
         self._weights = weights
-        self._table = weights.padding[None]
+        self._table = weights.padding[:, None]
 
     def parse(self, vectors: np.ndarray, lengths: np.ndarray) -> Arcs:
         """float32 [N, width] of all words, and int64 [D]: how many of them each caption has, none of them empty."""
@@ -72,7 +73,7 @@ class TransitionParser:
         arcs = Arcs(*np.empty((3, len(vectors)), np.int64))
         narrow = product(vectors, weights.narrow, _BLOCK)
         narrow += weights.narrow_bias
-        for captions, words in in_groups(lengths, _BLOCK):
+        for captions, words in in_groups(lengths, _WORDS_AT_ONCE):
             table = self._features(narrow[words])
             best = (weights.hidden_bias, weights.scores, weights.scores_bias, weights.moves, weights.labels)
             _parse(table, lengths[captions], *best, *(column[words] for column in arcs))
@@ -81,19 +82,19 @@ class TransitionParser:
         return arcs
 
     def _features(self, narrow: np.ndarray) -> np.ndarray:
-        """float32 [N, H] → [N + 1, NUM_FEATURES, 2 · H']: what no word, and each word, adds to a state as each feature.
+        """float32 [N, H] → [NUM_FEATURES, N + 1 or more, 2 · H']: what no word, and each word, adds as each feature.
 
         It lies where the one before lay.
         """
-        num_blocks = -(-len(narrow) // _BLOCK)
-        blocks = np.zeros((num_blocks, _BLOCK, narrow.shape[1]), np.float32)
-        blocks.reshape(-1, narrow.shape[1])[: len(narrow)] = narrow
-        if len(self._table) <= num_blocks * _BLOCK:
-            self._table = np.empty((num_blocks * _BLOCK + 1, len(self._weights.padding)), np.float32)
-            self._table[0] = self._weights.padding
-        of_words = self._table[1 : num_blocks * _BLOCK + 1]
-        np.matmul(blocks, self._weights.features, out=of_words.reshape(num_blocks, _BLOCK, -1))
-        return self._table[: len(narrow) + 1].reshape(-1, NUM_FEATURES, len(self._weights.hidden_bias))
+        room = len(narrow) + -len(narrow) % _BLOCK
+        rows = np.zeros((room, narrow.shape[1]), np.float32)
+        rows[: len(narrow)] = narrow
+        if self._table.shape[1] <= room:
+            self._table = np.empty((NUM_FEATURES, room + 1, self._table.shape[2]), np.float32)
+            self._table[:, 0] = self._weights.padding
+        blocks = self._table[:, 1 : room + 1].reshape(NUM_FEATURES, -1, _BLOCK, self._table.shape[2])
+        np.matmul(rows.reshape(-1, _BLOCK, narrow.shape[1]), self._weights.features[:, None], out=blocks)
+        return self._table
 
 
 @native
@@ -107,10 +108,10 @@ def _judge(
     scores: np.ndarray,
 ) -> None:
     """How good each transition would be, float32 [T], for a state's words. `hidden`: room for [2 · H']."""
-    a, b, c, d = table[words[0], 0], table[words[1], 1], table[words[2], 2], table[words[3], 3]
+    a, b, c, d = table[0, words[0]], table[1, words[1]], table[2, words[2]], table[3, words[3]]
     for each in range(len(hidden)):  # one after the other, as spaCy adds them
         hidden[each] = a[each] + b[each] + c[each] + d[each]
-    a, b, c, d = table[words[4], 4], table[words[5], 5], table[words[6], 6], table[words[7], 7]
+    a, b, c, d = table[4, words[4]], table[5, words[5]], table[6, words[6]], table[7, words[7]]
     for each in range(len(hidden)):
         hidden[each] = hidden[each] + a[each] + b[each] + c[each] + d[each] + hidden_bias[each]
     half = len(hidden) // 2
@@ -138,7 +139,7 @@ def _parse(
     edges_found: np.ndarray,
 ) -> None:
     """All captions, with the table of their words; what is found is written to the last three."""
-    num_words = len(table)
+    num_words = len(heads_found) + 1
     after = np.arange(1, num_words + 1)
     below = np.zeros(num_words, np.int64)
     heads = np.zeros(num_words, np.int64)
