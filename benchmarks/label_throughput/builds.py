@@ -10,13 +10,14 @@ from typing import NamedTuple
 
 
 class Builds(NamedTuple):
-    """seconds: CPU seconds a caption from the source to the label set, less what a build of a hundred takes.
+    """publishing: CPU seconds a caption of the process that leads, which makes the label set of the candidates; less
+    those of a build of a hundred captions.
 
     two_workers: how much faster than two builds by one worker each at once. bytes_per_sample: of the label set with
-    its candidates. peak_mib: of the largest process.
+    its candidates. peak_mib: of the process that leads.
     """
 
-    seconds: float
+    publishing: float
     two_workers: float
     bytes_per_sample: float
     peak_mib: float
@@ -35,7 +36,7 @@ def build(captions: list[str]) -> Builds:
     _, apart = _run([[path, "--out", f"{path}-labels", "--workers", "1"] for path in sources])
     size = sum(path.stat().st_size for path in (folder / "labels").rglob("*") if path.is_file())
     return Builds(
-        seconds=(alone - start_up) / (len(captions) - 100),
+        publishing=(alone - start_up) / (len(captions) - 100),
         two_workers=apart / together,
         bytes_per_sample=size / len(captions),
         peak_mib=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
@@ -43,7 +44,7 @@ def build(captions: list[str]) -> Builds:
 
 
 def _run(arguments: list[list[str]]) -> tuple[float, float]:
-    """Run builds at once → (CPU seconds, seconds)."""
+    """Run builds at once → (CPU seconds, seconds). Workers are no children of this process: their time is not in it."""
     command = [sys.executable, "-m", "catlip_cli.main", "labels", "build", "--json", "--threshold", "10"]
     cpu, start = _cpu_seconds(), time.perf_counter()
     runs = [

@@ -2,6 +2,7 @@
 
 import os
 import random
+import resource
 import tempfile
 import time
 from collections import Counter
@@ -28,10 +29,11 @@ _REPEATED = 10  # times, where captions take a hundredth of a millisecond
 
 
 class Measured(NamedTuple):
-    """CPU seconds a caption, and where they went, if that is known."""
+    """CPU seconds a caption, where they went, if that is known, and the most memory that the process has taken."""
 
     seconds: float
     stages: dict[str, float]
+    peak_mib: float
 
 
 Work: TypeAlias = Callable[[list[str]], Measured]
@@ -159,10 +161,14 @@ def extraction(extractor: Extractor, folder: Path, warm_up: list[str], repeated:
         tsv.write_text("".join(f"{text}\t\n" for text in texts * repeated))
         start = time.process_time()
         stages = sum((extractor.extract(shard)[1] for shard in plan([str(tsv)], Fields())), Seconds())
-        return Measured((time.process_time() - start) / len(texts) / repeated, stages.by_stage())
+        return Measured((time.process_time() - start) / len(texts) / repeated, stages.by_stage(), peak_mib())
 
     work(warm_up)
     return work
+
+
+def peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def timed(work: Callable[[list[str]], None], warm_up: list[str]) -> Work:
@@ -172,7 +178,7 @@ def timed(work: Callable[[list[str]], None], warm_up: list[str]) -> Work:
     def measure(texts: list[str]) -> Measured:
         start = time.process_time()
         work(texts)
-        return Measured((time.process_time() - start) / len(texts), {})
+        return Measured((time.process_time() - start) / len(texts), {}, peak_mib())
 
     return measure
 
