@@ -1,5 +1,6 @@
 """The terms that WordNet knows, in all the forms in which captions write them: what a worker looks words up in."""
 
+import re
 import zipfile
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -20,8 +21,14 @@ _DETACHMENTS = {
     ),
     Pos.ADJECTIVE: (("er", ""), ("est", ""), ("er", "e"), ("est", "e")),
 }  # fmt: skip
-# The last letters of the endings above: most forms end otherwise and need no search.
-_LAST_LETTERS = {pos: frozenset(end[-1] for end, _ in endings) for pos, endings in _DETACHMENTS.items()}
+# The same by their last letters: most forms end otherwise and need no search.
+_DETACHMENTS_BY_LETTER = {
+    pos: {
+        letter: tuple(ending for ending in endings if ending[0].endswith(letter))
+        for letter in {end[-1] for end, _ in endings}
+    }
+    for pos, endings in _DETACHMENTS.items()
+}
 # An irregular plural that WordNet's list leaves out.
 _MORE_EXCEPTIONS = {Pos.NOUN: {"people": ("person",)}}
 # British endings → American ones, tried on words that WordNet does not know.
@@ -29,6 +36,7 @@ _SPELLINGS = (
     ("our", "or"), ("tre", "ter"), ("ise", "ize"), ("yse", "yze"), ("ogue", "og"), ("lled", "led"), ("lling", "ling"),
     ("ller", "ler"), ("ae", "e"), ("oe", "e"),
 )  # fmt: skip
+_BRITISH = re.compile("|".join(british for british, _ in _SPELLINGS))
 
 
 class Lexicon:
@@ -111,13 +119,17 @@ class Lexicon:
         return self._bases(term, Pos.NOUN)
 
     def _bases(self, form: str, pos: Pos) -> list[str]:
-        bases: Iterable[str] = ()
-        if form in self._exceptions[pos]:
-            bases = self._exceptions[pos][form]
-        elif form[-1:] in _LAST_LETTERS[pos]:
-            endings = _DETACHMENTS[pos]
-            bases = [form[: -len(end)] + new for end, new in endings if form.endswith(end) and len(form) > len(end)]
-        return [base for base in dict.fromkeys(bases) if base != form and base in self._senses[pos]]
+        irregular = self._exceptions[pos].get(form)
+        terms = self._senses[pos]
+        if irregular is not None:
+            return [base for base in dict.fromkeys(irregular) if base != form and base in terms]
+        bases: list[str] = []
+        for end, new in _DETACHMENTS_BY_LETTER[pos].get(form[-1:], ()):
+            if len(form) > len(end) and form.endswith(end):
+                base = form[: -len(end)] + new
+                if base in terms and base != form and base not in bases:
+                    bases.append(base)
+        return bases
 
     def _base(self, form: str, pos: Pos) -> str | None:
         """The term of an inflected verb or adjective ("ran" → "run", "biggest" → "big"), or None."""
@@ -135,21 +147,19 @@ class Lexicon:
         without hyphens and apostrophes, and with American endings.
         """
         found = self._find_form(surface, plural)
-        for form in spellings(surface) if found is None else ():
-            found = found or self._find_form(form, plural)
+        if found is None:
+            found = next(filter(None, (self._find_form(form, plural) for form in other_spellings(surface))), None)
         return None if found is None else (found, self._senses[Pos.NOUN][found])
 
     def _find_form(self, form: str, plural: bool) -> str | None:
         """The same for one way to write it."""
-        nouns = self._senses[Pos.NOUN]
-        if not plural and form in nouns:
+        known = form in self._senses[Pos.NOUN]
+        if known and not plural:
             return form
         singulars = self.singulars(form)  # all of them nouns
         if singulars:
             return singulars[0]
-        if form in nouns:
-            return form
-        return self._variants.get(form)
+        return form if known else self._variants.get(form)
 
 
 def _named(name: str, nouns: Mapping[str, tuple[int, ...]]) -> int:
@@ -173,10 +183,14 @@ def _variants(nouns: Iterable[str]) -> dict[str, str]:
     return variants
 
 
-def spellings(surface: str) -> dict[str, None]:
+def spellings(surface: str) -> list[str]:
     """A surface form as it stands, then the other ways to write it that are looked up."""
-    return dict.fromkeys((surface, surface.replace("-", " "), *_respelt(surface)))
+    return [surface, *other_spellings(surface)]
 
 
-def _respelt(word: str) -> list[str]:
-    return [word.replace(british, american) for british, american in _SPELLINGS if british in word]
+def other_spellings(surface: str) -> list[str]:
+    """Without hyphens, and with American endings: what differs from the surface form."""
+    forms = [surface.replace("-", " ")] if "-" in surface else []
+    if _BRITISH.search(surface):
+        forms += [surface.replace(british, american) for british, american in _SPELLINGS if british in surface]
+    return forms

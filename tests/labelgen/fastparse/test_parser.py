@@ -98,7 +98,7 @@ def test_chunk_parser__goes_on_with_a_model_it_does_not_know(
     def refuse(*_: object, **__: object) -> None:
         raise UnknownModelError("its beam: 4 instead of 1")
 
-    monkeypatch.setattr("labelgen.nouns.FastParser", refuse)
+    monkeypatch.setattr("labelgen.fastparse.parser.FastParser", refuse)
     if "torch" not in sys.modules:
         monkeypatch.setitem(sys.modules, "torch", None)
     slow = ChunkParser(language_data.spacy_model())
