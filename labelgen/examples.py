@@ -13,11 +13,12 @@ import pyarrow as pa
 from labelgen import packed
 from labelgen.candidates import read_captions, read_texts
 from labelgen.encode import DROPPED, Encoder
-from labelgen.ragged import contains, offsets
+from labelgen.ragged import contains, offsets, rank_in_row, spans
 from labelgen.resolve import Produced
 from labelshards import schema, storage
 
 _CAPTIONS = 3
+_WAITING = 1 << 16  # captions, until it is seen which of them are kept
 
 
 class Examples(NamedTuple):
@@ -44,9 +45,12 @@ class Gathering:
         self._wanted = wanted
         self._numbers: dict[tuple[int, str], int] = {}
         self._counts = np.zeros(0, np.int64)
-        self._captions: list[list[str]] = []
         # Which have all the captions that are kept: most of what comes, once some shards are read.
         self._full = np.zeros(0, bool)
+        # The number of an entry for each caption, and the captions; first those that are kept, then those that wait.
+        self._told: list[tuple[np.ndarray, pa.StringArray]] = []
+        self._num_told = 0
+        self._num_settled = 0
 
     def add(self, folder: str, name: str, numbers: np.ndarray, produced: Produced) -> None:
         """Add what the entries of one shard produced; call it in the order of the shards."""
@@ -54,36 +58,46 @@ class Gathering:
         kept = np.arange(len(labels)) if self._wanted is None else np.flatnonzero(contains(self._wanted, labels))
         of_entry = produced.entries[kept]
         number = self._numbers.setdefault
-        texts = read_texts(folder, name).of(of_entry)
-        found = [number(key, len(self._numbers)) for key in zip(labels[kept].tolist(), texts, strict=True)]
-        self._grow()
-        places = np.array(found, np.int64)
+        keys = zip(labels[kept].tolist(), read_texts(folder, name).of(of_entry), strict=True)
+        places = np.array([number(key, len(self._numbers)) for key in keys], np.int64)
+        more = len(self._numbers) - len(self._counts)
+        self._counts = np.append(self._counts, np.zeros(more, np.int64))
+        self._full = np.append(self._full, np.zeros(more, bool))
         np.add.at(self._counts, places, produced.samples[kept])
         wanting = np.flatnonzero(~self._full[places])
         if not len(wanting):
             return
-        told = read_captions(folder, name).take(pa.array(of_entry[wanting])).to_pylist()
-        columns = (wanting.tolist(), produced.examples[kept[wanting]].tolist(), told)
-        for at, bits, of_term in zip(*columns, strict=True):
-            known = self._captions[found[at]]
-            new = [text for number, text in enumerate(of_term) if bits >> number & 1 and text not in known]
-            known += new[: _CAPTIONS - len(known)]
-            self._full[found[at]] = len(known) == _CAPTIONS
+        captions = read_captions(folder, name).take(pa.array(of_entry[wanting]))
+        lengths = captions.value_lengths().to_numpy()
+        bits = np.repeat(produced.examples[kept[wanting]], lengths)
+        telling = np.flatnonzero(bits >> spans(np.zeros(len(lengths), np.int64), lengths) & 1)
+        self._told.append((np.repeat(places[wanting], lengths)[telling], captions.flatten().take(pa.array(telling))))
+        self._num_told += len(telling)
+        if self._num_told > 2 * self._num_settled + _WAITING:
+            self._settle()
 
-    def _grow(self) -> None:
-        """Room for all that have a number."""
-        more = len(self._numbers) - len(self._counts)
-        self._counts = np.append(self._counts, np.zeros(more, np.int64))
-        self._full = np.append(self._full, np.zeros(more, bool))
-        self._captions += [[] for _ in range(more)]
+    def _settle(self) -> None:
+        """Keep the first captions of each entry, every one once."""
+        numbers = np.concatenate([np.empty(0, np.int64), *(found for found, _ in self._told)])
+        texts = pa.concat_arrays([pa.array([], pa.string()), *(captions for _, captions in self._told)])
+        codes = texts.dictionary_encode().indices.to_numpy()
+        first = np.sort(np.unique(numbers * (len(codes) + 1) + codes, return_index=True)[1])
+        first = first[np.argsort(numbers[first], kind="stable")]
+        first = first[rank_in_row(numbers[first]) < _CAPTIONS]
+        self._told = [(numbers[first], texts.take(pa.array(first)))]
+        self._num_told = self._num_settled = len(first)
+        self._full = np.bincount(numbers[first], minlength=len(self._full)) == _CAPTIONS
 
     def examples(self) -> Examples:
         """All of them."""
+        self._settle()
+        ((numbers, texts),) = self._told
+        starts = offsets(np.bincount(numbers, minlength=len(self._numbers)))
         return Examples(
             np.array([label for label, _ in self._numbers], np.int64),
             pa.array([term for _, term in self._numbers], pa.string()),
             self._counts,
-            pa.array(self._captions, pa.list_(pa.string())),
+            pa.ListArray.from_arrays(pa.array(starts, pa.int32()), texts),
             self._wanted,
         )
 

@@ -1,6 +1,6 @@
 """Terms of a candidate shard → synsets, family by family: where the sense policy and the choice of families act."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,9 +15,9 @@ from labelgen.lexicon import Lexicon
 from labelgen.policies import NONE, Chooser
 from labelgen.ragged import distinct_pairs, rank_in_row
 from labelgen.senses import Pins, Senses
+from labelgen.synsets import Synsets
 from labelgen.terms import Role, Term
 from labelgen.termtable import Entries, TermTable
-from labelgen.wordnet import Synset
 from labelshards.schema import ACTIONS, ATTRIBUTES, COMPOUNDS, FAMILIES, HYPERNYMS, NOUNS
 
 # A compound's number: the modifier's synset above these bits, the head's below.
@@ -83,7 +83,7 @@ class Language(NamedTuple):
     """WordNet, with what was added to it and decided by hand."""
 
     lexicon: Lexicon
-    synsets: Mapping[int, Synset]
+    synsets: Synsets
     pins: Pins
 
 
@@ -124,7 +124,7 @@ def count_words(corpus: Corpus, words: np.ndarray, shard: Mentions) -> None:
 class Resolver:
     """Applies one choice to the shards of a corpus, whose terms `table` numbers as `chooser` does."""
 
-    def __init__(self, choice: Choice, chooser: Chooser, table: TermTable, synsets: Mapping[int, Synset]) -> None:
+    def __init__(self, choice: Choice, chooser: Chooser, table: TermTable, synsets: Synsets) -> None:
         self._choice = choice
         self._chooser = chooser
         self._table = table

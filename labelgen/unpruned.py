@@ -12,6 +12,7 @@ import numpy as np
 
 from labelgen import candidates, policies, resolved
 from labelgen.hypernyms import Hypernyms
+from labelgen.memory import collections_spared
 from labelgen.ragged import Rows, distinct_pairs
 from labelgen.resolve import NOTHING, Choice, Labels, Language, Produced, Resolver, make_resolver
 from labelgen.resolved import ResolvedShard, pack_labels
@@ -95,9 +96,13 @@ class Unpruned:
     def _make_resolver(self, families: frozenset[str]) -> Resolver:
         of_context = self._choice.senses == policies.CONTEXT
         told = self._names[:: max(1, len(self._names) // _STATISTICS_SHARDS)] if of_context else []
-        return make_resolver(
-            (candidates.read_entries(self._folder, name) for name in self._names),
-            (candidates.read_mentions(self._folder, name).first(_STATISTICS_SAMPLES // len(told) + 1) for name in told),
-            self._language,
-            msgspec.structs.replace(self._choice, families=dict.fromkeys(sorted(families), 0)),
-        )
+        with collections_spared():
+            return make_resolver(
+                (candidates.read_entries(self._folder, name) for name in self._names),
+                (
+                    candidates.read_mentions(self._folder, name).first(_STATISTICS_SAMPLES // len(told) + 1)
+                    for name in told
+                ),
+                self._language,
+                msgspec.structs.replace(self._choice, families=dict.fromkeys(sorted(families), 0)),
+            )

@@ -14,7 +14,7 @@ from labelgen.resolve import Choice, Language
 from labelgen.senses import Pins
 from labelgen.sources.fields import Fields
 from labelgen.sources.sample import InputShard
-from labelgen.wordnet import Synset
+from labelgen.synsets import Synsets
 from labelshards import storage
 from labelshards.labelset import LabelSet
 from labelshards.schema import ATTRIBUTES, COMPOUNDS, HYPERNYMS, NOUNS
@@ -27,7 +27,7 @@ SHARDS: dict[str, list[list[Written]]] = {
 
 
 @pytest.fixture
-def language(lexicon: Lexicon, synsets: dict[int, Synset]) -> Language:
+def language(lexicon: Lexicon, synsets: Synsets) -> Language:
     return Language(lexicon, synsets, Pins({}, {}, {}))
 
 

@@ -12,7 +12,7 @@ from labelgen.lexicon import Lexicon
 from labelgen.policies import FIRST, VISUAL
 from labelgen.resolve import COMPOUND_BITS, Choice, Language, Resolved, make_resolver
 from labelgen.senses import Pins
-from labelgen.wordnet import Synset
+from labelgen.synsets import Synsets
 from labelshards.schema import ACTIONS, ATTRIBUTES, COMPOUNDS, FAMILIES, HYPERNYMS, NOUNS
 from tests.labelgen.shards import Written, shard
 
@@ -32,7 +32,7 @@ class WordNet(Language):
 
 
 @pytest.fixture(scope="module")
-def language(lexicon: Lexicon, synsets: dict[int, Synset]) -> Language:
+def language(lexicon: Lexicon, synsets: Synsets) -> Language:
     return WordNet(lexicon, synsets, Pins({}, {}, {}))
 
 
