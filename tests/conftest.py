@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from labelgen.inmemory import Labelling
     from labelgen.lexicon import Lexicon
     from labelgen.nouns import ChunkParser
-    from labelgen.wordnet import Folder, Synset
+    from labelgen.synsets import Synsets
+    from labelgen.wordnet import Folder
 
 # No time limit for an example: a busy machine is no failure. Drawn anew at a desk, the same ones where CI is said.
 settings.register_profile("catlip", deadline=None, derandomize=bool(os.environ.get("CI")))
@@ -47,11 +48,11 @@ def wordnet_folder() -> "Folder":
 
 
 @pytest.fixture(scope="session")
-def synsets(wordnet_folder: "Folder") -> "dict[int, Synset]":
+def synsets(wordnet_folder: "Folder") -> "Synsets":
     """All synsets of the real WordNet 3.0, by id."""
-    from labelgen import wordnet
+    from labelgen.synsets import Synsets
 
-    return wordnet.verify(wordnet_folder)
+    return Synsets.load(wordnet_folder)
 
 
 @pytest.fixture(scope="session")
@@ -92,24 +93,25 @@ def write_tar() -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def use_loaded(
-    chunk_parser: "ChunkParser", lexicon: "Lexicon", synsets: "dict[int, Synset]"
+    chunk_parser: "ChunkParser", lexicon: "Lexicon", synsets: "Synsets"
 ) -> Callable[[pytest.MonkeyPatch], None]:
     """`use_loaded(patch)` lets whatever is built take the language data that this process has loaded."""
-    from labelgen import build, labelers, options, wordnet
+    from labelgen import build, labelers, options
     from labelgen.distill import teach
+    from labelgen.synsets import Synsets
 
     load_lexicon = options.load_lexicon
 
-    def load(labeler: str, terms: str | None, folder: "Folder") -> "Lexicon":
+    def load(labeler: str, terms: str | None, folder: "Folder", senses: Any = None) -> "Lexicon":  # noqa: ANN401
         usual = terms is None and labelers.KINDS[labeler].parses
-        return lexicon if usual else load_lexicon(labeler, terms, folder)
+        return lexicon if usual else load_lexicon(labeler, terms, folder, senses)
 
     def use(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(labelers, "ChunkParser", lambda _model, nouns="chunks": chunk_parser)
         patch.setattr(teach, "ChunkParser", lambda _model: chunk_parser)
         patch.setattr(options, "load_lexicon", load)
         patch.setattr(build, "load_lexicon", load)
-        patch.setattr(wordnet, "verify", lambda _folder: synsets)
+        patch.setattr(Synsets, "load", lambda _folder, _senses=None: synsets)
 
     return use
 
