@@ -7,7 +7,7 @@ import click
 from catlip_cli.terminal import print_facts, print_json, print_next, print_table, stdout
 
 if TYPE_CHECKING:
-    from labelgen.audit import ClassRow
+    from labelgen.audit.old import ClassRow
 
 
 @click.group()
@@ -29,7 +29,7 @@ def inspect(folder: str, word: str | None, limit: int, as_json: bool) -> None:
       catlip vocab inspect labels bear
       catlip vocab inspect labels --limit 0 --json > classes.json
     """
-    from labelgen import audit
+    from labelgen.audit import old as audit
     from labelshards.labelset import LabelSet
 
     label_set = LabelSet.open(folder)

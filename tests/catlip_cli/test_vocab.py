@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from catlip_cli.main import run
-from labelgen import audit
+from labelgen.audit import old as audit
 from labelshards.labelset import LabelSet
 
 CAPTIONS = [
