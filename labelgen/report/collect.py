@@ -1,0 +1,99 @@
+"""Label sets → what stands in the page of a report."""
+
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+
+import numpy as np
+import pyarrow as pa
+
+from labelgen.atlas import read_atlas
+from labelgen.audit.classes import class_table
+from labelgen.audit.flags import FLAG_TEXTS, FLAGS
+from labelgen.audit.totals import read_totals, support_here
+from labelgen.report.columns import columns
+from labelgen.report.data import GRAVE, Core, Details, Picture, Report
+from labelgen.report.details import details
+from labelgen.report.pictures import thumbnails
+from labelgen.report.setfacts import set_facts
+from labelgen.report.union import union
+from labelshards.errors import CatlipError
+from labelshards.labelset import LabelSet
+
+CLASSES_PER_BLOCK = 256
+PICTURES_PER_BLOCK = 64
+MAX_PICTURE_BYTES = 12_000_000
+
+
+def collect(
+    label_sets: Sequence[LabelSet],
+    *,
+    thumbnails_per_class: int,
+    moved: dict[str, str],
+    on_step: Callable[[str, int, int], None] = lambda _what, _done, _total: None,
+) -> Report:
+    """Read all that is shown. `on_step` hears what is read, how much is done, and how much there is.
+
+    Raises CatlipError without WordNet, if a label set is given twice, or if one is damaged.
+    """
+    names = _names([label_set.root for label_set in label_sets])
+    atlas = read_atlas()
+    tables = [class_table(label_set, atlas) for label_set in label_sets]
+    together = union([label_set.vocabulary for label_set in label_sets])
+    facts, told = [], []
+    pictures: list[Picture] = []
+    for number, label_set in enumerate(label_sets):
+        name, table, places = names[number], tables[number], together.places[number]
+
+        def tell(what: str, done: int, total: int, name: str = name) -> None:
+            on_step(f"{what} of {name}", done, total)
+
+        totals = read_totals(label_set, lambda done, total, tell=tell: tell("samples", done, total))
+        support = support_here(label_set, totals)
+        found = thumbnails(
+            label_set,
+            _gravest_first(table),
+            per_class=thumbnails_per_class,
+            budget_bytes=MAX_PICTURE_BYTES // len(label_sets),
+            moved=moved,
+            on_step=lambda done, total, tell=tell: tell("pictures", done, total),
+        )
+        shown = [[len(pictures) + each for each in of_class] for of_class in found.of_class]
+        pictures += found.pictures
+        facts.append(set_facts(label_set, name, totals, support, places, found.problem))
+        told.append(details(label_set, table, support, places, shown))
+    cells, tree, lexnames, families = columns(label_sets, tables, together, atlas)
+    core = Core(
+        sets=facts,
+        families=families,
+        lexnames=lexnames,
+        flags=[(name, FLAG_TEXTS[name]) for name in FLAGS],
+        grave=GRAVE,
+        columns=cells,
+        nodes=tree,
+        classes_per_block=CLASSES_PER_BLOCK,
+        pictures_per_block=PICTURES_PER_BLOCK,
+        foot=f"Made by catlip {version('catlip')}. Glosses and tree: WordNet 3.0, Princeton University. Figures: "
+        "plotly.js, Plotly, Inc., MIT licence.",
+    )
+    of_classes: list[list[Details | None]] = [
+        [told[number][class_id] if class_id >= 0 else None for number, class_id in enumerate(ids)]
+        for ids in together.ids.T.tolist()
+    ]
+    return Report(f"Vocabular{'y' if len(names) == 1 else 'ies'} of {' and '.join(names)}", core, of_classes, pictures)
+
+
+def _names(roots: Sequence[str]) -> list[str]:
+    """Folders by as many of their last parts as tell them apart."""
+    parts = [root.rstrip("/").split("/") for root in roots]
+    if len(set(map(tuple, parts))) < len(parts):
+        raise CatlipError("The same label set is given twice. Name each of them once.")
+    length = 1
+    while len({tuple(each[-length:]) for each in parts}) < len(parts):
+        length += 1
+    return ["/".join(each[-length:]) for each in parts]
+
+
+def _gravest_first(table: pa.Table) -> np.ndarray:
+    """int64 [K]: class ids, those with the gravest flags first, then by support."""
+    gravity = [min((FLAGS.index(flag) for flag in flags), default=len(FLAGS)) for flags in table["flags"].to_pylist()]
+    return np.argsort(np.array(gravity, np.int64), kind="stable")
