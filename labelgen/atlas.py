@@ -3,6 +3,7 @@
 What looks at a label set needs this and no more of the language; it is read from the cache in a tenth of a second.
 """
 
+import difflib
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from labelgen.compiled import compiled
 from labelgen.lexicon import Lexicon
 from labelgen.ragged import Rows, group, offsets, pack, spans
 from labelgen.wordnet import Pos
+from labelshards.errors import CatlipError
 
 _VERSION = 1  # raise it when the same WordNet and lists give other arrays
 
@@ -66,6 +68,17 @@ class Atlas:
             return None
         place = int(self.places(np.array([wordnet.id_of(name)]))[0])
         return place if place >= 0 else None
+
+    def require(self, name: str) -> int:
+        """The same. Raises CatlipError with the synsets that have such a word, if none has the name."""
+        place = self.place_of(name)
+        if place is None:
+            word = name.partition(".")[0].lower().replace(" ", "_")
+            same = [known for known in self.names if known.startswith(f"{word}.")]
+            near = same or difflib.get_close_matches(name, self.names, n=5)
+            hint = f"It has {', '.join(near[:9])}." if near else "Write it like dog.n.01."
+            raise CatlipError(f"WordNet 3.0 has no synset {name!r}. {hint}")
+        return place
 
     def places_of(self, names: Iterable[str]) -> list[int]:
         """The same for names that are known to be there."""

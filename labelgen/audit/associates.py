@@ -24,7 +24,7 @@ class Associate(msgspec.Struct, frozen=True):
 
 
 class Associates(NamedTuple):
-    """Of each of K classes its N closest. classes: uint32 [K, N], K where there are fewer; support: int64, lift: float32."""
+    """Of each of K classes its N closest: classes: uint32 [K, N], K where there are fewer; support, lift: [K, N]."""
 
     classes: np.ndarray
     support: np.ndarray

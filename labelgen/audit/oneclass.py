@@ -1,5 +1,7 @@
 """One class from all sides: what it is, what gave it, what comes with it, and what stands around it in WordNet."""
 
+from collections.abc import Iterable
+
 import msgspec
 import numpy as np
 
@@ -30,11 +32,17 @@ class Neighbour(msgspec.Struct, frozen=True):
     below: int
 
 
-class OneClass(msgspec.Struct, frozen=True, kw_only=True):
-    """path: names from WordNet's root to the class; above, beside, below: its hypernyms, their other kinds, its kinds.
+class Around(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a class stands in WordNet: names from the root down to it; its hypernyms, their other kinds, its kinds."""
 
-    associates: closest first, with their synsets.
-    """
+    path: list[str]
+    above: list[Neighbour]
+    beside: list[Neighbour]
+    below: list[Neighbour]
+
+
+class OneClass(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of the class table, the terms that gave it, and classes that come with it, closest first, by name."""
 
     class_id: int
     synset: str
@@ -48,37 +56,26 @@ class OneClass(msgspec.Struct, frozen=True, kw_only=True):
     ambiguity: float | None
     other_sense: str | None
     flags: list[str]
-    path: list[str]
     terms: list[Term]
     more_terms: int
     associates: list[tuple[str, Associate]]
-    above: list[Neighbour]
-    beside: list[Neighbour]
-    below: list[Neighbour]
+    around: Around
 
 
-def describe(label_set: LabelSet, atlas: Atlas, support: np.ndarray, class_id: int) -> OneClass:
-    """All that is known of one class. `support`: [K], as totals.support_here has it."""
+def describe(label_set: LabelSet, atlas: Atlas | None, support: np.ndarray, class_id: int) -> OneClass:
+    """All that is known of one class; without an atlas, no neighbours. `support`: [K], of totals.support_here."""
     vocab = label_set.vocabulary
     row = class_table(label_set, atlas).slice(class_id, 1).to_pylist()[0]
-    places = class_places(vocab, atlas)
-    place = int(places[class_id])
     terms = _terms(label_set, class_id)
-    around = _Around(atlas, places, vocab.support)
-    above = atlas.hypernyms.row(place).tolist() if place >= 0 else []
-    beside = {each for parent in above for each in atlas.kinds.row(parent).tolist()} - {place}
-    below = atlas.kinds.row(place).tolist() if place >= 0 else []
+    around = _NOTHING if atlas is None else _around(atlas, class_places(vocab, atlas), vocab.support, class_id)
     return OneClass(
         **{name: row[name] for name in OneClass.__struct_fields__ if name in row and name != "terms"},
-        path=[atlas.names[each] for each in atlas.path(place)] if place >= 0 else [],
         terms=terms[:_TERMS],
         more_terms=len(terms[_TERMS:]),
         associates=[
             (vocab.synsets[each.class_id], each) for each in associates(label_set, class_id, support, _ASSOCIATES)
         ],
-        above=around.neighbours(above),
-        beside=around.neighbours(sorted(beside)),
-        below=around.neighbours(below),
+        around=around,
     )
 
 
@@ -91,24 +88,35 @@ def _terms(label_set: LabelSet, class_id: int) -> list[Term]:
     return [Term(row["term"], row["count"], row["captions"]) for row in rows]
 
 
-class _Around:
-    """Synsets as a label set has them."""
+_NOTHING = Around(path=[], above=[], beside=[], below=[])
 
-    def __init__(self, atlas: Atlas, places: np.ndarray, support: np.ndarray) -> None:
-        """places: int64 [K], of the classes, or -1."""
-        self._atlas, self._support = atlas, support
-        self._classes = np.full(len(atlas.ids), -1)
-        known = np.flatnonzero(places >= 0)[::-1]  # of two classes at one place, the more frequent
-        self._classes[places[known]] = known
-        self._is_class = self._classes >= 0
 
-    def neighbours(self, places: list[int]) -> list[Neighbour]:
+def _around(atlas: Atlas, places: np.ndarray, support: np.ndarray, class_id: int) -> Around:
+    """What WordNet tells. places: int64 [K], of the classes, or -1."""
+    place = int(places[class_id])
+    if place < 0:
+        return _NOTHING
+    above = atlas.hypernyms.row(place).tolist()
+    beside = {each for parent in above for each in atlas.kinds.row(parent).tolist()} - {place}
+    classes = np.full(len(atlas.ids), -1)
+    known = np.flatnonzero(places >= 0)[::-1]  # of two classes at one place, the more frequent
+    classes[places[known]] = known
+
+    def neighbours(found: Iterable[int]) -> list[Neighbour]:
         """Those that are classes or have any below them, most frequent first."""
-        found = []
-        for place in places:
-            class_id = int(self._classes[place])
-            below = int((self._atlas.below(place) & self._is_class).sum()) - (class_id >= 0)
-            if class_id >= 0 or below:
-                support = int(self._support[class_id]) if class_id >= 0 else None
-                found.append(Neighbour(self._atlas.names[place], class_id if class_id >= 0 else None, support, below))
-        return sorted(found, key=lambda each: (-(each.support or 0), -each.below))
+        told = []
+        for each in found:
+            number = int(classes[each])
+            below = int((classes[atlas.below(each)] >= 0).sum()) - (number >= 0)
+            if number >= 0:
+                told.append(Neighbour(atlas.names[each], number, int(support[number]), below))
+            elif below:
+                told.append(Neighbour(atlas.names[each], None, None, below))
+        return sorted(told, key=lambda one: (-(one.support or 0), -one.below))
+
+    return Around(
+        path=[atlas.names[each] for each in atlas.path(place)],
+        above=neighbours(above),
+        beside=neighbours(sorted(beside)),
+        below=neighbours(atlas.kinds.row(place).tolist()),
+    )

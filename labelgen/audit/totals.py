@@ -7,7 +7,8 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from labelgen import candidates, resolved, state
+from labelgen import candidates, resolved
+from labelgen.resolve import Choice
 from labelgen.support import SHOWN_THRESHOLDS
 from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
@@ -97,10 +98,14 @@ def classes_at(vocab: Vocabulary, threshold: int | None) -> dict[int, int]:
     return {at: int(np.count_nonzero(vocab.support > at)) for at in shown}
 
 
-def support_here(label_set: LabelSet, totals: Totals) -> np.ndarray:
-    """float64 [K]: samples of this label set with each class, scaled up where not all were read."""
+def support_here(label_set: LabelSet, read: Callable[[], Totals]) -> np.ndarray:
+    """float64 [K]: samples of this label set with each class.
+
+    `read`: called where the vocabulary's own support is that of another corpus; scaled up if not all was read.
+    """
     if label_set.manifest.vocabulary_from is None:
         return label_set.vocabulary.support.astype(np.float64)
+    totals = read()
     return totals.support * (label_set.manifest.totals.samples / max(1, totals.samples_read))
 
 
@@ -118,11 +123,9 @@ class _Reasons:
         self._names = [entry.name for entry in label_set.manifest.shards]
         self._folder = candidates.folder_of(label_set.root)
         self._key: str | None = None
-        try:
-            choice = state.read_plan(self._folder).choice
-        except CatlipError:
-            return
-        if label_set.manifest.vocabulary_from is None:
+        settings = label_set.manifest.provenance.settings
+        if label_set.manifest.vocabulary_from is None and settings.keys() >= set(Choice.__struct_fields__):
+            choice = msgspec.convert({name: settings[name] for name in Choice.__struct_fields__}, Choice)
             prints = [(name, candidates.read_report(self._folder, name)) for name in self._names]
             self._key = resolved.key_of(choice, [(name, each.fingerprint if each else "") for name, each in prints])
 

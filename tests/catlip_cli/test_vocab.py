@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from catlip_cli.main import run
-from labelgen.audit import old as audit
+from labelgen.audit import classes as audit
 from labelshards.labelset import LabelSet
 
 CAPTIONS = [
