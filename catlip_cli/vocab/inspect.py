@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from catlip_cli.terminal import print_next, progress, stderr
-from catlip_cli.vocab import one_class, overview
+from catlip_cli.terminal import old_and_new, print_next, progress, stderr
+from catlip_cli.vocab import one_class, overview, report
 
 if TYPE_CHECKING:
     from labelgen.atlas import Atlas
@@ -30,6 +30,9 @@ def key_and_value(_ctx: click.Context, param: click.Parameter, values: tuple[str
 SORTS = ("support", "rarest", "name", "lexname", "ambiguity", "terms", "flags")
 
 
+_THUMBNAILS = 6
+
+
 @click.command()
 @click.argument("folders", metavar="DIR", nargs=-1, required=True)
 @click.option("--class", "name", metavar="NAME", help="All about one class: a synset, an ImageNet id, or a word.")
@@ -46,6 +49,11 @@ SORTS = ("support", "rarest", "name", "lexname", "ambiguity", "terms", "flags")
 @click.option("--limit", type=click.IntRange(min=0), default=25, show_default=True, help="Classes shown; 0 for all.")
 @click.option("--csv", "csv_file", metavar="FILE", help="Write the classes asked for, all columns; - for stdout.")
 @click.option("--parquet", "parquet_file", metavar="FILE", help="The same as Parquet.")
+@click.option(
+    "--html", "html_file", metavar="FILE", help="Write all of it as one page for a browser; of several DIR, too."
+)
+@click.option("--thumbnails", type=click.IntRange(min=0), help="With --html: pictures of each class.  [default: 6]")
+@click.option("--moved", multiple=True, metavar="OLD=NEW", help="With --html: where image shards lie now. Repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def inspect(
     folders: tuple[str, ...],
@@ -56,6 +64,9 @@ def inspect(
     limit: int,
     csv_file: str | None,
     parquet_file: str | None,
+    html_file: str | None,
+    thumbnails: int | None,
+    moved: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Show what is in the label set DIR: its classes, what they cover, and which of them a person should look at.
@@ -70,13 +81,23 @@ def inspect(
       catlip vocab inspect labels --under animal.n.01 --filter flag=ambiguous
       catlip vocab inspect labels --limit 0 --json > classes.json
       catlip vocab inspect labels --sort flags --csv classes.csv
+      catlip vocab inspect labels other-labels --html report.html
     """
+    if html_file is not None:
+        if name or filters or under or csv_file or parquet_file:
+            raise click.UsageError("--html shows every class; give it alone, with --thumbnails, --moved or --json.")
+        places = dict(old_and_new(text) for text in moved)
+        number = _THUMBNAILS if thumbnails is None else thumbnails
+        report.write(folders, html_file, thumbnails=number, moved=places, as_json=as_json)
+        return
+    if thumbnails is not None or moved:
+        raise click.UsageError("--thumbnails and --moved go with --html.")
     from labelshards.labelset import LabelSet
 
     if len(folders) > 1:
         raise click.UsageError(
             f"Got {len(folders)} label sets, and shows one. A word goes with --filter word={folders[1]}; "
-            "`catlip vocab diff` compares two."
+            "`catlip vocab diff` compares two, and --html shows several."
         )
     label_set = LabelSet.open(folders[0])
     atlas = _atlas()

@@ -1,6 +1,7 @@
 """Label sets → what stands in the page of a report."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import version
 
 import numpy as np
@@ -9,7 +10,7 @@ import pyarrow as pa
 from labelgen.atlas import read_atlas
 from labelgen.audit.classes import class_table
 from labelgen.audit.flags import FLAG_TEXTS, FLAGS
-from labelgen.audit.totals import read_totals, support_here
+from labelgen.audit.totals import Totals, read_totals, support_here
 from labelgen.report.columns import columns
 from labelgen.report.data import GRAVE, Core, Details, Picture, Report
 from labelgen.report.details import details
@@ -41,21 +42,16 @@ def collect(
     together = union([label_set.vocabulary for label_set in label_sets])
     facts, told = [], []
     pictures: list[Picture] = []
-    for number, label_set in enumerate(label_sets):
-        name, table, places = names[number], tables[number], together.places[number]
-
-        def tell(what: str, done: int, total: int, name: str = name) -> None:
-            on_step(f"{what} of {name}", done, total)
-
-        totals = read_totals(label_set, lambda done, total, tell=tell: tell("samples", done, total))
-        support = support_here(label_set, totals)
+    for label_set, name, table, places in zip(label_sets, names, tables, together.places, strict=True):
+        totals = read_totals(label_set, _telling(on_step, f"samples of {name}"))
+        support = support_here(label_set, partial(_itself, totals))
         found = thumbnails(
             label_set,
             _gravest_first(table),
             per_class=thumbnails_per_class,
             budget_bytes=MAX_PICTURE_BYTES // len(label_sets),
             moved=moved,
-            on_step=lambda done, total, tell=tell: tell("pictures", done, total),
+            on_step=_telling(on_step, f"pictures of {name}"),
         )
         shown = [[len(pictures) + each for each in of_class] for of_class in found.of_class]
         pictures += found.pictures
@@ -80,6 +76,14 @@ def collect(
         for ids in together.ids.T.tolist()
     ]
     return Report(f"Vocabular{'y' if len(names) == 1 else 'ies'} of {' and '.join(names)}", core, of_classes, pictures)
+
+
+def _telling(on_step: Callable[[str, int, int], None], what: str) -> Callable[[int, int], None]:
+    return lambda done, total: on_step(what, done, total)
+
+
+def _itself(totals: Totals) -> Totals:
+    return totals
 
 
 def _names(roots: Sequence[str]) -> list[str]:

@@ -37,7 +37,9 @@ def columns(
     tree, node = nodes(np.array([places[number][class_id] for number, class_id in together.first], np.int64), atlas)
     lexnames, lexname = _numbered(described("lexname"))
     families, family = _numbered(described("family"))
-    ambiguity = [[None if value is None else round(value, 3) for value in table["ambiguity"].to_pylist()] for table in tables]
+    ambiguity = [
+        [None if value is None else round(value, 3) for value in table["ambiguity"].to_pylist()] for table in tables
+    ]
     bits = in_each([[_bits(flags) for flags in table["flags"].to_pylist()] for table in tables], 0)
     found = Columns(
         synset=described("synset"),

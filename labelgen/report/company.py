@@ -22,7 +22,7 @@ def company(label_set: LabelSet, support: np.ndarray, places: np.ndarray) -> Com
 
 
 def _order(lift: np.ndarray) -> np.ndarray:
-    """int64: rows by the second eigenvector of the graph's Laplacian, which puts what is bound together side by side."""
+    """int64: rows by the second eigenvector of the graph's Laplacian, which puts bound ones side by side."""
     if len(lift) < 3:
         return np.arange(len(lift))
     bonds = np.log2(np.maximum(np.nan_to_num(lift), 1)) + 1e-3  # never two graphs apart from each other

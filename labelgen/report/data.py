@@ -7,7 +7,7 @@ GRAVE = ("odd sense", "meta", "unseeable")
 
 
 class Company(msgspec.Struct, frozen=True):
-    """The most frequent classes, alike ones beside each other, and the lift of each pair (null: too rare, or itself)."""
+    """The most frequent classes, alike ones side by side, and the lift of each pair (null: too rare, or itself)."""
 
     classes: list[int]
     lift: list[list[float | None]]
@@ -15,7 +15,8 @@ class Company(msgspec.Struct, frozen=True):
 
 class SetFacts(msgspec.Struct, frozen=True, kw_only=True):
     """One label set. made: what made it; support_of: the label set whose corpus `support` counts, if it is another one;
-    labels_per_sample: samples with 0, 1, 2, … labels; notes: sentences for people.
+    labels_per_sample: samples with 0, 1, 2, … labels; notes: sentences for people; pictures_note: why there are no more
+    pictures.
     """
 
     name: str
@@ -29,6 +30,7 @@ class SetFacts(msgspec.Struct, frozen=True, kw_only=True):
     labels_per_sample: list[int]
     company: Company
     notes: list[str]
+    pictures_note: str | None
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,10 +51,15 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Nodes(msgspec.Struct, frozen=True):
-    """Synsets that are classes or stand above them; parent: a place before the node's own, or -1."""
+    """Synsets that are classes or stand above them.
+
+    parent: of each node the place of its first hypernym, which is before its own, or -1; others: (node, hypernym) for
+    further hypernyms.
+    """
 
     name: list[str]
     parent: list[int]
+    others: list[tuple[int, int]]
 
 
 class Core(msgspec.Struct, frozen=True, kw_only=True):

@@ -53,7 +53,9 @@ def _terms(label_set: LabelSet) -> tuple[list[list[tuple[str, int]]], list[list[
     told: list[list[tuple[str, list[str]]]] = [[] for _ in range(num_classes)]
     if schema.EXAMPLES_NAME in label_set.manifest.files:
         table = label_set.examples()
-        for class_id, term, count, of_term in zip(*(table[name].to_pylist() for name in table.column_names), strict=True):
+        for class_id, term, count, of_term in zip(
+            *(table[name].to_pylist() for name in table.column_names), strict=True
+        ):
             terms[class_id].append((term, count))
             if len(told[class_id]) < _CAPTIONS:
                 told[class_id].append((term, of_term))

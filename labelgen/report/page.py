@@ -12,10 +12,10 @@ from importlib import resources
 from typing import TypeVar
 
 import msgspec
+from plotly.offline import get_plotlyjs
 
 from labelgen.report.data import Picture, Report
 from labelshards import storage
-from labelshards.errors import CatlipError
 
 _Row = TypeVar("_Row")
 
@@ -23,7 +23,7 @@ _SCRIPTS = ("data", "theme", "figures", "table", "filters", "detail", "tree", "c
 
 
 def render(report: Report) -> bytes:
-    """The page. The same report gives the same bytes. Raises CatlipError if plotly is not installed."""
+    """The page. The same report gives the same bytes."""
     blocks = "\n".join(_blocks(report))
     nonce = storage.digest(blocks.encode())
     scripts = (f'<script nonce="{nonce}">\n{_part(f"{name}.js")}</script>' for name in _SCRIPTS)
@@ -52,7 +52,7 @@ def _blocks(report: Report) -> Iterator[str]:
         yield _packed(f"data-details-{number}", encode(block))
     for number, album in enumerate(_cut(report.pictures, report.core.pictures_per_block)):
         yield _script(f"data-pictures-{number}", _album(album))
-    yield _packed("data-plotly", _plotly().encode())
+    yield _packed("data-plotly", get_plotlyjs().encode())
 
 
 def _cut(rows: list[_Row], size: int) -> Iterable[list[_Row]]:
@@ -75,12 +75,3 @@ def _script(name: str, content: str) -> str:
 
 def _part(name: str) -> str:
     return (resources.files("labelgen.report") / "page" / name).read_text(encoding="utf-8")
-
-
-def _plotly() -> str:
-    try:
-        from plotly.offline import get_plotlyjs
-    except ImportError as error:
-        raise CatlipError("The report needs plotly: pip install 'catlip[report]'.") from error
-    source: str = get_plotlyjs()
-    return source

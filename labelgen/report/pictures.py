@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image, ImageOps
 
 from labelgen.ragged import Rows, group
 from labelgen.report.data import Picture
-from labelshards.errors import CatlipError, LabelSetError
+from labelshards.errors import LabelSetError
 from labelshards.images import ImageReader
 from labelshards.labelset import LabelSet
 from labelshards.shards import LabelShard
@@ -41,7 +42,7 @@ def thumbnails(
 ) -> Found:
     """Up to `per_class` pictures of each class, those first in `order` (int64 [K] class ids) first served.
 
-    Every class gets its first picture before any gets its second. Raises CatlipError if Pillow is not installed.
+    Every class gets its first picture before any gets its second.
     """
     num_classes = len(label_set.vocabulary)
     found = Found([], [[] for _ in range(num_classes)], None)
@@ -153,10 +154,6 @@ def _by_class(shards: Sequence[LabelShard], bounds: np.ndarray, num_classes: int
 
 def _small(data: bytes) -> bytes | None:
     """A square WebP of the picture's middle, or None if nobody can decode it."""
-    try:
-        from PIL import Image, ImageOps
-    except ImportError as error:
-        raise CatlipError("Pictures need Pillow: pip install 'catlip[report]', or ask for --thumbnails 0.") from error
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of damaged metadata, and of pictures as large as bombs
         try:
@@ -164,7 +161,9 @@ def _small(data: bytes) -> bytes | None:
                 image.draft("RGB", (2 * _SIDE, 2 * _SIDE))
                 upright = ImageOps.exif_transpose(image).convert("RGB")
             out = io.BytesIO()
-            ImageOps.fit(upright, (_SIDE, _SIDE), Image.Resampling.LANCZOS).save(out, "WEBP", quality=_QUALITY, method=4)
+            ImageOps.fit(upright, (_SIDE, _SIDE), Image.Resampling.LANCZOS).save(
+                out, "WEBP", quality=_QUALITY, method=4
+            )
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
             return None
     return out.getvalue()

@@ -11,7 +11,7 @@ _SHOWN_THRESHOLDS = 3
 
 
 def set_facts(
-    label_set: LabelSet, name: str, totals: Totals, support: np.ndarray, places: np.ndarray, problem: str | None
+    label_set: LabelSet, name: str, totals: Totals, support: np.ndarray, places: np.ndarray, pictures_note: str | None
 ) -> SetFacts:
     """Of one label set. support: [K] in this corpus; places: int64 [K], where its classes stand in the report."""
     manifest = label_set.manifest
@@ -26,7 +26,8 @@ def set_facts(
         support_of=manifest.vocabulary_from,
         labels_per_sample=totals.labels_per_sample.tolist(),
         company=company(label_set, support, places),
-        notes=[*_notes(manifest, totals), *([problem] if problem else [])],
+        notes=_notes(manifest, totals),
+        pictures_note=pictures_note,
     )
 
 
@@ -37,17 +38,19 @@ def _made(manifest: Manifest) -> str:
         parts.append(f"senses: {made.settings['senses']}")
     if manifest.threshold is not None:
         parts.append(f"threshold {manifest.threshold:,}")
-    return " · ".join([*parts, ", ".join(made.sources)])
+    return " · ".join(filter(None, [*parts, ", ".join(made.sources)]))
 
 
 def _notes(manifest: Manifest, totals: Totals) -> list[str]:
     read = max(1, totals.samples_read)
     notes = [
-        f"At threshold {each.threshold:,}: {each.classes:,} classes, and {100 * each.samples / read:.1f} % of the samples have a label."
+        f"At threshold {each.threshold:,}: {each.classes:,} classes, in {100 * each.samples / read:.1f} % of the samples."
         for each in totals.by_threshold[1 : 1 + _SHOWN_THRESHOLDS]
         if each.classes
     ]
-    notes += [f"Without labels: {count:,} samples, because {why}." for why, count in totals.without_labels.items() if count]
+    notes += [
+        f"Without labels: {count:,} samples, because {why}." for why, count in totals.without_labels.items() if count
+    ]
     if totals.samples_read < manifest.totals.samples:
         notes.append(f"Shares of samples are those of {totals.samples_read:,}, spread evenly.")
     if manifest.vocabulary_from is not None:

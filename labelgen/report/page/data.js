@@ -26,6 +26,8 @@ async function loadData() {
   report.glosses = columns.gloss.map((gloss) => gloss.toLowerCase());
   report.byName = new Map(columns.synset.map((name, id) => [name, id]));
   report.classOf = new Map(columns.node.map((node, id) => [node, id]).filter(([node, id]) => report.nodes.name[node] === columns.synset[id]));
+  report.above = report.nodes.parent.map((parent) => (parent < 0 ? [] : [parent]));
+  for (const [node, above] of report.nodes.others) report.above[node].push(above);
   report.ranks = report.support.map((column) => {
     const order = Array.from(report.all).filter((id) => column[id] > 0).sort((a, b) => column[b] - column[a] || a - b);
     const ranks = new Int32Array(report.size);
@@ -35,6 +37,13 @@ async function loadData() {
 }
 
 const blocks = new Map();
+
+// All nodes that are above one, nearest first, itself left out.
+function ancestors(node) {
+  const found = new Set([node]);
+  for (const at of found) for (const above of report.above[at]) found.add(above);
+  return [...found].slice(1);
+}
 
 function detailsOf(id) {
   const number = Math.floor(id / report.classes_per_block);

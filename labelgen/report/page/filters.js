@@ -37,9 +37,7 @@ function keepUnder(node) {
   const place = document.getElementById("filter-under");
   place.replaceChildren();
   if (node !== null) {
-    table.under = new Set([node]);
-    // A node stands after the node above it.
-    report.nodes.parent.forEach((parent, at) => { if (table.under.has(parent)) table.under.add(at); });
+    table.under = new Set(report.above.map((_, at) => at).filter((at) => at === node || ancestors(at).includes(node)));
     place.append(make("button", { type: "button", class: "chip", "aria-pressed": "true", title: "Show all branches again", on: { click: () => keepUnder(null) } }, `under ${report.nodes.name[node]} ×`));
   }
   update();

@@ -15,7 +15,7 @@ function drawSets() {
       make("div", { class: "facts" }, fact(grouped(found.classes), "classes"), fact(grouped(found.samples), "samples"),
         fact(percent(found.labelled / samples), "with labels"), fact((found.labels / samples).toFixed(2), "labels per sample"),
         fact(grouped(flagged.length), "classes to look at")),
-      make("ul", { class: "notes" }, found.notes.map((note) => make("li", {}, note))));
+      make("ul", { class: "notes" }, [...found.notes, found.pictures_note].filter(Boolean).map((note) => make("li", {}, note))));
   });
   document.getElementById("sets").replaceChildren(...cards);
 }

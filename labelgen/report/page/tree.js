@@ -5,7 +5,7 @@ const LEVELS = 3;
 // Smaller parts of what is shown are put together.
 const SMALLEST = 0.0008;
 const MOSTLY = 0.2;
-const READABLE = 0.7;
+const READABLE = 0.65;
 const tree = { set: 0, root: null, below: [], sums: [], kinds: [] };
 
 function startTree() {
@@ -44,24 +44,28 @@ function sumTree() {
   tree.kinds = weights.map((mine) => mine.indexOf(Math.max(...mine)));
 }
 
-const words = (node) => report.nodes.name[node].split("+").map((name) => name.split(".")[0].replaceAll("_", " ")).join(" ");
-const isClass = (node) => tree.mine[node].some((id) => report.support[tree.set][id] > 0);
+const words = (synset) => synset.split("+").map((name) => name.split(".")[0].replaceAll("_", " ")).join(" ");
+const classesAt = (node) => tree.mine[node].filter((id) => report.support[tree.set][id] > 0);
 const belowIt = (node) => (node === null ? roots() : tree.below[node]).filter((next) => tree.sums[next] > 0);
+const isLeaf = (node) => !belowIt(node).length && classesAt(node).length < 2;
 
-// What to show of a node: its branches, and itself where it is a class. A branch that stands for most of it, or that is
-// no class and leads to one branch alone, gives way to what is in it, so that people, animals and things stand beside
-// each other and "entity" nowhere. As [node, what it stands for: "all" below it or "self"].
+// What to show of a node: its branches, and its own classes. A branch that stands for most of it, or that is no class and
+// leads to one branch alone, gives way to what is in it, so that people, animals and things stand beside each other and
+// "entity" nowhere. As [branch, null] or [its node, class].
 function partsOf(node) {
-  const inside = (at) => [...(isClass(at) ? [[at, "self"]] : []), ...belowIt(at).map((next) => [next, "all"])];
-  const found = node === null ? roots().filter((next) => tree.sums[next] > 0).map((next) => [next, "all"]) : inside(node);
-  const all = found.reduce((sum, [at]) => sum + tree.sums[at], 0);
-  const gives = ([at, what]) => what === "all" && belowIt(at).length && (tree.sums[at] > (isClass(at) ? 2 : 1) * MOSTLY * all || (!isClass(at) && belowIt(at).length === 1));
+  const inside = (at) => [...(at === null ? [] : classesAt(at)).map((id) => [at, id]), ...belowIt(at).map((next) => [next, null])];
+  const found = inside(node);
+  const all = found.reduce((sum, part) => sum + weight(part), 0);
+  const gives = ([at, id]) => {
+    if (id !== null || isLeaf(at)) return false;
+    const own = classesAt(at).length;
+    return tree.sums[at] > (own ? 2 : 1) * MOSTLY * all || own + belowIt(at).length === 1;
+  };
   for (let at = found.findIndex(gives); at >= 0; at = found.findIndex(gives)) found.splice(at, 1, ...inside(found[at][0]));
   return found.sort((a, b) => weight(b) - weight(a));
 }
 
-const weight = ([node, what]) => (what === "all" ? tree.sums[node] : ownOf(node));
-const ownOf = (node) => tree.mine[node].reduce((sum, id) => sum + report.support[tree.set][id], 0);
+const weight = ([node, id]) => (id === null ? tree.sums[node] : report.support[tree.set][id]);
 
 function roots() {
   return tree.below.map((_, node) => node).filter((node) => report.nodes.parent[node] < 0);
@@ -73,26 +77,26 @@ function tiles() {
   const add = (id, label, parent, value, colour, text) => {
     for (const [name, part] of Object.entries({ ids: id, labels: plain(label), parents: parent, values: value, colors: colour, text: plain(text) })) found[name].push(part);
   };
-  const said = (node) => (tree.mine[node].length ? `${report.nodes.name[node]}: ${report.columns.gloss[tree.mine[node][0]]}` : report.nodes.name[node]);
   const sum = tree.root === null ? roots().reduce((all, node) => all + tree.sums[node], 0) : tree.sums[tree.root];
   const grow = (node, under, level) => {
     let rest = 0;
     let count = 0;
-    for (const [next, what] of partsOf(node)) {
-      const value = weight([next, what]);
+    for (const [next, own] of partsOf(node)) {
+      const value = weight([next, own]);
       if (value < SMALLEST * sum) {
         rest += value;
         count += 1;
-        continue;
+      } else if (own !== null || isLeaf(next)) {
+        const id = own ?? classesAt(next)[0];
+        add(`class-${id}`, words(report.columns.synset[id]), under, value, mix(KINDS[kindOf(id)].colour, base, 0.1), `${report.columns.synset[id]}: ${report.columns.gloss[id]}`);
+      } else {
+        add(`node-${next}`, words(report.nodes.name[next]), under, value, mix(KINDS[tree.kinds[next]].colour, base, 0.5 - 0.14 * level), report.nodes.name[next]);
+        if (level + 1 < LEVELS) grow(next, `node-${next}`, level + 1);
       }
-      const leaf = what === "self" || !belowIt(next).length;
-      const kind = what === "self" ? kindOf(tree.mine[next][0]) : tree.kinds[next];
-      add(`${leaf ? "class" : "node"}-${next}`, words(next), under, value, mix(KINDS[kind].colour, base, leaf ? 0.1 : 0.5 - 0.14 * level), said(next));
-      if (level + 1 < LEVELS && !leaf) grow(next, `node-${next}`, level + 1);
     }
     if (count) add(`rest-${under}`, `${grouped(count)} more`, under, rest, mix("#8d8d8d", base, 0.75), "smaller branches");
   };
-  add("root", tree.root === null ? "all labels" : words(tree.root), "", sum, base, "");
+  add("root", tree.root === null ? "all labels" : words(report.nodes.name[tree.root]), "", sum, base, "");
   grow(tree.root, "root", 0);
   return found;
 }
@@ -106,9 +110,9 @@ function drawTree() {
     texttemplate: "%{label}<br>%{value:,}", textfont: { size: 13, family: themed("--sans") },
     hovertemplate: "<b>%{label}</b><br>%{value:,} labels, %{percentRoot:.1%} of those shown<br>%{hovertext}<extra></extra>",
   };
-  Plotly.react("figure-tree", [trace], layout({ margin: { l: 0, r: 0, t: 0, b: 0 } }), CONFIG);
+  Plotly.react("figure-tree", [trace], layout({ margin: { l: 0, r: 0, t: 0, b: 0 }, font: { family: themed("--sans"), size: 13, color: themed("--ink") } }), CONFIG);
   const path = tree.root === null ? [] : nodePath(tree.root);
-  const steps = [["all labels", null], ...path.map((node) => [words(node), node])];
+  const steps = [["all labels", null], ...path.map((node) => [words(report.nodes.name[node]), node])];
   document.getElementById("tree-path").replaceChildren(...steps.flatMap(([name, node], at) => [at ? make("span", { class: "sep" }, "›") : null,
     node === tree.root ? make("b", {}, name) : make("button", { type: "button", class: "link", on: { click: () => zoomTo(node) } }, name)].filter(Boolean)),
     ...(tree.root === null ? [] : [make("span", { class: "sep" }, "·"), make("button", { type: "button", class: "link", on: { click: () => { keepUnder(tree.root); document.getElementById("classes").scrollIntoView(); } } }, "show in the table")]));
@@ -135,7 +139,7 @@ function zoomByClick() {
   figure.on("plotly_treemapclick", ({ points }) => {
     const [what, number] = String(points[0].id).split("-");
     if (what === "root") zoomTo(tree.root === null ? null : (nodePath(tree.root).at(-2) ?? null));
-    else if (what === "class") showClass(tree.mine[Number(number)][0]);
+    else if (what === "class") showClass(Number(number));
     else if (what === "node") zoomTo(Number(number));
     return false;
   });
