@@ -2,6 +2,7 @@
 
 import click
 
+from catlip_cli.vocab.coverage import coverage
 from catlip_cli.vocab.inspect import inspect
 
 
@@ -10,4 +11,5 @@ def vocab() -> None:
     """Look at a label set's classes, compare them, and decide which to keep."""
 
 
-vocab.add_command(inspect)
+for command in (inspect, coverage):
+    vocab.add_command(command)

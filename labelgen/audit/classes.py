@@ -122,7 +122,7 @@ def _judge(vocab: Vocabulary, given: Given, places: np.ndarray, atlas: Atlas) ->
         mine = np.flatnonzero(parts_of_speech[given.classes] == pos)
         if not len(mine):
             continue
-        meant = atlas.senses(pos, given.texts.take(pa.array(mine)))
+        meant = atlas.senses(pos, given.texts.take(pa.array(mine)).to_pylist())
         ambiguous[mine], odd[mine], others[mine] = _compare(meant, places[given.classes[mine]], atlas, pos)
     # What to show of a class: the odd term that gave it most often, else the ambiguous one.
     weight = given.counts * (ambiguous | odd) + odd * (1 + given.counts.max(initial=0))
@@ -144,11 +144,12 @@ def _compare(meant: Meant, own: np.ndarray, atlas: Atlas, pos: Pos) -> tuple[np.
     ranks = np.arange(len(rows)) - meant.senses.starts[rows]
     is_own = meant.senses.values == own[rows]
     judged = meant.likely > 0
-    counts = ~is_own & (~judged[rows] | (ranks < meant.likely[rows]))
+    things = pc.is_in(atlas.lexnames, value_set=pa.array(sorted(THINGS))).to_numpy(zero_copy_only=False)
+    seen = things[meant.senses.values] | (pos is not Pos.NOUN)
+    counts = ~is_own & np.where(judged[rows], ranks < meant.likely[rows], seen)
     ambiguous = np.bincount(rows[counts], minlength=num) > 0
     named = np.bincount(rows[is_own], minlength=num) > 0
-    things = pc.is_in(atlas.lexnames, value_set=pa.array(sorted(THINGS))).to_numpy(zero_copy_only=False)
-    odd = ~named & (meant.senses.lengths > 0) & (judged | (~things[own] if pos is Pos.NOUN else False))
+    odd = ~named & ((judged & (meant.senses.lengths > 0)) | ((pos is Pos.NOUN) & ambiguous & ~things[own]))
     others = np.full(num, -1)
     shown = np.flatnonzero(counts)[::-1]
     others[rows[shown]] = meant.senses.values[shown]
