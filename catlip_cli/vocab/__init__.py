@@ -3,7 +3,10 @@
 import click
 
 from catlip_cli.vocab.coverage import coverage
+from catlip_cli.vocab.diff import diff
+from catlip_cli.vocab.exchange import export, import_corenet
 from catlip_cli.vocab.inspect import inspect
+from catlip_cli.vocab.prune import prune
 
 
 @click.group()
@@ -11,5 +14,9 @@ def vocab() -> None:
     """Look at a label set's classes, compare them, and decide which to keep."""
 
 
-for command in (inspect, coverage):
-    vocab.add_command(command)
+vocab.add_command(inspect)
+vocab.add_command(coverage)
+vocab.add_command(diff)
+vocab.add_command(prune)
+vocab.add_command(import_corenet)
+vocab.add_command(export)
