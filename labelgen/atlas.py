@@ -4,7 +4,7 @@ What looks at a label set needs this and no more of the language; it is read fro
 """
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from labelgen.ragged import Rows, group, offsets, pack, spans
 from labelgen.wordnet import Pos
 from labelshards.errors import CatlipError
 
-_VERSION = 1  # raise it when the same WordNet and lists give other arrays
+_VERSION = 2  # raise it when the same WordNet and lists give other arrays
 
 
 class Atlas:
@@ -103,10 +103,14 @@ class Atlas:
             level = np.unique(level[~found[level]])
         return found
 
-    def senses(self, pos: Pos, terms: pa.Array) -> "Meant":
+    @cached_property
+    def _rows_of_terms(self) -> dict[str, int]:
+        return {term: row for row, term in enumerate(self._terms.to_pylist())}
+
+    def senses(self, pos: Pos, terms: Sequence[str]) -> "Meant":
         """What each of T terms may mean in captions."""
-        keys = pc.binary_join_element_wise(pos.letter, terms, " ")
-        found = pc.fill_null(pc.index_in(keys, value_set=self._terms), -1).to_numpy(zero_copy_only=False)
+        rows = self._rows_of_terms
+        found = np.fromiter((rows.get(f"{pos.letter} {term}", -1) for term in terms), np.int64, len(terms))
         known = found >= 0
         starts, lengths = self._senses.starts[found], np.where(known, self._senses.lengths[found], 0)
         values = self._senses.values[spans(starts, lengths)]
@@ -117,7 +121,8 @@ class Meant(NamedTuple):
     """What T terms may mean. senses: a row of places each, likeliest first; likely: int64 [T].
 
     Where a person judged a term, `likely` is how many of its senses are about as frequent in captions as the first, and
-    senses that are not in the row are not meant. Where nobody did, it is 0, and the row has those that can be seen.
+    senses that are not in the row are not meant. Where nobody did, it is 0, and the row has those that can be seen, if
+    any can, in WordNet's order.
     """
 
     senses: Rows
@@ -147,7 +152,7 @@ def _make() -> dict[str, pa.Array]:
             tiers = usual.get(term, ()) if pos is Pos.NOUN else ()
             seen = [each for each in all_senses if each in things] if pos is Pos.NOUN else list(all_senses)
             terms.append(f"{pos.letter} {term}")
-            senses.append([use.synset for tier in tiers for use in tier] or seen)
+            senses.append([use.synset for tier in tiers for use in tier] or seen or list(all_senses))
             likely.append(len(tiers[0]) if tiers else 0)
     return {
         "ids": pa.array(ids),

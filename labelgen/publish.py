@@ -7,8 +7,10 @@ from importlib.metadata import version
 
 import msgspec
 
-from labelgen import candidates, policies, resolved
+from labelgen import candidates, edited, policies, resolved
+from labelgen.atlas import read_atlas
 from labelgen.distill import keep
+from labelgen.edit import Edit, Edits, edit_of
 from labelgen.encode import Encoder, encode_shard
 from labelgen.examples import Examples
 from labelgen.extract import Settings
@@ -49,24 +51,29 @@ def publish(
     fingerprint: str,
     failed: list[FailedShard],
     on_step: Callable[[int, int], None],
+    candidate_folder: str | None = None,
+    edit: Edit | None = None,
 ) -> Manifest:
     """Write the label set of `shards`, all of them extracted, one shard in memory at a time.
 
     The vocabulary is counted and pruned as `choice` says, or taken from the label set `vocabulary_from`. Until the
-    manifest is written, last, the folder is no label set. `on_step` hears of steps done and in all. Raises CatlipError
-    if no class is left.
+    manifest is written, last, the folder is no label set. `on_step` hears of steps done and in all. candidate_folder:
+    where the shards are, if not in `out`. edit: decisions about single classes; those with which a vocabulary that is
+    taken was made hold by themselves. Raises CatlipError if no class is left.
     """
     steps = Steps(on_step, len(shards) * (2 if vocabulary_from is None else 1))
-    folder = candidates.folder_of(out)
-    labels = _Labels(folder, [shard.name for shard in shards], language, choice)
-    if vocabulary_from is None:
+    folder = candidate_folder or candidates.folder_of(out)
+    given = LabelSet.open(vocabulary_from) if vocabulary_from else None
+    edit = edit_of(given) if given else edit
+    labels = _Labels(folder, [shard.name for shard in shards], language, choice, edit)
+    if given is None:
         support = Support(choice.families)
         for shard in shards:
             support.add(labels.of(shard.name))
             steps.take()
-        vocab = vocabulary(support, language.synsets, choice.families)
+        vocab = vocabulary(support, language.synsets, choice.families, edit.max_classes if edit else None)
     else:
-        vocab = LabelSet.open(vocabulary_from).vocabulary
+        vocab = given.vocabulary
     storage.remove(storage.join(out, schema.MANIFEST_NAME))
 
     encoder = Encoder(vocab)
@@ -128,6 +135,7 @@ def publish(
                 "fields": msgspec.to_builtins(settings.fields),
                 "terms": settings.terms,
                 **msgspec.to_builtins(choice),
+                **({schema.EDIT: msgspec.to_builtins(edit)} if edit and not edit.is_empty() else {}),
             },
             tools=tools,
         ),
@@ -141,8 +149,11 @@ def publish(
 class _Labels:
     """The labels of all shards before any is pruned, chosen where no earlier run with the same choice did it."""
 
-    def __init__(self, folder: str, names: Sequence[str], language: Language, choice: Choice) -> None:
+    def __init__(
+        self, folder: str, names: Sequence[str], language: Language, choice: Choice, edit: Edit | None
+    ) -> None:
         self._folder, self._names, self._language, self._choice = folder, names, language, choice
+        self._edits = Edits(edit, read_atlas()) if edit and not edit.is_empty() else None
         reports = [candidates.read_report(folder, name) for name in names]
         prints = [(name, report.fingerprint if report else "") for name, report in zip(names, reports, strict=True)]
         self._key = resolved.key_of(choice, prints)
@@ -154,7 +165,10 @@ class _Labels:
             chosen = self._resolver.resolve(candidates.read_mentions(self._folder, name))
             found = resolved.pack_labels(chosen)
             resolved.write(self._folder, name, self._key, found)
-        return found
+        if self._edits is None:
+            return found
+        texts = candidates.read_texts(self._folder, name)
+        return edited.apply(self._edits, found, texts, lambda: candidates.read_mentions(self._folder, name))
 
     @cached_property
     def _resolver(self) -> Resolver:

@@ -58,9 +58,14 @@ class Support:
         )
 
 
-def vocabulary(support: Support, synsets: Mapping[int, Synset], thresholds: Mapping[str, int]) -> Vocabulary:
-    """Labels with more support than their family's threshold, most frequent first. Raises CatlipError without any."""
-    kept = support.kept(thresholds)
+def vocabulary(
+    support: Support, synsets: Mapping[int, Synset], thresholds: Mapping[str, int], max_classes: int | None = None
+) -> Vocabulary:
+    """Labels with more support than their family's threshold, most frequent first. Raises CatlipError without any.
+
+    max_classes: the first so many of them.
+    """
+    kept = support.kept(thresholds)[:max_classes]
     if not kept:
         table = ", ".join(f"{count:,} at {at}" for at, count in support.classes_at().items())
         raise CatlipError(

@@ -2,7 +2,11 @@
 
 import click
 
+from catlip_cli.vocab.coverage import coverage
+from catlip_cli.vocab.diff import diff
+from catlip_cli.vocab.exchange import export, import_corenet
 from catlip_cli.vocab.inspect import inspect
+from catlip_cli.vocab.prune import prune
 
 
 @click.group()
@@ -11,3 +15,8 @@ def vocab() -> None:
 
 
 vocab.add_command(inspect)
+vocab.add_command(coverage)
+vocab.add_command(diff)
+vocab.add_command(prune)
+vocab.add_command(import_corenet)
+vocab.add_command(export)

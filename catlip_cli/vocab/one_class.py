@@ -32,9 +32,8 @@ def show(
     _show(told)
     if others:
         stdout.print(f"Other classes with the word {name!r}: {', '.join(others)}.", markup=False, soft_wrap=True)
-    print_next(
-        f"catlip vocab inspect {label_set.root} --under {told.around.path[-2] if len(told.around.path) > 1 else told.synset}"
-    )
+    above = told.around.path[-2:-1] or [told.synset]
+    print_next(f"catlip vocab inspect {label_set.root} --under {above[0]}")
 
 
 def _show(told: "OneClass") -> None:
@@ -75,7 +74,7 @@ def _show(told: "OneClass") -> None:
     if lines:
         stdout.print()
         print_table(
-            [("in WordNet", "left"), ("synset", "left"), ("support", "right"), ("classes below", "right")], cells
+            [("in WordNet", "left"), ("synset", "left"), ("support", "right"), ("classes below", "right")], lines
         )
     stdout.print()
 

@@ -76,27 +76,29 @@ def class_table(label_set: LabelSet, atlas: Atlas | None) -> pa.Table:
 class Given(NamedTuple):
     """Terms that gave classes, most frequent first: those of class c are texts[starts[c]:starts[c+1]].
 
-    starts: int64 [K+1]; texts: string [T]; counts: int64 [T]; classes: int64 [T].
+    starts: int64 [K+1]; texts: string [T]; counts: int64 [T]; classes: int64 [T]. are_told: false where nothing tells,
+    and each class's first lemma stands for its terms.
     """
 
     starts: np.ndarray
     texts: pa.StringArray
     counts: np.ndarray
     classes: np.ndarray
+    are_told: bool
 
 
 def terms_of(label_set: LabelSet) -> Given:
-    """From examples.parquet; of a label set that has none, each class's first lemma stands for its terms."""
+    """From examples.parquet, if there is anything in it."""
     vocab = label_set.vocabulary
-    if schema.EXAMPLES_NAME not in label_set.manifest.files:
+    table = label_set.examples() if schema.EXAMPLES_NAME in label_set.manifest.files else None
+    if table is None or not len(table):
         lemmas = pa.array([words[0].lower() for words in vocab.lemmas], pa.string())
-        return Given(np.arange(len(vocab) + 1), lemmas, vocab.support, np.arange(len(vocab)))
-    table = label_set.examples()
+        return Given(np.arange(len(vocab) + 1), lemmas, vocab.support, np.arange(len(vocab)), False)
     classes = table["class_id"].to_numpy().astype(np.int64)
     if len(classes) and int(classes.max()) >= len(vocab):
         raise LabelSetError(f"{label_set.root}: {schema.EXAMPLES_NAME} names a class that the vocabulary has not.")
     starts = offsets(np.bincount(classes, minlength=len(vocab)))
-    return Given(starts, table["term"].combine_chunks(), table["count"].to_numpy(), classes)
+    return Given(starts, table["term"].combine_chunks(), table["count"].to_numpy(), classes, True)
 
 
 def class_places(vocab: Vocabulary, atlas: Atlas) -> np.ndarray:
@@ -122,7 +124,7 @@ def _judge(vocab: Vocabulary, given: Given, places: np.ndarray, atlas: Atlas) ->
         mine = np.flatnonzero(parts_of_speech[given.classes] == pos)
         if not len(mine):
             continue
-        meant = atlas.senses(pos, given.texts.take(pa.array(mine)))
+        meant = atlas.senses(pos, given.texts.take(pa.array(mine)).to_pylist())
         ambiguous[mine], odd[mine], others[mine] = _compare(meant, places[given.classes[mine]], atlas, pos)
     # What to show of a class: the odd term that gave it most often, else the ambiguous one.
     weight = given.counts * (ambiguous | odd) + odd * (1 + given.counts.max(initial=0))
@@ -144,11 +146,12 @@ def _compare(meant: Meant, own: np.ndarray, atlas: Atlas, pos: Pos) -> tuple[np.
     ranks = np.arange(len(rows)) - meant.senses.starts[rows]
     is_own = meant.senses.values == own[rows]
     judged = meant.likely > 0
-    counts = ~is_own & (~judged[rows] | (ranks < meant.likely[rows]))
+    things = pc.is_in(atlas.lexnames, value_set=pa.array(sorted(THINGS))).to_numpy(zero_copy_only=False)
+    seen = things[meant.senses.values] | (pos is not Pos.NOUN)
+    counts = ~is_own & np.where(judged[rows], ranks < meant.likely[rows], seen)
     ambiguous = np.bincount(rows[counts], minlength=num) > 0
     named = np.bincount(rows[is_own], minlength=num) > 0
-    things = pc.is_in(atlas.lexnames, value_set=pa.array(sorted(THINGS))).to_numpy(zero_copy_only=False)
-    odd = ~named & (meant.senses.lengths > 0) & (judged | (~things[own] if pos is Pos.NOUN else False))
+    odd = ~named & ((judged & (meant.senses.lengths > 0)) | ((pos is Pos.NOUN) & ambiguous & ~things[own]))
     others = np.full(num, -1)
     shown = np.flatnonzero(counts)[::-1]
     others[rows[shown]] = meant.senses.values[shown]
