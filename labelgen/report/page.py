@@ -19,7 +19,7 @@ from labelshards import storage
 
 _Row = TypeVar("_Row")
 
-_SCRIPTS = ("data", "theme", "figures", "table", "filters", "detail", "tree", "company", "main")
+_SCRIPTS = ("data", "theme", "figures", "table", "filters", "decisions", "detail", "tree", "company", "main")
 
 
 def render(report: Report) -> bytes:

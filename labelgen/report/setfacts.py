@@ -44,7 +44,7 @@ def _made(manifest: Manifest) -> str:
 def _notes(manifest: Manifest, totals: Totals) -> list[str]:
     read = max(1, totals.samples_read)
     notes = [
-        f"At threshold {each.threshold:,}: {each.classes:,} classes, in {100 * each.samples / read:.1f} % of the samples."
+        f"At threshold {each.threshold:,}: {each.classes:,} classes, in {100 * each.samples / read:.1f} % of samples."
         for each in totals.by_threshold[1 : 1 + _SHOWN_THRESHOLDS]
         if each.classes
     ]

@@ -29,7 +29,7 @@ function drawDetail(id, details) {
   const columns = report.columns;
   const parts = [
     make("div", { class: "detail-top" }, make("h3", {}, columns.synset[id]),
-      make("div", { class: "detail-steps" },
+      make("div", { class: "detail-steps" }, denyButton(id),
         make("button", { type: "button", class: "quiet", "aria-label": "Class before", on: { click: () => step(-1) } }, "↑"),
         make("button", { type: "button", class: "quiet", "aria-label": "Next class", on: { click: () => step(1) } }, "↓"),
         make("button", { type: "button", class: "quiet close", "aria-label": "Close", on: { click: closeDetail } }, "×"))),

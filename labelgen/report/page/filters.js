@@ -68,6 +68,8 @@ function startKeys() {
     } else if (event.key in moves && (event.target === grid || (event.target === search && event.key.startsWith("Arrow")))) {
       event.preventDefault();
       step(moves[event.key]());
+    } else if (event.key === "d" && !typing && report.chosen !== null) {
+      toggleDenied(report.chosen);
     } else if (event.key === "Enter" && event.target === search && table.shown.length) {
       openClass(table.shown[0]);
     }

@@ -47,6 +47,7 @@ async function start(nonce) {
   redraws.push(drawSets);
   startFilters();
   startKeys();
+  startDecisions();
   fitColumns();
   update();
   const grid = document.getElementById("grid");

@@ -112,7 +112,7 @@ function drawRows() {
 function drawRow(id, at) {
   const columns = report.columns;
   const ambiguity = report.ambiguity[id];
-  const row = make("div", { class: "grid-row", role: "row", id: `row-${id}`, "aria-rowindex": at + 2, "aria-selected": String(id === report.chosen), style: { top: `${at * ROW}px` } },
+  const row = make("div", { class: denied.has(id) ? "grid-row denied" : "grid-row", role: "row", id: `row-${id}`, "aria-rowindex": at + 2, "aria-selected": String(id === report.chosen), style: { top: `${at * ROW}px` } },
     make("div", { class: "cell", role: "gridcell" }, make("div", { title: columns.synset[id] }, make("b", {}, columns.synset[id])), make("div", { class: "second", title: columns.lemmas[id] }, columns.lemmas[id])),
     make("div", { class: "cell wide", role: "gridcell" }, make("span", { class: "gloss", title: columns.gloss[id] }, columns.gloss[id])),
     report.sets.map((_, set) => supportCell(id, set)),

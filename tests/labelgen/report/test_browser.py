@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
+from labelgen.edit import read_edit
 from labelgen.report.collect import collect
 from labelgen.report.page import render
 from labelshards.labelset import LabelSet
@@ -166,6 +167,25 @@ def test_page__keyboard(page: Page) -> None:
     assert page.locator("#grid").get_attribute("aria-activedescendant") == page.locator(
         "[aria-selected=true]"
     ).get_attribute("id")
+
+
+def test_page__leave_classes_out(page: Page, tmp_path: Path) -> None:
+    """What is saved is what `catlip vocab prune --deny` reads."""
+    assert not page.locator("#decisions").is_visible()
+    page.click("text=stock.n.01")
+    page.keyboard.press("d")
+    page.click("text=london.n.01")
+    page.locator("#detail h3", has_text="london.n.01").wait_for()
+    page.locator("#detail button", has_text="Leave out").click()
+    assert page.locator("#decisions b").inner_text() == "2 classes"
+    with page.expect_download() as download:
+        page.click("#decisions a")
+    download.value.save_as(tmp_path / "deny.txt")
+    assert read_edit(str(tmp_path / "deny.txt"), None, None, [], None).deny == ["stock.n.01", "london.n.01"]
+    page.locator("#detail button", has_text="Keep").click()
+    assert page.locator(".denied b").all_inner_texts() == ["stock.n.01"]
+    page.locator("#decisions button", has_text="Forget").click()
+    assert not page.locator("#decisions").is_visible()
 
 
 def test_page__address_opens_a_class(one: Watched, page: Page) -> None:
