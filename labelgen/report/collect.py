@@ -91,7 +91,7 @@ def _names(roots: Sequence[str]) -> list[str]:
     parts = [root.rstrip("/").split("/") for root in roots]
     if len(set(map(tuple, parts))) < len(parts):
         raise CatlipError("The same label set is given twice. Name each of them once.")
-    length = 1
+    length = 2 if any(each[-1] == "labels" for each in parts) else 1  # what half of all label sets are called
     while len({tuple(each[-length:]) for each in parts}) < len(parts):
         length += 1
     return ["/".join(each[-length:]) for each in parts]

@@ -74,4 +74,4 @@ def _script(name: str, content: str) -> str:
 
 
 def _part(name: str) -> str:
-    return (resources.files("labelgen.report") / "page" / name).read_text(encoding="utf-8")
+    return (resources.files("labelgen.report") / "assets" / name).read_text(encoding="utf-8")

@@ -43,13 +43,11 @@ def _made(manifest: Manifest) -> str:
 
 def _notes(manifest: Manifest, totals: Totals) -> list[str]:
     read = max(1, totals.samples_read)
-    notes = [
-        f"At threshold {each.threshold:,}: {each.classes:,} classes, in {100 * each.samples / read:.1f} % of samples."
-        for each in totals.by_threshold[1 : 1 + _SHOWN_THRESHOLDS]
-        if each.classes
-    ]
+    shown = [each for each in totals.by_threshold[1 : 1 + _SHOWN_THRESHOLDS] if each.classes]
+    higher = [f"{each.classes:,} in {100 * each.samples / read:.1f} % at {each.threshold:,}" for each in shown]
+    notes = [f"With a higher threshold, classes in so many samples: {', '.join(higher)}."] if higher else []
     notes += [
-        f"Without labels: {count:,} samples, because {why}." for why, count in totals.without_labels.items() if count
+        f"{count:,} samples without labels: {why}." for why, count in totals.without_labels.items() if count
     ]
     if totals.samples_read < manifest.totals.samples:
         notes.append(f"Shares of samples are those of {totals.samples_read:,}, spread evenly.")

@@ -12,7 +12,7 @@ from tests import labelset_factory
 
 @pytest.fixture
 def folder(tmp_path: Path) -> str:
-    return str(labelset_factory.write_label_set(tmp_path, labelset_factory.coloured(2, 6)))
+    return str(labelset_factory.write_label_set(tmp_path / "mine", labelset_factory.coloured(2, 6)))
 
 
 def test_html__says_what_it_wrote(folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -21,7 +21,7 @@ def test_html__says_what_it_wrote(folder: str, tmp_path: Path, capsys: pytest.Ca
     said = capsys.readouterr()
     assert said.out.splitlines()[:4] == [
         f"Report {file}",
-        "  label sets  labels",
+        "  label sets  mine/labels",
         "  classes     4, 4 of them with a flag",
         "  pictures    12",
     ]
@@ -41,14 +41,14 @@ def test_html__of_several_as_json(folder: str, tmp_path: Path, capsys: pytest.Ca
 
 
 def test_html__pictures_that_are_gone(folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "tars").rename(tmp_path / "elsewhere")
+    (tmp_path / "mine" / "tars").rename(tmp_path / "elsewhere")
     command = ["vocab", "inspect", folder, "--html", str(tmp_path / "r.html")]
     assert run(command) == 0
     said = capsys.readouterr()
-    assert "Note: labels: Pictures are missing:" in said.err
+    assert "Note: mine/labels: Pictures are missing:" in said.err
     assert "--moved OLD=NEW" in said.err
     assert "pictures    0" in said.out
-    assert run([*command, "--moved", f"{tmp_path / 'tars'}={tmp_path / 'elsewhere'}"]) == 0
+    assert run([*command, "--moved", f"{tmp_path / 'mine' / 'tars'}={tmp_path / 'elsewhere'}"]) == 0
     assert capsys.readouterr().err == ""
 
 

@@ -71,7 +71,7 @@ def test_company__like_stands_beside_like(write_real: Callable[..., Path], tmp_p
 def test_collect__one_label_set(animals: Path) -> None:
     report = read(animals, thumbnails=2)
     core, cells = report.core, report.core.columns
-    assert report.title == "Vocabulary of labels"
+    assert report.title == "Vocabulary of <i>&amp; animals/labels"
     assert cells.synset[:2] == ["person.n.01", "dog.n.01"]
     assert cells.support == [[40, 30, 22, 12, 9, 8, 7, 6, 5, 4, 3, 2, 1]]
     assert core.families == ["actions", "attributes", "compounds", "nouns"]

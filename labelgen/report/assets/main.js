@@ -14,7 +14,7 @@ function drawSets() {
       make("div", { class: "set-made" }, found.made),
       make("div", { class: "facts" }, fact(grouped(found.classes), "classes"), fact(grouped(found.samples), "samples"),
         fact(percent(found.labelled / samples), "with labels"), fact((found.labels / samples).toFixed(2), "labels per sample"),
-        fact(grouped(flagged.length), "classes to look at")),
+        fact(grouped(flagged.length), "to look at")),
       make("ul", { class: "notes" }, [...found.notes, found.pictures_note].filter(Boolean).map((note) => make("li", {}, note))));
   });
   document.getElementById("sets").replaceChildren(...cards);

@@ -55,7 +55,8 @@ function drawTail() {
   const named = used.length ? [1, 10, 100, 1000, 10000].filter((rank) => rank <= report.ranks[used[0]].order.length) : [];
   const annotations = named.map((rank) => {
     const id = report.ranks[used[0]].order[rank - 1];
-    return { x: Math.log10(rank), y: Math.log10(report.support[used[0]][id]), text: plain(firstWord(id)), showarrow: true, arrowhead: 0, arrowwidth: 1, arrowcolor: themed("--faint"), ax: 22, ay: -24, font: { color: themed("--ink"), size: 13 }, xanchor: "left" };
+    const side = rank > 0.7 * report.ranks[used[0]].order.length ? -1 : 1;
+    return { x: Math.log10(rank), y: Math.log10(report.support[used[0]][id]), text: plain(firstWord(id)), showarrow: true, arrowhead: 0, arrowwidth: 1, arrowcolor: themed("--faint"), ax: 22 * side, ay: -24 * side, font: { color: themed("--ink"), size: 13 }, xanchor: side > 0 ? "left" : "right" };
   });
   const heights = traces.flatMap((trace) => trace.y);
   const widest = Math.max(1, ...traces.map((trace) => trace.x.at(-1)));

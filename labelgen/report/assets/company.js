@@ -22,7 +22,7 @@ function drawCompany() {
   };
   const size = names.length > 40 ? 10.5 : 12.5;
   const axis = { tickvals: places, ticktext: names, showgrid: false, ticks: "", tickfont: { size }, constrain: "domain" };
-  Plotly.react("figure-company", [trace], layout({ showlegend: false, margin: { l: 8, r: 8, t: 8, b: 8 }, xaxis: { ...axis, tickangle: -90, side: "bottom" }, yaxis: { ...axis, autorange: "reversed", scaleanchor: "x" } }), CONFIG);
+  Plotly.react("figure-company", [trace], layout({ showlegend: false, plot_bgcolor: themed("--card"), margin: { l: 8, r: 8, t: 8, b: 8 }, xaxis: { ...axis, constraintoward: "left", tickangle: -90, side: "bottom" }, yaxis: { ...axis, constraintoward: "top", autorange: "reversed", scaleanchor: "x" } }), CONFIG);
 }
 
 // The pairs of the matrix that are most bound to each other.
