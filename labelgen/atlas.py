@@ -73,9 +73,12 @@ class Atlas:
         """The same. Raises CatlipError with the synsets that have such a word, if none has the name."""
         place = self.place_of(name)
         if place is None:
-            word = name.partition(".")[0].lower().replace(" ", "_")
-            same = [known for known in self.names if known.startswith(f"{word}.")]
-            near = same or difflib.get_close_matches(name, self.names, n=5)
+            word = name.partition(".")[0].lower().replace("_", " ")
+            same = [known for known in self.names if word and known.startswith(f"{word.replace(' ', '_')}.")]
+            same += [self.names[each] for each in self.senses(Pos.NOUN, [word]).senses.values.tolist()]
+            near = list(dict.fromkeys(same)) or difflib.get_close_matches(
+                name, [known for known in self.names if known[:1] == name[:1]], n=5
+            )
             hint = f"It has {', '.join(near[:9])}." if near else "Write it like dog.n.01."
             raise CatlipError(f"WordNet 3.0 has no synset {name!r}. {hint}")
         return place

@@ -49,7 +49,8 @@ def _split(
 ) -> tuple[np.ndarray, np.ndarray, Produced]:
     """(rows, numbers, produced) with each split done, one after the other.
 
-    A sample in which another term gave the class, too, keeps it and gets the new one beside it.
+    A sample keeps the class, with the new one beside it, if it has another term that gives the class here or in other
+    samples of the shard: which of its terms gave which label is not kept.
     """
     mentioning = np.repeat(np.arange(len(mentions.offsets) - 1), np.diff(mentions.offsets))
     names = np.array(texts.of(np.arange(len(texts.heads))), object)

@@ -66,6 +66,8 @@ def vocabulary(
     max_classes: the first so many of them.
     """
     kept = support.kept(thresholds)[:max_classes]
+    if not kept and not support.classes_at((0,))[0]:
+        raise CatlipError("No class is left: no sample has any noun that may be a label.")
     if not kept:
         table = ", ".join(f"{count:,} at {at}" for at, count in support.classes_at().items())
         raise CatlipError(

@@ -1,5 +1,7 @@
 """`catlip vocab import-corenet` and `export`: vocabularies from and for other programs."""
 
+import sys
+
 import click
 
 from catlip_cli.terminal import print_facts, print_json, print_next, stderr
@@ -62,7 +64,7 @@ def export(folder: str, form: str, out: str) -> None:
     label_set = LabelSet.open(folder)
     data = write(label_set, form)
     if out == "-":
-        click.get_binary_stream("stdout").write(data)
+        sys.stdout.buffer.write(data)
         return
     storage.write_bytes(out, data)
     number = len(label_set.vocabulary)

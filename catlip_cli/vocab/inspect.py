@@ -116,11 +116,13 @@ def inspect(
         to_parquet(table, parquet_file)
     if csv_file == "-":
         return
-    totals = _totals(label_set)
     if as_json:
-        overview.print_as_json(label_set, totals, table, limit)
+        overview.print_as_json(label_set, _totals(label_set), table, limit)
         return
-    overview.show(label_set, totals, every, table, limit)
+    if filters or under:
+        overview.show_some(label_set, every, table, limit)
+    else:
+        overview.show(label_set, _totals(label_set), every, table, limit)
     for file in filter(None, (csv_file, parquet_file)):
         stderr.print(f"Wrote {len(table):,} classes to {file}.", markup=False, soft_wrap=True)
     print_next(

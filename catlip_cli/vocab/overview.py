@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _BAR = 30
 # So small a part of the samples, those with most labels, is one line of the histogram.
 _FEW = 0.005
+_MOST_LINES = 15
 _RAREST = 5
 
 
@@ -37,20 +38,33 @@ def print_as_json(label_set: "LabelSet", totals: "Totals", table: "pa.Table", li
 
 
 def show(label_set: "LabelSet", totals: "Totals", every: "pa.Table", table: "pa.Table", limit: int) -> None:
-    """Classes, then sums. `every`: all classes; `table`: those asked for, in the order asked for."""
-    if not len(every):
-        stdout.print(f"{label_set.root} has no classes at all.", markup=False)
-    elif not len(table):
-        stdout.print(f"No class of {label_set.root} is like that.", markup=False)
-    else:
+    """All classes, then sums. `every`: all of them; `table`: the same in the order asked for."""
+    if len(table):
         _show_classes(table, limit)
+        stdout.print()
+    else:
+        stdout.print(f"{label_set.root} has no classes at all.", markup=False)
     _show_totals(label_set, totals, every)
 
 
+def show_some(label_set: "LabelSet", every: "pa.Table", table: "pa.Table", limit: int) -> None:
+    """The classes asked for, and what part of all they are."""
+    if not len(table):
+        stdout.print(f"No class of {label_set.root} is like that.", markup=False)
+        return
+    _show_classes(table, limit)
+    support, total = (sum(each["support"].to_pylist()) for each in (table, every))
+    share = _percent(support / max(1, total))
+    stdout.print(f"\n{len(table):,} of {len(every):,} classes, with {share} of all labels.", markup=False)
+
+
 def _show_classes(table: "pa.Table", limit: int) -> None:
+    import pyarrow.compute as pc
+
     rows = table.slice(0, limit or None).to_pylist()
+    by_support = pc.all(pc.less(table["class_id"][:-1], table["class_id"][1:])).as_py()
     left = len(table) - len(rows)
-    rarest = table.slice(max(len(rows), len(table) - _RAREST)).to_pylist() if left > _RAREST else []
+    rarest = table.slice(len(table) - _RAREST).to_pylist() if left > _RAREST and by_support else []
     families = set(table["family"].to_pylist())
     columns = [("rank", "right"), ("synset", "left"), ("support", "right"), ("share", "right")]
     columns += [("family", "left")] if len(families) > 1 else []
@@ -76,35 +90,39 @@ def _show_classes(table: "pa.Table", limit: int) -> None:
 
 def _show_totals(label_set: "LabelSet", totals: "Totals", every: "pa.Table") -> None:
     manifest = label_set.manifest
-    read = max(1, totals.samples_read)
-    labelled = _percent(manifest.totals.labelled / max(1, manifest.totals.samples))
-    facts = [("samples", f"{manifest.totals.samples:,}, {labelled} with labels"), ("classes", f"{len(every):,}")]
+    read = totals.samples_read
+    labelled = f", {_percent(manifest.totals.labelled / read)} with labels" if read else ": a vocabulary alone"
+    facts = [("samples", f"{manifest.totals.samples:,}{labelled}"), ("classes", f"{len(every):,}")]
+    if read:
+        mean = float(totals.labels_per_sample @ range(len(totals.labels_per_sample))) / read
+        facts.append(("labels a sample", f"{mean:.2f}"))
     if manifest.vocabulary_from is not None:
-        facts.append(("", f"those of {manifest.vocabulary_from}; support is that of its corpus"))
-    if totals.samples_read < manifest.totals.samples:
-        facts.append(("read", f"{totals.samples_read:,} samples of shards spread evenly; shares below are theirs"))
-    print_facts(f"\nVocabulary of {label_set.root}", facts)
-    print_table(
-        [("more support than", "right"), ("classes", "right"), ("samples with one or more", "right")],
-        [
-            (f"{at.threshold:,}", f"{at.classes:,}", _percent(at.samples / read))
-            for at in totals.by_threshold
-            if at.classes
-        ],
-    )
-    print_table([("labels a sample", "right"), ("samples", "right"), ("", "left")], _histogram(totals))
-    mean = float(totals.labels_per_sample @ range(len(totals.labels_per_sample))) / read
-    facts = [("labels a sample", f"{mean:.2f} on average")]
-    facts += [
-        ("without labels", f"{_percent(count / read)}: {reason}") for reason, count in totals.without_labels.items()
-    ]
-    facts += _flag_facts(every)
-    print_facts("To look at", facts)
+        facts.append(("support", f"of another corpus; the vocabulary is that of {manifest.vocabulary_from}"))
+    if read < manifest.totals.samples:
+        facts.append(("read", f"{read:,} samples of shards spread evenly; shares below are theirs"))
+    print_facts(f"Vocabulary of {label_set.root}", facts)
+    thresholds = [at for at in totals.by_threshold if at.classes]
+    if thresholds:
+        print_table(
+            [("more support than", "right"), ("classes", "right"), ("samples with one or more", "right")],
+            [
+                (f"{at.threshold:,}", f"{at.classes:,}", _percent(at.samples / read) if read else "")
+                for at in thresholds
+            ],
+        )
+    if read:
+        print_table([("labels a sample", "right"), ("samples", "right"), ("", "left")], _histogram(totals))
+        reasons = [(_percent(count / read), reason) for reason, count in totals.without_labels.items()]
+        if reasons:
+            print_table([("samples without labels", "right"), ("because", "left")], reasons)
+    if facts := _flag_facts(every):
+        print_facts("To look at", facts)
 
 
 def _histogram(totals: "Totals") -> list[tuple[str, str, str]]:
     counts = totals.labels_per_sample.tolist()
     many = next((n for n in range(len(counts)) if sum(counts[n:]) < _FEW * sum(counts)), len(counts))
+    many = min(many, _MOST_LINES)
     shown = [(f"{number}", count) for number, count in enumerate(counts[:many])]
     if rest := sum(counts[many:]):
         shown.append((f"{many} or more", rest))

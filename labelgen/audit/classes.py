@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from labelgen.atlas import THINGS, Atlas, Meant
 from labelgen.audit import flags
 from labelgen.audit.branches import branches
+from labelgen.edit import Edits, edit_of
 from labelgen.encode import number_of
 from labelgen.ragged import offsets
 from labelgen.resolve import COMPOUND_BITS
@@ -50,7 +51,9 @@ def class_table(label_set: LabelSet, atlas: Atlas | None) -> pa.Table:
     blank = np.zeros(len(vocab))
     judged = _Judged(blank, blank, pa.nulls(len(vocab), pa.string()))
     if atlas is not None:
-        judged = _judge(vocab, given, places, atlas)
+        edit = edit_of(label_set)
+        becomes = np.arange(len(atlas.ids)) if edit is None else atlas.places(Edits(edit, atlas).of(atlas.ids))
+        judged = _judge(vocab, given, places, atlas, becomes)
     meta = _share(given, flags.is_meta(given.texts)) >= _MOSTLY
     found = flags.flags_of(
         vocab.table["lexname"], meta, judged.odd >= _MOSTLY, judged.ambiguity >= _MOSTLY, places, atlas
@@ -115,8 +118,11 @@ class _Judged(NamedTuple):
     other: pa.StringArray
 
 
-def _judge(vocab: Vocabulary, given: Given, places: np.ndarray, atlas: Atlas) -> _Judged:
-    """What else the terms of each class may mean. Pairs of words have no other sense."""
+def _judge(vocab: Vocabulary, given: Given, places: np.ndarray, atlas: Atlas, becomes: np.ndarray) -> _Judged:
+    """What else the terms of each class may mean. Pairs of words have no other sense.
+
+    becomes: int64 [n], the place of what a person made of each synset (edit.py), or -1.
+    """
     parts_of_speech = np.array([0 if "+" in wnid else "_nva".index(wnid[0]) for wnid in vocab.wnids])
     ambiguous, odd = np.zeros(len(given.texts), bool), np.zeros(len(given.texts), bool)
     others = np.full(len(given.texts), -1)
@@ -125,6 +131,8 @@ def _judge(vocab: Vocabulary, given: Given, places: np.ndarray, atlas: Atlas) ->
         if not len(mine):
             continue
         meant = atlas.senses(pos, given.texts.take(pa.array(mine)).to_pylist())
+        merged = becomes[meant.senses.values]
+        meant = meant._replace(senses=meant.senses._replace(values=np.where(merged < 0, meant.senses.values, merged)))
         ambiguous[mine], odd[mine], others[mine] = _compare(meant, places[given.classes[mine]], atlas, pos)
     # What to show of a class: the odd term that gave it most often, else the ambiguous one.
     weight = given.counts * (ambiguous | odd) + odd * (1 + given.counts.max(initial=0))

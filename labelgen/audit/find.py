@@ -32,7 +32,8 @@ def find_classes(label_set: LabelSet, name: str) -> list[int]:
 def mentions(vocab: Vocabulary, word: str) -> pa.Array:
     """bool [K]: the classes that have a word in a lemma, in the synset's name, or as their ImageNet id."""
     plain = _plain(word)
-    lemmas = pc.utf8_lower(pc.binary_join(vocab.table["lemmas"].combine_chunks(), "\n"))
+    lemmas = vocab.table["lemmas"].cast(pa.list_(pa.string())).combine_chunks()  # Arrow joins no others
+    lemmas = pc.utf8_lower(pc.binary_join(lemmas, "\n"))
     names = pc.replace_substring(pc.utf8_lower(vocab.table["synset"]), "_", " ")
     found = pc.or_(pc.match_substring(lemmas, plain), pc.match_substring(names, plain))
     return pc.or_(found, pc.equal(vocab.table["wnid"], word))

@@ -17,11 +17,11 @@ from labelshards.vocabulary import Vocabulary
 # So many samples tell the shares of any corpus to a tenth of a per cent.
 MOST_SAMPLES = 4_000_000
 
-NO_TERM = "no word of the captions is a term of WordNet"
-NO_LABEL = "all terms are of other families, or in the stop list"
+NO_TERM = "WordNet knows none of its words"
+NO_LABEL = "all terms are in the stop list or of other families"
 PRUNED = "all labels are below the threshold"
-PRUNED_OR_NO_LABEL = "all labels are below the threshold, of other families, or in the stop list"
-UNKNOWN = "not known: the label set's candidates were not kept"
+PRUNED_OR_NO_LABEL = "all labels are below the threshold, or no labels here"
+UNKNOWN = "not known: there are no candidates here"
 
 
 class AtThreshold(msgspec.Struct, frozen=True):
