@@ -169,6 +169,7 @@ def main() -> None:
         "inspect": ["inspect", folder],
         "inspect --json, all classes": ["inspect", folder, "--json", "--limit", "0"],
         "inspect --class": ["inspect", folder, "--class", name],
+        "inspect --html": ["inspect", folder, "--html", f"{folder}.html"],
         "coverage of ImageNet-1k": ["coverage", folder, "--against", "imagenet-1k"],
         "diff with itself": ["diff", folder, folder],
     }.items():

@@ -8,8 +8,8 @@ from catlip_cli.terminal import count, print_facts, print_json, print_next, prog
 
 def write(folders: Sequence[str], file: str, *, thumbnails: int, moved: dict[str, str], as_json: bool) -> None:
     """Write the report of some label sets to `file`, and say what is in it."""
+    from labelgen.report import page  # first: what is not installed shows before anything is read
     from labelgen.report.collect import collect
-    from labelgen.report.page import render
     from labelshards import storage
     from labelshards.errors import CatlipError
     from labelshards.labelset import LabelSet
@@ -17,9 +17,9 @@ def write(folders: Sequence[str], file: str, *, thumbnails: int, moved: dict[str
     label_sets = [LabelSet.open(folder) for folder in folders]
     with _steps() as on_step:
         report = collect(label_sets, thumbnails_per_class=thumbnails, moved=moved, on_step=on_step)
-    page = render(report)
+    data = page.render(report)
     try:
-        storage.write_bytes(file, page)
+        storage.write_bytes(file, data)
     except OSError as error:
         raise CatlipError(f"{file} cannot be written: {error.strerror or error}.") from error
     for facts in report.core.sets:
@@ -30,7 +30,7 @@ def write(folders: Sequence[str], file: str, *, thumbnails: int, moved: dict[str
         print_json(
             {
                 "file": file,
-                "bytes": len(page),
+                "bytes": len(data),
                 "classes": num_classes,
                 "flagged": flagged,
                 "pictures": len(report.pictures),
@@ -44,7 +44,7 @@ def write(folders: Sequence[str], file: str, *, thumbnails: int, moved: dict[str
             ("label sets", ", ".join(facts.name for facts in report.core.sets)),
             ("classes", f"{num_classes:,}, {flagged:,} of them with a flag"),
             ("pictures", f"{len(report.pictures):,}"),
-            ("size", f"{len(page) / 1e6:.1f} MB, {count(1, 'file')} that needs no network"),
+            ("size", f"{len(data) / 1e6:.1f} MB, {count(1, 'file')} that needs no network"),
         ],
     )
     print_next(f"python -m webbrowser {file}")

@@ -46,9 +46,7 @@ def _notes(manifest: Manifest, totals: Totals) -> list[str]:
     shown = [each for each in totals.by_threshold[1 : 1 + _SHOWN_THRESHOLDS] if each.classes]
     higher = [f"{each.classes:,} in {100 * each.samples / read:.1f} % at {each.threshold:,}" for each in shown]
     notes = [f"With a higher threshold, classes in so many samples: {', '.join(higher)}."] if higher else []
-    notes += [
-        f"{count:,} samples without labels: {why}." for why, count in totals.without_labels.items() if count
-    ]
+    notes += [f"{count:,} samples without labels: {why}." for why, count in totals.without_labels.items() if count]
     if totals.samples_read < manifest.totals.samples:
         notes.append(f"Shares of samples are those of {totals.samples_read:,}, spread evenly.")
     if manifest.vocabulary_from is not None:

@@ -1,7 +1,6 @@
 """`catlip vocab inspect --html`."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -80,12 +79,3 @@ def test_html__what_cannot_be_done(folder: str, tmp_path: Path, capsys: pytest.C
         assert message in said.err
         assert said.out == ""
     assert not (tmp_path / "r.html").exists()
-
-
-def test_html__needs_its_extra(
-    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setitem(sys.modules, "plotly.offline", None)
-    monkeypatch.delitem(sys.modules, "labelgen.report.page", raising=False)
-    assert run(["vocab", "inspect", folder, "--html", str(tmp_path / "r.html")]) == 1
-    assert "catlip[report]" in capsys.readouterr().err

@@ -36,7 +36,7 @@ function fitColumns() {
   const width = grid.clientWidth;
   const supports = report.sets.map(() => (width > 720 ? "104px" : "84px")).join(" ");
   const narrow = `minmax(110px, 1fr) ${supports}`;
-  const medium = `minmax(150px, 1fr) ${supports} 136px 76px minmax(130px, 190px)`;
+  const medium = `minmax(150px, 1fr) ${supports} 150px 76px minmax(126px, 190px)`;
   const wide = `minmax(200px, 1fr) minmax(180px, 1.5fr) ${supports} 140px 80px minmax(140px, 220px)`;
   grid.style.setProperty("--columns", width > 1020 ? wide : width > 720 ? medium : narrow);
 }
