@@ -17,12 +17,18 @@ _ASSOCIATES = 12
 
 
 def details(
-    label_set: LabelSet, table: pa.Table, support: np.ndarray, places: np.ndarray, pictures: Sequence[Sequence[int]]
+    label_set: LabelSet,
+    table: pa.Table,
+    support: np.ndarray,
+    places: np.ndarray,
+    pictures: Sequence[Sequence[int]],
+    caption_characters: int,
 ) -> list[Details]:
     """Of each class of one label set. table: audit.classes.class_table; support: [K] in this corpus; places: int64 [K],
-    where its classes stand in the report; pictures: of each class, places among the report's pictures.
+    where its classes stand in the report; pictures: of each class, places among the report's pictures;
+    caption_characters: about so many in all captions of a class, of which one is always shown.
     """
-    terms, captions = _terms(label_set)
+    terms, captions = _terms(label_set, caption_characters)
     near = all_associates(label_set, support, _ASSOCIATES)
     found = []
     others = table["other_sense"].to_pylist()
@@ -46,7 +52,7 @@ def details(
     return found
 
 
-def _terms(label_set: LabelSet) -> tuple[list[list[tuple[str, int]]], list[list[tuple[str, str]]]]:
+def _terms(label_set: LabelSet, characters: int) -> tuple[list[list[tuple[str, int]]], list[list[tuple[str, str]]]]:
     """Terms with counts, and captions with their terms, of each class."""
     num_classes = len(label_set.vocabulary)
     terms: list[list[tuple[str, int]]] = [[] for _ in range(num_classes)]
@@ -59,17 +65,18 @@ def _terms(label_set: LabelSet) -> tuple[list[list[tuple[str, int]]], list[list[
             terms[class_id].append((term, count))
             if len(told[class_id]) < _CAPTIONS:
                 told[class_id].append((term, of_term))
-    return terms, [_dealt(of_class) for of_class in told]
+    return terms, [_dealt(of_class, characters) for of_class in told]
 
 
-def _dealt(told: list[tuple[str, list[str]]]) -> list[tuple[str, str]]:
+def _dealt(told: list[tuple[str, list[str]]], characters: int) -> list[tuple[str, str]]:
     """Captions of the terms in turn, the first of each before the second of any."""
     turns = max((len(captions) for _, captions in told), default=0)
     dealt = [(captions[turn], term) for turn in range(turns) for term, captions in told if turn < len(captions)]
     seen: dict[str, str] = {}
     for caption, term in dealt:
         seen.setdefault(_cut(caption), term)
-    return list(seen.items())[:_CAPTIONS]
+    lengths = np.cumsum([len(caption) for caption in seen])
+    return list(seen.items())[: min(_CAPTIONS, 1 + int(np.searchsorted(lengths, characters)))]
 
 
 def _cut(caption: str) -> str:
