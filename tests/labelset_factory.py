@@ -91,7 +91,7 @@ def write_label_set(
     """
     root = folder / "labels"
     support = np.bincount([label for items in shards for item in items for label in item.labels], minlength=num_classes)
-    words = words or vocabulary(num_classes, support.tolist(), prefix)
+    words = vocabulary(num_classes, support.tolist(), prefix) if words is None else words
     files = {name: parquet.to_bytes(table) for name, table in (tables or {}).items()}
     files[schema.VOCABULARY_NAME] = words.to_bytes()
     entries = []

@@ -17,6 +17,7 @@ from labelgen.report.details import details
 from labelgen.report.pictures import thumbnails
 from labelgen.report.setfacts import set_facts
 from labelgen.report.union import union
+from labelshards import storage
 from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
 
@@ -100,7 +101,7 @@ def _itself(totals: Totals) -> Totals:
 
 def _names(roots: Sequence[str]) -> list[str]:
     """Folders by as many of their last parts as tell them apart."""
-    parts = [root.rstrip("/").split("/") for root in roots]
+    parts = [storage.absolute(root).rstrip("/").split("/") for root in roots]
     if len(set(map(tuple, parts))) < len(parts):
         raise CatlipError("The same label set is given twice. Name each of them once.")
     length = 2 if any(each[-1] == "labels" for each in parts) else 1  # what half of all label sets are called

@@ -2,10 +2,14 @@
 // The most frequent classes against each other: blue is oftener together than by chance, orange is seldomer.
 
 const PAIRS = 24;
-const matrix = { set: 0 };
+const matrix = { set: 0, clickable: false };
 
 function drawCompany() {
   const { classes, lift } = report.sets[matrix.set].company;
+  const seldom = lift.every((row) => row.every((value) => value === null));
+  document.getElementById("company-none").hidden = !seldom;
+  document.querySelector(".pairing").hidden = seldom;
+  if (seldom) return;
   const names = classes.map((id) => plain(firstWord(id)));
   const places = classes.map((_, at) => at);
   const hover = classes.map((a) => classes.map((b) => `${plain(report.columns.synset[a])} and ${plain(report.columns.synset[b])}`));
@@ -23,6 +27,9 @@ function drawCompany() {
   const size = names.length > 40 ? 10.5 : 12.5;
   const axis = { tickvals: places, ticktext: names, showgrid: false, ticks: "", tickfont: { size }, constrain: "domain" };
   Plotly.react("figure-company", [trace], layout({ showlegend: false, plot_bgcolor: themed("--card"), margin: { l: 8, r: 8, t: 8, b: 8 }, xaxis: { ...axis, constraintoward: "left", tickangle: -90, side: "bottom" }, yaxis: { ...axis, constraintoward: "top", autorange: "reversed", scaleanchor: "x" } }), CONFIG);
+  if (matrix.clickable) return;
+  matrix.clickable = true;
+  document.getElementById("figure-company").on("plotly_click", ({ points }) => showClass(report.sets[matrix.set].company.classes[points[0].y]));
 }
 
 // The pairs of the matrix that are most bound to each other.
@@ -37,8 +44,4 @@ function drawPairs() {
 function startCompany() {
   drawPairs();
   drawSegments("company-sets", (set) => { matrix.set = set; drawCompany(); drawPairs(); }, () => matrix.set);
-}
-
-function openByCell() {
-  document.getElementById("figure-company").on("plotly_click", ({ points }) => showClass(report.sets[matrix.set].company.classes[points[0].y]));
 }

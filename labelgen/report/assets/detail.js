@@ -123,7 +123,7 @@ function neighbours(id) {
   const among = (wanted) => Array.from(report.all).filter((other) => other !== id && wanted(report.columns.node[other])).sort((a, b) => report.total[b] - report.total[a]);
   const parents = report.above[node];
   const above = ancestors(node).map((at) => report.classOf.get(at)).filter((other) => other !== undefined);
-  const groups = [["Above", above], ["Below", among((other) => other === node || report.above[other].includes(node))], ["Beside", among((other) => other !== node && report.above[other].some((at) => parents.includes(at)))]];
+  const groups = [["Above", above], ["Below", among((other) => (other === node && report.nodes.name[node] === report.columns.synset[id]) || report.above[other].includes(node))], ["Beside", among((other) => other !== node && report.above[other].some((at) => parents.includes(at)))]];
   return groups.filter(([, found]) => found.length).map(([title, found]) => [make("h4", {}, title),
     make("div", { class: "near" }, found.slice(0, SHOWN_NEAR).map((other) => make("div", {}, classLink(other), make("span", {}, grouped(report.total[other]))))),
     found.length > SHOWN_NEAR ? make("p", { class: "more" }, `and ${grouped(found.length - SHOWN_NEAR)} more`) : null]).flat();

@@ -92,5 +92,6 @@ function drawLabels() {
     const samples = found.labels_per_sample.reduce((sum, count) => sum + count, 0);
     return { type: "bar", name: plain(found.name), x: found.labels_per_sample.map((_, number) => number), y: found.labels_per_sample.map((count) => count / Math.max(1, samples)), customdata: found.labels_per_sample, marker: { color: setColour(set) }, hovertemplate: "<b>%{y:.1%}</b> of the samples (%{customdata:,})<br>have %{x} labels<extra></extra>" };
   });
-  Plotly.react("figure-labels", traces, layout({ barmode: "group", bargap: 0.18, xaxis: { title: { text: "labels" }, showgrid: false }, yaxis: { title: { text: "share of samples" }, tickformat: ".0%" } }), CONFIG);
+  const most = Math.max(1, ...report.sets.map((found) => found.labels_per_sample.length));
+  Plotly.react("figure-labels", traces, layout({ barmode: "group", bargap: 0.18, xaxis: { title: { text: "labels" }, showgrid: false, dtick: Math.ceil(most / 12) }, yaxis: { title: { text: "share of samples" }, tickformat: ".0%" } }), CONFIG);
 }

@@ -65,7 +65,6 @@ async function start(nonce) {
     draw();
   }
   zoomByClick();
-  openByCell();
   document.documentElement.dataset.ready = "true";
 }
 

@@ -230,6 +230,16 @@ def test_page__treemap_goes_deeper_and_back(one: Watched, page: Page) -> None:
     assert page.evaluate(sizes) == 149
 
 
+def test_page__cell_of_the_matrix_opens_a_class(page: Page) -> None:
+    figure = page.locator("#figure-company .nsewdrag")
+    figure.scroll_into_view_if_needed()
+    row = page.evaluate("document.getElementById('figure-company').layout.yaxis.ticktext[1]")
+    box = figure.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] * 3.5 / 13, box["y"] + box["height"] * 1.5 / 13)
+    assert page.locator("#detail .words").inner_text().startswith(row)
+
+
 def test_page__two_label_sets(both: Watched) -> None:
     page = both.page
     assert page.evaluate("document.documentElement.dataset.theme") == "dark", "as the system has it"
@@ -274,4 +284,14 @@ def test_page__thousands_of_classes_have_few_rows(browser: Browser, tmp_path: Pa
     assert page.locator(f"{NAMES} >> text=colour4999.n.01").is_visible()
     assert page.locator("#grid-body .grid-row").count() < 60
     assert page.inner_text("#matching").startswith("5,000 of 5,000 classes")
+    assert seen.trouble == []
+
+
+def test_page__no_class_at_all(browser: Browser, tmp_path: Path) -> None:
+    root = labelset_factory.write_label_set(tmp_path, [[]], words=labelset_factory.vocabulary(0, []))
+    seen = Watched(browser, write(tmp_path, root))
+    assert seen.page.inner_text("#matching").startswith("0 of 0 classes")
+    assert seen.page.locator("#company-none").is_visible()
+    seen.page.locator("#grid").focus()
+    seen.page.keyboard.press("ArrowDown")
     assert seen.trouble == []

@@ -118,7 +118,7 @@ def test_collect__is_what_the_page_reads(animals: Path) -> None:
 
 def test_collect__same_label_set_twice(animals: Path) -> None:
     with pytest.raises(CatlipError, match="given twice"):
-        read(animals, Path(f"{animals}/"))
+        read(animals, animals / ".." / animals.name)
 
 
 def test_collect__classes_that_are_not_in_wordnet(tmp_path: Path) -> None:
