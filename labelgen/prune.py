@@ -5,8 +5,9 @@ from collections.abc import Callable
 import msgspec
 
 from labelgen import candidates, locks, state
+from labelgen.atlas import read_atlas
 from labelgen.build import language_of, refuse_strangers
-from labelgen.edit import Edit
+from labelgen.edit import Edit, Edits
 from labelgen.options import RULES
 from labelgen.publish import publish
 from labelgen.state import Plan
@@ -34,6 +35,7 @@ def prune(
             "Classes with the family hypernyms cannot be split: a label does not say what it stands above."
         )
     refuse_strangers(out)
+    Edits(edit, read_atlas())  # so that a wrong name is told before anything is read
     families = dict(plan.choice.families)
     if threshold is not None:
         families = {name: threshold if at == families[NOUNS] else at for name, at in families.items()}

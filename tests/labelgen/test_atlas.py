@@ -3,7 +3,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labelgen import atlas as module
 from labelgen import language_data
 from labelgen.atlas import Atlas, read_atlas
 from labelgen.wordnet import Pos, Synset
@@ -32,7 +31,7 @@ def test_read_atlas__neither_cache_nor_wordnet(monkeypatch: pytest.MonkeyPatch, 
         raise CatlipError("WordNet 3.0 was not found.")
 
     monkeypatch.setenv("CATLIP_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(module.language_data, "find_wordnet", missing)
+    monkeypatch.setattr(language_data, "find_wordnet", missing)
     with pytest.raises(CatlipError, match="not found"):
         read_atlas()
 

@@ -24,7 +24,7 @@ def test_read_edit__three_files(tmp_path: Path) -> None:
     (tmp_path / "merge").write_text("couch.n.01\tsofa.n.01\nbelow dog.n.01\tdog.n.01\n")
     (tmp_path / "split").write_text("bear.n.01\tTeddy  Bear\tteddy.n.01\n")
     files = [str(tmp_path / name) for name in ("deny", "merge", "split")]
-    assert read_edit(*files, ["animal.n.01"], 9) == Edit(
+    assert read_edit(files[0], files[1], files[2], ["animal.n.01"], 9) == Edit(
         deny=["stock.n.01", "below person.n.01", "noun.time"],
         merge=[Merge("couch.n.01", "sofa.n.01"), Merge("below dog.n.01", "dog.n.01")],
         split=[Split("bear.n.01", "teddy bear", "teddy.n.01")],

@@ -21,7 +21,13 @@ from labelshards.schema import FAMILIES, NOUNS
 NAMES = ["dog.n.01", "corgi.n.01", "cat.n.01", "sofa.n.01", "week.n.01", "run.v.01"]
 TERMS = ["alpha", "beta", "gamma", "delta"]
 # A sample: the terms that it has, and the synset that each gave there.
-SAMPLES = st.lists(st.dictionaries(st.sampled_from(TERMS), st.sampled_from(NAMES)), max_size=8)
+ANY = st.lists(st.dictionaries(st.sampled_from(TERMS), st.sampled_from(NAMES)), max_size=8)
+ONE_SENSE = st.builds(
+    lambda senses, chosen: [{term: senses[TERMS.index(term)] for term in terms} for terms in chosen],
+    st.lists(st.sampled_from(NAMES), min_size=len(TERMS), max_size=len(TERMS)),
+    st.lists(st.sets(st.sampled_from(TERMS)), max_size=8),
+)
+SAMPLES = ANY | ONE_SENSE
 MERGES = [Merge("below dog.n.01", "dog.n.01"), Merge("cat.n.01", "dog.n.01"), Merge("run.v.01", "cat.n.01")]
 EDITS = st.builds(
     Edit,

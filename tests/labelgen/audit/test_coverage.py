@@ -1,3 +1,4 @@
+import importlib.util
 import math
 import subprocess
 import sys
@@ -10,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelgen.atlas import Atlas
-from labelgen.audit import targets as module
 from labelgen.audit.coverage import EXACT, MISSING, SEVERAL, SIMILAR, cover, covered_at
 from labelgen.audit.targets import NAMES, Target, read_targets
 from labelgen.lexicon import Lexicon
@@ -23,7 +23,7 @@ CLASSES = {"dog.n.01": 50, "cat.n.01": 40, "corgi.n.01": 30, "car.n.01": 20, "so
 @pytest.fixture(autouse=True)
 def loaded(monkeypatch: pytest.MonkeyPatch, lexicon: Lexicon) -> None:
     """Names are looked up in the lexicon that is there."""
-    monkeypatch.setattr(module.Lexicon, "load", lambda *_: lexicon)
+    monkeypatch.setattr(Lexicon, "load", lambda *_: lexicon)
 
 
 def target(name: str, atlas: Atlas, *, steps: int = 0) -> Target:
@@ -116,7 +116,7 @@ def test_read_targets__timm_is_not_imported() -> None:
 
 
 def test_read_targets__without_timm_says_what_to_do(atlas: Atlas, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(CatlipError, match="pip install timm"):
         read_targets("imagenet-1k", atlas)
 

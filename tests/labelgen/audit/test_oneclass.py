@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from labelgen.atlas import Atlas
-from labelgen.audit.oneclass import OneClass, describe
+from labelgen.audit.oneclass import Around, OneClass, describe
 from labelshards.labelset import LabelSet
 from tests.vocab_factory import write_set
 
@@ -47,7 +47,7 @@ def test_describe__neighbours_in_wordnet(label_set: LabelSet, atlas: Atlas) -> N
 
 def test_describe__without_wordnet_has_no_neighbours(label_set: LabelSet) -> None:
     dog = of(label_set, None, "dog.n.01")
-    assert dog.around.path == dog.around.above == dog.around.beside == dog.around.below == []
+    assert dog.around == Around(path=[], above=[], beside=[], below=[])
     assert dog.terms
 
 

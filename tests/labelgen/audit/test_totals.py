@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from labelgen import candidates
+from labelgen import candidates, resolved
 from labelgen.atlas import Atlas
 from labelgen.audit import totals
 from labelgen.audit.totals import classes_at, read_totals, support_here
@@ -56,7 +56,7 @@ def test_read_totals__what_other_code_resolved_tells_less(
     tmp_path: Path, build_labels: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     label_set = LabelSet.open(build_labels(tmp_path, CAPTIONS, threshold=1))
-    monkeypatch.setattr(totals.resolved, "key_of", lambda *_: "other code")
+    monkeypatch.setattr(resolved, "key_of", lambda *_: "other code")
     assert read_totals(label_set).without_labels == {totals.NO_TERM: 2, totals.PRUNED_OR_NO_LABEL: 2}
 
 
