@@ -19,7 +19,7 @@ NAMES = "#grid-body .grid-row b"
 class Watched:
     """A page, and everything it should not have done."""
 
-    def __init__(self, browser: Browser, file: Path, **options: object) -> None:
+    def __init__(self, browser: Browser, file: Path, part: str = "", **options: object) -> None:
         self.file = file
         self.trouble: list[str] = []
         self.page: Page = browser.new_page(**{"viewport": {"width": 1280, "height": 900}, **options})  # type: ignore[arg-type]
@@ -28,13 +28,8 @@ class Watched:
         self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
         self.page.on("dialog", lambda dialog: self.trouble.append(dialog.message))
         self.page.on("request", self._on_request)
-        self.open()
-
-    def open(self, part: str = "") -> Page:
-        self.page.goto("about:blank")
-        self.page.goto(self.file.as_uri() + part)
+        self.page.goto(file.as_uri() + part)
         self.page.wait_for_selector(READY)
-        return self.page
 
     def names(self) -> list[str]:
         return self.page.locator(NAMES).all_inner_texts()
@@ -61,7 +56,9 @@ def one(browser: Browser, animals: Path, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="module")
 def both(browser: Browser, animals: Path, others: Path, tmp_path_factory: pytest.TempPathFactory) -> Watched:
-    return Watched(browser, write(tmp_path_factory.mktemp("both"), animals, others), color_scheme="dark")
+    return Watched(
+        browser, write(tmp_path_factory.mktemp("both"), animals, others), "#class=bird.n.01", color_scheme="dark"
+    )
 
 
 @pytest.fixture
@@ -188,8 +185,8 @@ def test_page__leave_classes_out(page: Page, tmp_path: Path) -> None:
     assert not page.locator("#decisions").is_visible()
 
 
-def test_page__address_opens_a_class(one: Watched, page: Page) -> None:
-    one.open("#class=cat.n.01")
+def test_page__address_opens_a_class(page: Page) -> None:
+    page.evaluate("location.hash = '#class=cat.n.01'")
     page.locator("#detail h3", has_text="cat.n.01").wait_for()
     for address in ("#class=n02084071", "#class=%3Cimg%20src=x%20onerror=alert(1)%3E", "#class=%ff", "#class", "#"):
         page.evaluate("address => { location.hash = address }", address)
@@ -242,6 +239,7 @@ def test_page__cell_of_the_matrix_opens_a_class(page: Page) -> None:
 
 def test_page__two_label_sets(both: Watched) -> None:
     page = both.page
+    assert page.locator("#detail h3").inner_text() == "bird.n.01", "as the address has it"
     assert page.evaluate("document.documentElement.dataset.theme") == "dark", "as the system has it"
     names = page.evaluate("document.getElementById('figure-tail').data.map(trace => trace.name)")
     assert names == ["&lt;i&gt;&amp;amp; animals/labels", "others/labels"]
