@@ -96,18 +96,35 @@ def sources_folder(tmp_path_factory: pytest.TempPathFactory, write_tar: Callable
 
 
 _SOURCE_LINES = [line for block in blocks("docs/sources.md", "bash") for line in block.splitlines()]
+AS_JSON = ("--threshold", "0", "--json")  # on few captions every synset must count
 
 
-@pytest.mark.parametrize("line", _SOURCE_LINES)
-def test_source_commands__run(line: str, sources_folder: Path) -> None:
-    """Each example, as the shell runs it; on few captions every synset must count."""
+@pytest.mark.parametrize("line", [line for line in _SOURCE_LINES if "|" not in line])
+@pytest.mark.usefixtures("one_process")
+def test_source_commands__run(
+    line: str, sources_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(sources_folder)
+    command, *arguments = shlex.split(line)
+    assert command == "catlip"
+    assert main.run([*arguments, *AS_JSON]) == 0, capsys.readouterr().err
+    all_are_labelled(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("line", [line for line in _SOURCE_LINES if "|" in line])
+def test_source_commands__run_in_a_pipe(line: str, sources_folder: Path) -> None:
+    """As the shell runs it."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", f"{line} --threshold 0 --json"],
+        ["bash", "-o", "pipefail", "-c", f"{line} {shlex.join(AS_JSON)}"],
         cwd=sources_folder, capture_output=True, text=True, check=False, timeout=120, env=os.environ | {"PATH": path},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    all_are_labelled(done.stdout)
+
+
+def all_are_labelled(said: str) -> None:
+    found = json.loads(said)
     assert found["labelled"] == found["samples"] > 0
     assert not found["problems"]
 
