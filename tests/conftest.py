@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in a worker; NumPy reads it when it is imported
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from labelgen.lexicon import Lexicon
     from labelgen.nouns import ChunkParser
     from labelgen.wordnet import Folder, Synset
+
+# No time limit for an example: a busy machine is no failure. Drawn anew at a desk, the same ones where CI is said.
+settings.register_profile("catlip", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("catlip")
 
 ROOT = Path(__file__).parent.parent
 TEST_DATA = Path(os.environ.get("CATLIP_TEST_DATA", ROOT.parent / "shared" / "data"))

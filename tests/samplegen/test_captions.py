@@ -44,7 +44,7 @@ def things_of(scene: Scene, noun: Noun) -> list[Thing]:
 
 
 @given(st.integers(0, 2**30), st.integers(0, 10_000))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_write_captions__two_or_three_that_differ(seed: int, index: int) -> None:
     captions = captions_of(compose_scene(seed, 0, index), seed, index)
     assert 2 <= len(captions) <= 3
@@ -52,7 +52,7 @@ def test_write_captions__two_or_three_that_differ(seed: int, index: int) -> None
 
 
 @given(st.integers(0, 2**30), st.integers(0, 10_000))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_write_captions__say_what_is_there(seed: int, index: int) -> None:
     scene = compose_scene(seed, 0, index)
     for place, caption in enumerate(captions_of(scene, seed, index)):
@@ -74,7 +74,7 @@ def test_write_captions__say_what_is_there(seed: int, index: int) -> None:
 
 
 @given(st.integers(0, 2**30), st.integers(0, 10_000))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_write_captions__spatial_words_are_true(seed: int, index: int) -> None:
     scene = compose_scene(seed, 0, index)
     for caption in captions_of(scene, seed, index):

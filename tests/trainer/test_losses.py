@@ -22,7 +22,7 @@ def problem(batch: int, classes: int, positives: int, seed: int = 0) -> tuple[to
     return logits, flat // classes, flat % classes
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 9), st.integers(1, 40), st.floats(0, 1), st.integers(0, 99), st.sampled_from([1, 64, 1 << 20]))
 def test_sparse_bce__equals_the_dense_loss(batch: int, classes: int, share: float, seed: int, block: int) -> None:
     logits, rows, columns = problem(batch, classes, int(share * batch * classes), seed)
