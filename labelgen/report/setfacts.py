@@ -42,8 +42,8 @@ def _made(manifest: Manifest) -> str:
 
 
 def _notes(manifest: Manifest, totals: Totals) -> list[str]:
-    read = max(1, totals.samples_read)
-    shown = [each for each in totals.by_threshold[1 : 1 + _SHOWN_THRESHOLDS] if each.classes]
+    read = totals.samples_read
+    shown = [each for each in totals.by_threshold[1 : 1 + _SHOWN_THRESHOLDS] if each.classes and read]
     higher = [f"{each.classes:,} in {100 * each.samples / read:.1f} % at {each.threshold:,}" for each in shown]
     notes = [f"With a higher threshold, classes in so many samples: {', '.join(higher)}."] if higher else []
     notes += [f"{count:,} samples without labels: {why}." for why, count in totals.without_labels.items() if count]

@@ -66,13 +66,15 @@ function bar(name, share, colour, value) {
 }
 
 function supports(id) {
-  const most = Math.max(...report.sets.map((found, set) => report.support[set][id] / Math.max(1, found.samples)));
+  // Bars compare shares of the samples, or counts where a vocabulary came without samples.
+  const size = report.sets.every((found) => found.samples) ? (set) => report.sets[set].samples : () => 1;
+  const most = Math.max(...report.sets.map((_, set) => report.support[set][id] / size(set)));
   const rows = report.sets.flatMap((found, set) => {
     const support = report.support[set][id];
     const name = make("div", {}, report.sets.length > 1 ? [dot(set), ` ${found.name}`] : `rank ${grouped(report.ranks[set].ranks[id])}`);
     if (!support) return bar(name, 0, "none", "no class");
-    const share = found.support_of === null ? `, ${percent(support / Math.max(1, found.samples))}` : "";
-    return bar(name, support / Math.max(1, found.samples) / most, setColour(set), `${grouped(support)}${share}`);
+    const share = found.support_of === null && found.samples ? `, ${percent(support / Math.max(1, found.samples))}` : "";
+    return bar(name, support / size(set) / most, setColour(set), `${grouped(support)}${share}`);
   });
   const ambiguity = report.columns.ambiguity.map((column, set) => [set, column[id]]).filter(([, value]) => value !== null && value !== undefined && value > 0);
   return [make("h4", {}, "Support"), make("div", { class: "bars" }, rows),

@@ -8,12 +8,11 @@ function fact(value, text) {
 function drawSets() {
   const cards = report.sets.map((found, set) => {
     const flagged = Array.from(report.all).filter((id) => report.support[set][id] > 0 && report.gravity[id] < report.grave.length);
-    const samples = Math.max(1, found.samples);
     return make("div", { class: "set" },
       make("div", { class: "set-name" }, dot(set), make("span", {}, found.name)),
       make("div", { class: "set-made" }, found.made),
       make("div", { class: "facts" }, fact(grouped(found.classes), "classes"), fact(grouped(found.samples), "samples"),
-        fact(percent(found.labelled / samples), "with labels"), fact((found.labels / samples).toFixed(2), "labels per sample"),
+        found.samples ? [fact(percent(found.labelled / found.samples), "with labels"), fact((found.labels / found.samples).toFixed(2), "labels per sample")] : null,
         fact(grouped(flagged.length), "to look at")),
       make("ul", { class: "notes" }, [...found.notes, found.pictures_note].filter(Boolean).map((note) => make("li", {}, note))));
   });

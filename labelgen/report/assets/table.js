@@ -34,11 +34,12 @@ function headers() {
 function fitColumns() {
   const grid = document.getElementById("grid");
   const width = grid.clientWidth;
-  const supports = report.sets.map(() => (width > 720 ? "104px" : "84px")).join(" ");
+  const roomy = width > 1020;
+  const supports = report.sets.map(() => (roomy ? "104px" : "84px")).join(" ");
   const narrow = `minmax(110px, 1fr) ${supports}`;
-  const medium = `minmax(150px, 1fr) ${supports} 150px 76px minmax(126px, 190px)`;
+  const medium = `minmax(124px, 1fr) ${supports} minmax(116px, 150px) 72px minmax(112px, 180px)`;
   const wide = `minmax(200px, 1fr) minmax(180px, 1.5fr) ${supports} 140px 80px minmax(140px, 220px)`;
-  grid.style.setProperty("--columns", width > 1020 ? wide : width > 720 ? medium : narrow);
+  grid.style.setProperty("--columns", roomy ? wide : width > 720 ? medium : narrow);
 }
 
 function drawHead() {

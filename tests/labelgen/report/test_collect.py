@@ -136,6 +136,13 @@ def test_collect__no_class_at_all(tmp_path: Path) -> None:
     assert report.core.sets[0].company.classes == []
 
 
+def test_collect__vocabulary_without_samples(animals: Path, tmp_path: Path) -> None:
+    """As an imported one: its support is of another corpus, and nothing is divided by zero samples."""
+    root = labelset_factory.write_label_set(tmp_path, [], words=LabelSet.open(str(animals)).vocabulary)
+    (facts,) = read(root, thumbnails=2).core.sets
+    assert (facts.samples, facts.classes, facts.notes) == (0, 13, [])
+
+
 def test_collect__damaged(animals: Path, tmp_path: Path, write_real: Callable[..., Path]) -> None:
     root = write_real(tmp_path, [("dog.n.01", "nouns", 3)])
     (root / schema.EXAMPLES_NAME).write_bytes(b"")
