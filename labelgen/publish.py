@@ -10,6 +10,8 @@ import pyarrow as pa
 
 from labelgen import candidates, examples
 from labelgen.distill import keep
+from labelgen.edit import Edit, edit_of
+from labelgen.edited import Edited
 from labelgen.encode import Encoder, encode_shard
 from labelgen.examples import Examples, Gathering
 from labelgen.extract import Settings
@@ -47,24 +49,30 @@ def publish(
     fingerprint: str,
     failed: list[FailedShard],
     on_step: Callable[[int, int], None],
+    candidate_folder: str | None = None,
+    edit: Edit | None = None,
 ) -> Manifest:
     """Write the label set of `shards`, all of them extracted, one shard in memory at a time.
 
     The vocabulary is counted and pruned as `choice` says, or taken from the label set `vocabulary_from`. Until the
-    manifest is written, last, the folder is no label set. `on_step` hears of steps done and in all. Raises CatlipError
-    if no class is left.
+    manifest is written, last, the folder is no label set. `on_step` hears of steps done and in all. candidate_folder:
+    where the shards are, if not in `out`. edit: decisions about single classes; those with which a vocabulary that is
+    taken was made hold by themselves. Raises CatlipError if no class is left.
     """
     steps = Steps(on_step, len(shards) * (2 if vocabulary_from is None else 1))
-    folder = candidates.folder_of(out)
-    unpruned = Unpruned(folder, [shard.name for shard in shards], language, choice)
-    if vocabulary_from is None:
+    folder = candidate_folder or candidates.folder_of(out)
+    given = LabelSet.open(vocabulary_from) if vocabulary_from else None
+    edit = edit_of(given) if given else edit
+    chosen = Unpruned(folder, [shard.name for shard in shards], language, choice)
+    unpruned = Edited(chosen, folder, edit) if edit and not edit.is_empty() else chosen
+    if given is None:
         support = Support(choice.families)
         for shard in shards:
             support.add(unpruned.support(shard.name))
             steps.take()
-        vocab = vocabulary(support, language.synsets, choice.families)
+        vocab = vocabulary(support, language.synsets, choice.families, edit.max_classes if edit else None)
     else:
-        vocab = LabelSet.open(vocabulary_from).vocabulary
+        vocab = given.vocabulary
     storage.remove(storage.join(out, schema.MANIFEST_NAME))
 
     encoder = Encoder(vocab)
@@ -79,7 +87,7 @@ def publish(
             out=out,
             source=shard.uri,
             name=shard.name,
-            resolved=unpruned.labels(shard.name),
+            resolved=list(unpruned.labels(shard.name).values()),
             encoder=encoder,
             digest=vocab.digest,
         )
@@ -125,6 +133,7 @@ def publish(
                 "fields": msgspec.to_builtins(settings.fields),
                 "terms": settings.terms,
                 **msgspec.to_builtins(choice),
+                **({schema.EDIT: msgspec.to_builtins(edit)} if edit and not edit.is_empty() else {}),
             },
             tools=tools,
         ),
@@ -138,7 +147,7 @@ def publish(
 class _Told:
     """The examples of all families, as an earlier run kept them, or gathered now."""
 
-    def __init__(self, folder: str, unpruned: Unpruned, choice: Choice, encoder: Encoder) -> None:
+    def __init__(self, folder: str, unpruned: Unpruned | Edited, choice: Choice, encoder: Encoder) -> None:
         self._folder, self._unpruned, self._encoder = folder, unpruned, encoder
         self._kept: list[Examples] = []
         self._gathering: dict[str, Gathering] = {}

@@ -56,9 +56,16 @@ class Support:
         )
 
 
-def vocabulary(support: Support, synsets: Mapping[int, Synset], thresholds: Mapping[str, int]) -> Vocabulary:
-    """Labels with more support than their family's threshold, most frequent first. Raises CatlipError without any."""
-    kept = support.kept(thresholds)
+def vocabulary(
+    support: Support, synsets: Mapping[int, Synset], thresholds: Mapping[str, int], max_classes: int | None = None
+) -> Vocabulary:
+    """Labels with more support than their family's threshold, most frequent first. Raises CatlipError without any.
+
+    max_classes: the first so many of them.
+    """
+    kept = support.kept(thresholds)[:max_classes]
+    if not kept and not support.classes_at((0,))[0]:
+        raise CatlipError("No class is left: no sample has any noun that may be a label.")
     if not kept:
         table = ", ".join(f"{count:,} at {at}" for at, count in support.classes_at().items())
         raise CatlipError(

@@ -44,10 +44,9 @@ class Unpruned:
         """Family → (int64 numbers, int64 samples that have each)."""
         return self._each(name, self._keys, resolved.read_support, lambda made: (made.numbers, made.support))
 
-    def labels(self, name: str) -> list[tuple[np.ndarray, Rows]]:
-        """(int64 numbers, places among them: a row a sample), for each family; a label may be in several."""
-        found = self._each(name, self._keys, resolved.read_labels, lambda made: (made.numbers, made.labels))
-        return list(found.values())
+    def labels(self, name: str) -> dict[str, tuple[np.ndarray, Rows]]:
+        """Family → (int64 numbers, places among them: a row a sample); a label may be in several families."""
+        return self._each(name, self._keys, resolved.read_labels, lambda made: (made.numbers, made.labels))
 
     def produced(self, name: str, family: str) -> tuple[np.ndarray, Produced]:
         """(int64 numbers, which entries gave which of them) for one family."""

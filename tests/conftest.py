@@ -14,6 +14,7 @@ from hypothesis import settings
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in a worker; NumPy reads it when it is imported
 
 if TYPE_CHECKING:
+    from labelgen.atlas import Atlas
     from labelgen.inmemory import Labelling
     from labelgen.lexicon import Lexicon
     from labelgen.nouns import ChunkParser
@@ -135,9 +136,9 @@ def labelling(make_labelling: "Callable[..., Labelling]") -> "Labelling":
     return make_labelling()
 
 
-@pytest.fixture
-def one_process(monkeypatch: pytest.MonkeyPatch, use_loaded: Callable[[pytest.MonkeyPatch], None]) -> None:
-    """Let builds extract in this process, with the language data that it has loaded: the same work in milliseconds."""
+@pytest.fixture(scope="session")
+def work_here(use_loaded: Callable[[pytest.MonkeyPatch], None]) -> Callable[[pytest.MonkeyPatch], None]:
+    """`work_here(patch)` lets builds extract in this process, with the language data that it has loaded."""
     from labelgen import engines, extract
     from labelgen.engines.worker import Done, Failed, Outcome
     from labelgen.sources.sample import InputShard, SourceError
@@ -152,6 +153,43 @@ def one_process(monkeypatch: pytest.MonkeyPatch, use_loaded: Callable[[pytest.Mo
             except SourceError as error:
                 yield Failed(shard, str(error))
 
-    monkeypatch.setattr(engines, "run", run)
-    monkeypatch.setattr(engines, "run_alone", lambda function, *arguments: function(*arguments))
-    use_loaded(monkeypatch)
+    def use(patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(engines, "run", run)
+        patch.setattr(engines, "run_alone", lambda function, *arguments: function(*arguments))
+        use_loaded(patch)
+
+    return use
+
+
+@pytest.fixture
+def one_process(monkeypatch: pytest.MonkeyPatch, work_here: Callable[[pytest.MonkeyPatch], None]) -> None:
+    """Let builds extract in this process: the same work in milliseconds."""
+    work_here(monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def atlas(wordnet_folder: "Folder") -> "Atlas":
+    """The real map of WordNet."""
+    from labelgen.atlas import read_atlas
+
+    return read_atlas()
+
+
+@pytest.fixture(scope="session")
+def build_labels(work_here: Callable[[pytest.MonkeyPatch], None]) -> Callable[..., str]:
+    """`build_labels(folder, captions, **options)` builds `folder`/labels from two shards of captions."""
+    from labelgen.build import build
+    from labelgen.options import Options
+
+    def make(folder: Path, captions: list[str], **options: Any) -> str:  # noqa: ANN401
+        folder.mkdir(parents=True, exist_ok=True)
+        half = (len(captions) + 1) // 2
+        for name, part in (("a", captions[:half]), ("b", captions[half:])):
+            (folder / f"{name}.tsv").write_text("".join(f"{text}\thttp://x\n" for text in part))
+        sources = [str(folder / name) for name in ("a.tsv", "b.tsv")]
+        with pytest.MonkeyPatch.context() as patch:
+            work_here(patch)
+            build(Options(sources=sources, out=str(folder / "labels"), **options))
+        return str(folder / "labels")
+
+    return make

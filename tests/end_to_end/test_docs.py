@@ -27,6 +27,7 @@ PAGES = (
     "docs/label-set-format.md",
     "docs/sources.md",
     "docs/at-scale.md",
+    "docs/vocabulary.md",
 )
 # The same commands on less data, so that a test can run them; a setting already there is not repeated.
 SMALLER = {
@@ -52,7 +53,9 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the README's first commands have run, with the project's recipes beside them."""
     folder = tmp_path_factory.mktemp("docs")
     shutil.copytree(ROOT / "recipes", folder / "recipes")
-    for page in ("README.md", "docs/at-scale.md"):
+    for block in blocks("docs/vocabulary.md", "tsv"):  # the files that its commands read, named in their first lines
+        (folder / re.findall(r"# (\S+):", block)[0]).write_text(block)
+    for page in ("README.md", "docs/at-scale.md", "docs/vocabulary.md"):
         for block in blocks(page, "bash"):
             for words in commands(block):
                 if words[0] in ("catlip", "torchrun"):
