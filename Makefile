@@ -50,6 +50,7 @@ format: $(READY) ## Put the code into its form
 
 bench: $(READY) ## Print the benchmarks' ratios; CAPTIONS=file.tsv names the captions
 	$(BIN)/python benchmarks/label_throughput.py $(CAPTIONS)
+	$(BIN)/python -m benchmarks.train_throughput
 
 quality: $(READY) ## Measure how right the labels are, against gold data and captions judged by hand
 	$(BIN)/python -m benchmarks.label_quality

@@ -11,6 +11,7 @@ import msgspec
 from labelshards.errors import CatlipError
 from trainer.loader import DataConfig
 from trainer.loop import LoopConfig
+from trainer.losses.config import LossConfig
 from trainer.models import ModelConfig
 from trainer.optim import OptimConfig
 from trainer.plan import PlanConfig
@@ -23,6 +24,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     plan: PlanConfig = PlanConfig()
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
+    loss: LossConfig = LossConfig()
     optim: OptimConfig = OptimConfig()
     loop: LoopConfig = LoopConfig()
 

@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
 from trainer import transforms
+from trainer.losses.positives import Positives
 from trainer.plan import Plan, rank_places
 from trainer.samples import Sample, Samples
 
@@ -54,11 +55,11 @@ class Batch:
     offsets: torch.Tensor
     bad: tuple[str, ...]
 
-    def positives(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """(rows_P, columns_P), int64: where the dense target, which never exists, would hold ones."""
+    def positives(self) -> Positives:
+        """Where the dense target, which never exists, would hold ones."""
         rows = torch.arange(len(self.images_BCHW), device=self.offsets.device)
         counts = self.offsets.diff()
-        return torch.repeat_interleave(rows, counts, output_size=len(self.values_P)), self.values_P
+        return Positives(torch.repeat_interleave(rows, counts, output_size=len(self.values_P)), self.values_P)
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on `device`; from pinned memory the copy overlaps with computation."""

@@ -19,7 +19,6 @@ from torch import nn
 from labelshards.errors import CatlipError
 from trainer.distributed import World, sum_over_ranks
 from trainer.loader import Batch
-from trainer.losses import sparse_bce
 from trainer.models import ModelConfig
 from trainer.optim import OptimConfig, learning_rate
 from trainer.transforms import to_input
@@ -72,12 +71,12 @@ class StepResult(NamedTuple):
 class Loop:
     """What the steps need; `run` does them.
 
-    model: what computes, replicated under several ranks; `after_step(step)` is called once its weights have moved.
-    save(step, bad): writes a checkpoint. report(metrics | None, step): called after every step, with metrics at log
-    steps; main rank only.
+    objective: what computes the loss, replicated under several ranks. after_step(step): called once its weights have
+    moved. save(step, bad): writes a checkpoint. report(metrics | None, step): called after every step, with metrics at
+    log steps; main rank only.
     """
 
-    model: nn.Module
+    objective: nn.Module
     optimizer: torch.optim.Optimizer
     world: World
     seed: int
@@ -132,11 +131,10 @@ class Loop:
             group["lr"] = lr
         x_BCHW = to_input(batch.images_BCHW, self.model_config.mean, self.model_config.std, batch.flips_B)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.config.autocasts(device)):
-            logits_BK = self.model(x_BCHW)
-        loss = sparse_bce(logits_BK, *batch.positives())
+            loss = self.objective(x_BCHW, batch.positives(), self.batch_size / self.world.size)
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        grad_norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.optim_config.clip_norm)
+        loss.backward()
+        grad_norm = nn.utils.clip_grad_norm_(self.objective.parameters(), self.optim_config.clip_norm)
         self.optimizer.step()
         self.after_step(step)
         return StepResult(loss.detach(), grad_norm.detach())

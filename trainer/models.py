@@ -17,8 +17,6 @@ from labelshards.labelset import LabelSet
 
 _HEAD_STD = 0.02
 _FIXED = ("dynamic_img_size", "img_size", "num_classes", "pretrained")
-# A class in every picture or in none would start at an infinite logit.
-_MAX_PRIOR = 0.99
 
 Channels = tuple[float, float, float]
 
@@ -64,17 +62,21 @@ def build(config: ModelConfig, num_classes: int) -> nn.Module:
     return model
 
 
-def init_head(model: nn.Module, prior_K: np.ndarray) -> None:
-    """Start the classifier at the classes' frequencies, so that training does not begin by learning what is rare.
+def head(model: nn.Module) -> nn.Linear:
+    """The classifier of a model that `build` made."""
+    found = model.get_submodule("head")
+    assert isinstance(found, nn.Linear), "build() makes a linear head"
+    return found
 
-    Weights are truncated normal (0.02, as in the paper), biases the logit of `prior_K`, float [K].
+
+def init_head(model: nn.Module, bias_K: np.ndarray) -> None:
+    """Start the classifier at `bias_K`, which says how frequent classes are: training need not begin by learning that.
+
+    Weights are truncated normal (0.02, as in the paper).
     """
-    head = model.get_submodule("head")
-    assert isinstance(head, nn.Linear), "build() makes a linear head"
-    p = torch.from_numpy(np.clip(prior_K, 1e-9, _MAX_PRIOR))
-    nn.init.trunc_normal_(head.weight, std=_HEAD_STD)
+    nn.init.trunc_normal_(head(model).weight, std=_HEAD_STD)
     with torch.no_grad():
-        head.bias.copy_(torch.logit(p))
+        head(model).bias.copy_(torch.from_numpy(bias_K))
 
 
 def class_prior(label_set: LabelSet, *, labelled_only: bool) -> np.ndarray:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 import msgspec
+import numpy as np
 import torch
 
 from labelshards import storage
@@ -17,6 +18,8 @@ from trainer.checkpoints import CheckpointInfo, TrainState
 from trainer.config import Config
 from trainer.distributed import World, replicate, wait_for_all
 from trainer.loop import Loop, Metrics
+from trainer.losses.config import initial_bias
+from trainer.objective import Objective
 from trainer.optim import Ema, build_optimizer
 from trainer.plan import Plan, rank_places
 from trainer.samples import Samples
@@ -66,8 +69,9 @@ def train(
     counts = Samples(label_set, unlabelled=config.plan.unlabelled, moved=moved).counts()
     plan = Plan(counts, seed=config.seed, window_shards=config.plan.window_shards)
     num_steps = config.plan.num_steps(plan.num_samples)
-    # Both refuse what could never run, before anything is written.
+    # These refuse what could never run, before anything is written.
     config.optim.warmup(num_steps)
+    config.loss.check()
     rank_places(0, batch_size=config.plan.batch_size, rank=world.rank, world_size=world.size)
     record = run.RunRecord(
         config=config,
@@ -101,9 +105,13 @@ def train(
 def _fresh_state(config: Config, label_set: LabelSet, world: World) -> TrainState:
     torch.manual_seed(config.seed)
     model = models.build(config.model, len(label_set.vocabulary))
-    models.init_head(model, models.class_prior(label_set, labelled_only=config.plan.unlabelled == "drop"))
+    models.init_head(model, initial_bias(config.loss, _prior(config, label_set)))
     model.to(world.device)
     return TrainState(model, Ema(model, config.optim.ema_decay), build_optimizer(model, config.optim))
+
+
+def _prior(config: Config, label_set: LabelSet) -> np.ndarray:
+    return models.class_prior(label_set, labelled_only=config.plan.unlabelled == "drop")
 
 
 @dataclass(kw_only=True)
@@ -164,8 +172,9 @@ class _Session:
 
     def _loop(self) -> Loop:
         config, state = self.record.config, self.state
+        objective = Objective(state.model, config.loss, _prior(config, self.label_set)).to(self.world.device)
         return Loop(
-            model=replicate(state.model.train(), self.world),
+            objective=replicate(objective.train(), self.world),
             optimizer=state.optimizer,
             world=self.world,
             seed=config.seed,

@@ -27,6 +27,7 @@ PAGES = (
     "docs/label-set-format.md",
     "docs/sources.md",
     "docs/at-scale.md",
+    "docs/training.md",
 )
 # The same commands on less data, so that a test can run them; a setting already there is not repeated.
 SMALLER = {
