@@ -1,7 +1,8 @@
 """`catlip train` without its terminal: from a label set to a finished, interrupted or resumed run."""
 
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import torch
 from labelshards import storage
 from labelshards.labelset import LabelSet
 from trainer import checkpoints, loader, models, run
+from trainer.batch import Batch
 from trainer.checkpoints import CheckpointInfo, TrainState
 from trainer.config import Config
 from trainer.distributed import World, replicate, wait_for_all
@@ -21,8 +23,12 @@ from trainer.loop import Loop, Metrics
 from trainer.losses.config import initial_bias
 from trainer.objective import Objective
 from trainer.optim import Ema, build_optimizer
-from trainer.plan import Plan, rank_places
+from trainer.plan import make_plan
+from trainer.reader import StepReader
 from trainer.samples import Samples
+from trainer.shardcache import ShardCache
+from trainer.steps import Steps
+from trainer.workers import worker_count
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,59 +65,88 @@ class Watcher(Protocol):
 
 
 def train(
-    config: Config, *, labels: str, out: Path, world: World, watcher: Watcher, moved: dict[str, str] | None = None
+    config: Config,
+    *,
+    labels: Sequence[str],
+    out: Path,
+    world: World,
+    watcher: Watcher,
+    moved: dict[str, str] | None = None,
 ) -> Outcome:
-    """Train, or go on training, the run in folder `out` on the label set `labels`.
+    """Train, or go on training, the run in folder `out` on the label sets `labels`.
 
     `moved` maps prefixes of image URIs to where they lie now. Raises CatlipError for everything a person can mend.
     """
-    label_set = LabelSet.open(labels)
-    counts = Samples(label_set, unlabelled=config.plan.unlabelled, moved=moved).counts()
-    plan = Plan(counts, seed=config.seed, window_shards=config.plan.window_shards)
-    num_steps = config.plan.num_steps(plan.num_samples)
+    data = Data.open(config, labels, world, moved)
+    steps = data.reader.steps
     # These refuse what could never run, before anything is written.
-    config.optim.warmup(num_steps)
+    config.optim.warmup(steps.num_steps)
     config.loss.check()
-    rank_places(0, batch_size=config.plan.batch_size, rank=world.rank, world_size=world.size)
+    vocabulary = data.label_sets[0].vocabulary
     record = run.RunRecord(
         config=config,
-        label_set=storage.absolute(labels),
-        vocabulary_digest=label_set.vocabulary.digest,
-        labels_digest=run.labels_digest(label_set),
-        num_classes=len(label_set.vocabulary),
-        num_samples=plan.num_samples,
-        num_steps=num_steps,
+        label_sets=[storage.absolute(folder) for folder in labels],
+        vocabulary_digest=vocabulary.digest,
+        labels_digest=run.labels_digest(data.label_sets),
+        num_classes=len(vocabulary),
+        num_samples=data.reader.plan.num_samples,
+        num_steps=steps.num_steps,
         num_processes=world.size,
         device=str(world.device),
         versions=run.versions(),
     )
     run.check_same(out, record)
-    state = _fresh_state(config, label_set, world)
+    state = fresh_state(config, data, world)
     wait_for_all(world)
     with run.writing(out) if world.is_main else nullcontext():
-        session = _Session(
-            record=record,
-            label_set=label_set,
+        return _Session(record=record, data=data, out=out, world=world, state=state, watcher=watcher).train()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """What is trained on: the label sets, who reads them, and their classes' frequencies, float64 [K]."""
+
+    label_sets: list[LabelSet]
+    reader: StepReader
+    prior_K: np.ndarray
+
+    @classmethod
+    def open(cls, config: Config, labels: Sequence[str], world: World, moved: dict[str, str] | None) -> "Data":
+        """The label sets in the folders `labels`. Raises CatlipError for settings that do not fit them."""
+        plan_config = config.plan
+        plan_config.check(len(labels), world.size, config.model.image_size)
+        label_sets = [LabelSet.open(folder) for folder in labels]
+        counts = Samples(label_sets, unlabelled=plan_config.unlabelled, moved=moved).counts()
+        plan = make_plan(counts, seed=config.seed, window_shards=plan_config.window_shards, weights=plan_config.weights)
+        shares = plan_config.weights or [float(each.sum()) for each in counts]
+        cache = Path(config.data.cache) if config.data.cache else Path(tempfile.gettempdir()) / "catlip-shards"
+        reader = StepReader(
+            label_sets=label_sets,
             plan=plan,
-            out=out,
-            world=world,
+            steps=Steps(
+                plan_config, image_size=config.model.image_size, num_samples=plan.num_samples, seed=config.seed
+            ),
+            seed=config.seed,
+            min_scale=config.data.min_scale,
+            unlabelled=plan_config.unlabelled,
+            max_shards=2 * plan_config.window_shards * len(labels),
+            rank=world.rank,
+            world_size=world.size,
             moved=moved,
-            state=state,
-            watcher=watcher,
+            cache=ShardCache(cache, int(config.data.cache_gib * 2**30)),
         )
-        return session.train()
+        prior_K = models.class_prior(label_sets, shares, labelled_only=plan_config.unlabelled == "drop")
+        return cls(label_sets=label_sets, reader=reader, prior_K=prior_K)
 
 
-def _fresh_state(config: Config, label_set: LabelSet, world: World) -> TrainState:
+def fresh_state(config: Config, data: Data, world: World) -> TrainState:
+    """An encoder that has learnt nothing. Raises CatlipError if it cannot take the plan's resolutions."""
     torch.manual_seed(config.seed)
-    model = models.build(config.model, len(label_set.vocabulary))
-    models.init_head(model, initial_bias(config.loss, _prior(config, label_set)))
+    model = models.build(config.model, len(data.prior_K))
+    models.check_sizes(model, data.reader.steps.image_sizes())
+    models.init_head(model, initial_bias(config.loss, data.prior_K))
     model.to(world.device)
     return TrainState(model, Ema(model, config.optim.ema_decay), build_optimizer(model, config.optim))
-
-
-def _prior(config: Config, label_set: LabelSet) -> np.ndarray:
-    return models.class_prior(label_set, labelled_only=config.plan.unlabelled == "drop")
 
 
 @dataclass(kw_only=True)
@@ -119,18 +154,16 @@ class _Session:
     """One process's share of a run."""
 
     record: run.RunRecord
-    label_set: LabelSet
-    plan: Plan
+    data: Data
     out: Path
     world: World
-    moved: dict[str, str] | None
     state: TrainState
     watcher: Watcher
     checkpoint: Path | None = None
     last: Metrics | None = None
 
     def train(self) -> Outcome:
-        config, num_steps = self.record.config, self.record.num_steps
+        num_steps, steps = self.record.num_steps, self.data.reader.steps
         notes: list[str] = []
         step, bad = self._resume(notes)
         start = Start(
@@ -145,7 +178,7 @@ class _Session:
         if self.world.is_main:
             self.watcher.start(start)
             if step < num_steps:
-                run.write(self.out, self.record, self.label_set.vocabulary)
+                run.write(self.out, self.record, self.data.label_sets[0].vocabulary)
                 run.drop_metrics_after(self.out, step)
         begun = time.perf_counter()
         finished = step == num_steps or self._loop().run(self._batches(range(step, num_steps)), step, bad)
@@ -156,30 +189,29 @@ class _Session:
             start=start,
             new_steps=new_steps,
             seconds=seconds,
-            images_per_second=new_steps * config.plan.batch_size / seconds,
+            images_per_second=(steps[step + new_steps].first - steps[step].first) / seconds,
             metrics=self.last,
             checkpoint=str(self.checkpoint) if self.checkpoint else None,
         )
 
-    def _resume(self, notes: list[str]) -> tuple[int, int]:
-        """Load the newest checkpoint that can be read: (steps done, broken pictures so far)."""
+    def _resume(self, notes: list[str]) -> tuple[int, dict[str, int]]:
+        """Load the newest checkpoint that can be read: (steps done, broken pictures so far by reason)."""
         found = checkpoints.newest(self.out / run.CHECKPOINT_FOLDER, notes.append)
         if found is None:
-            return 0, 0
+            return 0, {}
         self.checkpoint, info = found
         self.state.load(checkpoints.read_tensors(self.checkpoint))
         return info.step, info.bad
 
     def _loop(self) -> Loop:
         config, state = self.record.config, self.state
-        objective = Objective(state.model, config.loss, _prior(config, self.label_set)).to(self.world.device)
+        objective = Objective(state.model, config.loss, self.data.prior_K).to(self.world.device)
         return Loop(
             objective=replicate(objective.train(), self.world),
             optimizer=state.optimizer,
             world=self.world,
             seed=config.seed,
-            batch_size=config.plan.batch_size,
-            num_steps=self.record.num_steps,
+            steps=self.data.reader.steps,
             config=config.loop,
             model_config=config.model,
             optim_config=config.optim,
@@ -189,23 +221,10 @@ class _Session:
             report=self._report,
         )
 
-    def _batches(self, steps: range) -> Iterator[loader.Batch]:
-        config, world = self.record.config, self.world
-        dataset = loader.StepBatches(
-            label_set=self.label_set,
-            plan=self.plan,
-            seed=config.seed,
-            batch_size=config.plan.batch_size,
-            image_size=config.model.image_size,
-            min_scale=config.data.min_scale,
-            unlabelled=config.plan.unlabelled,
-            max_shards=2 * config.plan.window_shards,
-            rank=world.rank,
-            world_size=world.size,
-            moved=self.moved,
-        )
-        num_workers = loader.worker_count(config.data.num_workers, world.device, world.ranks_here)
-        return loader.batches(dataset, steps, num_workers=num_workers, pin_memory=world.device.type == "cuda")
+    def _batches(self, steps: range) -> Iterator[Batch]:
+        num_workers = worker_count(self.record.config.data.num_workers, self.world.device, self.world.ranks_here)
+        on_gpu = self.world.device.type == "cuda"
+        return loader.batches(self.data.reader, steps, num_workers=num_workers, pin_memory=on_gpu)
 
     def _report(self, metrics: Metrics | None, step: int) -> None:
         self.last = metrics or self.last
@@ -214,12 +233,12 @@ class _Session:
                 run.append_metrics(self.out, metrics)
             self.watcher.update(metrics, step)
 
-    def _save(self, step: int, bad: int) -> None:
+    def _save(self, step: int, bad: dict[str, int]) -> None:
         if not self.world.is_main:
             return
         info = CheckpointInfo(
             step=step,
-            samples=step * self.record.config.plan.batch_size,
+            samples=self.data.reader.steps[step].first,
             bad=bad,
             config_digest=self.record.config_digest,
             vocabulary_digest=self.record.vocabulary_digest,
