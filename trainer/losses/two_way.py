@@ -44,8 +44,8 @@ class _TwoWay(torch.autograd.Function):
         num_occurring = torch.zeros_like(by_column.sums_G).index_fill_(0, positives.columns_P, 1).sum().clamp_(min=1)
         row_weight, column_weight = 1 / mean_over, len(logits_BK) / mean_over / num_occurring
         pulls_P = row_pulls_P * row_weight + column_pulls_P * column_weight
-        row_factors_B = row_slopes_B * row_weight / rows.sums_G
-        column_factors_K = column_slopes_K * column_weight / by_column.sums_G
+        row_factors_B = row_slopes_B * row_weight / rows.sums_G.to(dtype)
+        column_factors_K = column_slopes_K * column_weight / by_column.sums_G.to(dtype)
         ctx.save_for_backward(logits_BK, rows.largest_G, row_factors_B, by_column.largest_G, column_factors_K, pulls_P)
         ctx.positives = positives  # type: ignore[attr-defined]
         return (row_loss * row_weight + column_loss * column_weight).to(dtype)
@@ -75,5 +75,5 @@ def _way(
     pulls = norms.by_group(-x_P / _TEMPERATURE, group_P, len(negatives.sums_G))
     gap_G = torch.where(pulls.sums_G > 0, negatives.log() + _TEMPERATURE * pulls.log(), -torch.inf)
     slopes_G = gap_G.sigmoid().to(dtype)
-    parts_P = torch.exp(-x_P / _TEMPERATURE - pulls.largest_G[group_P]) / pulls.sums_G[group_P]
+    parts_P = torch.exp(-x_P / _TEMPERATURE - pulls.largest_G[group_P]) / pulls.sums_G[group_P].to(dtype)
     return F.softplus(gap_G).sum(), slopes_G, slopes_G[group_P] * parts_P
