@@ -103,7 +103,7 @@ class Loop:
             for step in range(start_step, self.steps.num_steps):
                 with interval.waiting():
                     batch = next(batches)
-                interval.add(step, self._step(step, batch), batch.bad)
+                interval.add(step, self.step(step, batch), batch.bad)
                 done = step + 1
                 save = done % self.config.checkpoint_every == 0 or done == self.steps.num_steps
                 # Alone, a process can stop at once; many must agree, which they do when they report.
@@ -121,7 +121,7 @@ class Loop:
                     return done == self.steps.num_steps
         return True
 
-    def _step(self, step: int, batch: Batch) -> StepResult:
+    def step(self, step: int, batch: Batch) -> StepResult:
         """One optimiser step on this rank's batch."""
         # Dropout and drop path draw from here; so a resumed step draws the same as an unbroken one.
         torch.manual_seed(

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,6 +149,33 @@ def fresh_state(config: Config, data: Data, world: World) -> TrainState:
     return TrainState(model, Ema(model, config.optim.ema_decay), build_optimizer(model, config.optim))
 
 
+def make_loop(
+    config: Config,
+    data: Data,
+    state: TrainState,
+    world: World,
+    *,
+    save: Callable[[int, dict[str, int]], None],
+    report: Callable[[Metrics | None, int], None],
+) -> Loop:
+    """The loop over a state; `save` and `report` as in `Loop`."""
+    objective = Objective(state.model, config.loss, data.prior_K).to(world.device)
+    return Loop(
+        objective=replicate(objective.train(), world),
+        optimizer=state.optimizer,
+        world=world,
+        seed=config.seed,
+        steps=data.reader.steps,
+        config=config.loop,
+        model_config=config.model,
+        optim_config=config.optim,
+        max_bad_fraction=config.data.max_bad_fraction,
+        after_step=lambda step: state.ema.update(state.model, step),
+        save=save,
+        report=report,
+    )
+
+
 @dataclass(kw_only=True)
 class _Session:
     """One process's share of a run."""
@@ -180,8 +207,9 @@ class _Session:
             if step < num_steps:
                 run.write(self.out, self.record, self.data.label_sets[0].vocabulary)
                 run.drop_metrics_after(self.out, step)
+        loop = make_loop(self.record.config, self.data, self.state, self.world, save=self._save, report=self._report)
         begun = time.perf_counter()
-        finished = step == num_steps or self._loop().run(self._batches(range(step, num_steps)), step, bad)
+        finished = step == num_steps or loop.run(self._batches(range(step, num_steps)), step, bad)
         seconds = time.perf_counter() - begun
         new_steps = self.last.step - step if self.last else 0
         return Outcome(
@@ -202,24 +230,6 @@ class _Session:
         self.checkpoint, info = found
         self.state.load(checkpoints.read_tensors(self.checkpoint))
         return info.step, info.bad
-
-    def _loop(self) -> Loop:
-        config, state = self.record.config, self.state
-        objective = Objective(state.model, config.loss, self.data.prior_K).to(self.world.device)
-        return Loop(
-            objective=replicate(objective.train(), self.world),
-            optimizer=state.optimizer,
-            world=self.world,
-            seed=config.seed,
-            steps=self.data.reader.steps,
-            config=config.loop,
-            model_config=config.model,
-            optim_config=config.optim,
-            max_bad_fraction=config.data.max_bad_fraction,
-            after_step=lambda step: state.ema.update(state.model, step),
-            save=self._save,
-            report=self._report,
-        )
 
     def _batches(self, steps: range) -> Iterator[Batch]:
         num_workers = worker_count(self.record.config.data.num_workers, self.world.device, self.world.ranks_here)
