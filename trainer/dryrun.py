@@ -11,8 +11,9 @@ import torch
 from trainer import loader
 from trainer.batch import Batch
 from trainer.config import Config
+from trainer.data import Data
 from trainer.distributed import World
-from trainer.train import Data, fresh_state, make_loop
+from trainer.train import fresh_state, make_loop
 from trainer.workers import worker_count
 
 _SECONDS = 6.0
@@ -36,6 +37,23 @@ class DryRun(msgspec.Struct, frozen=True, kw_only=True):
     together: float
     cores_needed: float
     bound_by: str
+
+
+def judge(*, device: str, num_workers: int, batch_size: int, image_size: int, loader: float, step: float) -> DryRun:
+    """What follows from the two rates."""
+    # Without loader processes one follows the other; with them the slower one decides.
+    together = min(loader, step) if num_workers else 1 / (1 / loader + 1 / step)
+    return DryRun(
+        device=device,
+        num_workers=num_workers,
+        batch_size=batch_size,
+        image_size=image_size,
+        loader=loader,
+        step=step,
+        together=together,
+        cores_needed=step / (loader / max(1, num_workers)),
+        bound_by="loader" if loader < step else "step",
+    )
 
 
 def measure(
@@ -62,18 +80,13 @@ def measure(
     loading = _rate(lambda: len(next(source).images_BCHW), seconds)
     on_phase("Measuring the step")
     stepping = _rate(lambda: _step(loop.step, batch, world.device), seconds)
-    # Without loader processes one follows the other; with them the slower one decides.
-    together = min(loading, stepping) if num_workers else 1 / (1 / loading + 1 / stepping)
-    return DryRun(
+    return judge(
         device=str(world.device),
         num_workers=num_workers,
         batch_size=len(batch.images_BCHW),
         image_size=batch.images_BCHW.shape[-1],
         loader=loading,
         step=stepping,
-        together=together,
-        cores_needed=stepping / (loading / max(1, num_workers)),
-        bound_by="loader" if loading < stepping else "step",
     )
 
 

@@ -103,18 +103,6 @@ def test_dry_run__says_what_bounds(labels: Path, tmp_path: Path, capsys: pytest.
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("brief")
-def test_dry_run__with_loader_processes_the_slower_part_decides(
-    labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(words(labels, tmp_path, "--dry-run", "--json", "--set", "data.num_workers=2")) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["num_workers"] == 2
-    assert found["together"] == min(found["loader"], found["step"])
-    assert found["cores_needed"] == pytest.approx(found["step"] / (found["loader"] / 2))
-
-
 def test_train__several_label_sets_by_weight(labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     more = ["--labels", str(labels), "--set", "plan.weights=[3, 1]", "--json"]
     assert run(words(labels, tmp_path / "run", *more)) == 0
