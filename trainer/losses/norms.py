@@ -21,6 +21,11 @@ class Norm(NamedTuple):
         """float64 [G]: the logsumexp, -inf of an empty group."""
         return self.largest_G.double() + self.sums_G.log()
 
+    def fill(self, groups: slice, other: "Norm") -> None:
+        """Write the norms of some groups. To collect and join them would leave a hole in memory beside each."""
+        self.largest_G[groups] = other.largest_G
+        self.sums_G[groups] = other.sums_G
+
     def plus(self, other: "Norm") -> "Norm":
         """The norm of both together."""
         largest = torch.maximum(self.largest_G, other.largest_G)

@@ -40,8 +40,11 @@ class _Softmax(torch.autograd.Function):
         sums_B = torch.zeros(len(logits_BK), dtype=torch.float64, device=logits_BK.device)
         sums_B.index_add_(0, positives.rows_P, weights_P)
         shares_P = weights_P / sums_B[positives.rows_P]
-        blocks = [norms.over(block.to(dtype), 1) for block in row_blocks(logits_BK)]
-        norm = norms.Norm(*(torch.cat(parts) for parts in zip(*blocks, strict=True)))
+        norm = norms.nothing(len(logits_BK), logits_BK.new_empty(0, dtype=dtype))
+        first = 0
+        for block in row_blocks(logits_BK):
+            norm.fill(slice(first, first + len(block)), norms.over(block.to(dtype), 1))
+            first += len(block)
         ctx.save_for_backward(logits_BK, *norm, sums_B > 0, shares_P)
         ctx.rest = positives, mean_over  # type: ignore[attr-defined]
         costs_P = shares_P * (norm.log()[positives.rows_P] - logits_BK[positives])

@@ -30,14 +30,15 @@ class _TwoWay(torch.autograd.Function):
     @staticmethod
     def forward(ctx: FunctionCtx, logits_BK: torch.Tensor, positives: Positives, mean_over: float) -> torch.Tensor:
         dtype = wide(logits_BK.dtype)
-        by_row: list[norms.Norm] = []
-        by_column = norms.nothing(logits_BK.shape[1], logits_BK[0].to(dtype))
+        like = logits_BK.new_empty(0, dtype=dtype)
+        rows, by_column = norms.nothing(len(logits_BK), like), norms.nothing(logits_BK.shape[1], like)
+        first = 0
         with without(positives, logits_BK):
             for block in row_blocks(logits_BK):
                 wide_block = block.to(dtype)
-                by_row.append(norms.over(wide_block, 1))
+                rows.fill(slice(first, first + len(block)), norms.over(wide_block, 1))
                 by_column = by_column.plus(norms.over(wide_block, 0))
-        rows = norms.Norm(*(torch.cat(parts) for parts in zip(*by_row, strict=True)))
+                first += len(block)
         x_P = logits_BK[positives].to(dtype)
         row_loss, row_slopes_B, row_pulls_P = _way(rows, x_P, positives.rows_P)
         column_loss, column_slopes_K, column_pulls_P = _way(by_column, x_P, positives.columns_P)
