@@ -51,6 +51,7 @@ format: $(READY) ## Put the code into its form
 
 bench: $(READY) ## Print the benchmarks' ratios; CAPTIONS=file.tsv names the captions
 	$(BIN)/python -m benchmarks.label_throughput $(CAPTIONS)
+	$(BIN)/python -m benchmarks.train_throughput
 
 quality: $(READY) ## Measure how right the labels are, against gold data and captions judged by hand
 	$(BIN)/python -m benchmarks.label_quality

@@ -10,19 +10,32 @@ from catlip_cli import terminal
 from catlip_cli.terminal import old_and_new
 
 if TYPE_CHECKING:
+    from trainer.config import Config
+    from trainer.distributed import World
     from trainer.loop import Metrics
     from trainer.train import Outcome, Start
 
 
 @click.command()
-@click.option("--labels", required=True, metavar="DIR", help="Label set made by `catlip labels build`.")
-@click.option("--out", required=True, metavar="RUN", type=click.Path(path_type=Path), help="Folder of the run.")
+@click.option(
+    "--labels", required=True, multiple=True, metavar="DIR", help="Label set made by `catlip labels build`. Repeatable."
+)
+@click.option("--out", metavar="RUN", type=click.Path(path_type=Path), help="Folder of the run.")
 @click.option("--recipe", metavar="FILE", type=click.Path(path_type=Path), help="TOML file of settings; see recipes/.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change one setting. Repeatable.")
 @click.option("--moved", multiple=True, metavar="OLD=NEW", help="Where image shards lie now. Repeatable.")
+@click.option(
+    "--dry-run", is_flag=True, help="Measure loader and step for some seconds, say which bounds; write nothing."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 def train(
-    labels: str, out: Path, recipe: Path | None, overrides: tuple[str, ...], moved: tuple[str, ...], as_json: bool
+    labels: tuple[str, ...],
+    out: Path | None,
+    recipe: Path | None,
+    overrides: tuple[str, ...],
+    moved: tuple[str, ...],
+    dry_run: bool,
+    as_json: bool,
 ) -> int:
     """Train an image encoder on a label set.
 
@@ -34,12 +47,16 @@ def train(
       torchrun --nproc-per-node 8 --no-python catlip train --labels L --out RUN --set optim.lr=5e-4
     """
     places = dict(old_and_new(text) for text in moved)
+    if out is None and not dry_run:
+        raise click.UsageError("Missing option '--out'; only --dry-run needs none.")
     from trainer import distributed
     from trainer.config import load
     from trainer.train import train as train_run
 
     config = load(recipe, overrides)
     with distributed.joined() as world, ExitStack() as stack:
+        if out is None or dry_run:
+            return _dry_run(config, labels, world, places, as_json)
         outcome = train_run(config, labels=labels, out=out, world=world, watcher=_View(stack), moved=places)
     if world.is_main:
         if as_json:
@@ -47,6 +64,30 @@ def train(
         else:
             _print_summary(outcome, out)
     return 0 if outcome.finished else terminal.EXIT_INTERRUPTED
+
+
+def _dry_run(config: "Config", labels: tuple[str, ...], world: "World", moved: dict[str, str], as_json: bool) -> int:
+    from trainer import dryrun
+
+    with terminal.stderr.status("Opening") as status:
+        found = dryrun.measure(config, labels=labels, world=world, moved=moved, on_phase=status.update)
+    if not world.is_main:
+        return 0
+    if as_json:
+        terminal.print_json(found)
+        return 0
+    where = f"loader processes: {found.num_workers}" if found.num_workers else "the trainer's own process"
+    terminal.print_facts(
+        f"Dry run: {found.batch_size:,} images of {found.image_size} px a step on {found.device}",
+        [
+            ("loader", f"{found.loader:,.0f} images/s ({where})"),
+            ("step", f"{found.step:,.0f} images/s"),
+            ("together", f"{found.together:,.0f} images/s; the {found.bound_by} bounds"),
+            ("cores", f"{found.cores_needed:.1f} for a loader that keeps up with this device"),
+        ],
+    )
+    terminal.print_next("catlip train --labels DIR --out RUN, with the same settings")
+    return 0
 
 
 class _View:
@@ -86,11 +127,11 @@ def _print_summary(outcome: "Outcome", out: Path) -> None:
             f"{'Trained' if outcome.finished else 'Stopped'} after step {metrics.step:,} of {start.num_steps:,}",
             [
                 ("encoder", f"{start.num_parameters / 1e6:.1f} M parameters, {start.num_classes:,} classes"),
-                ("samples seen", f"{metrics.samples:,} (the label set has {start.num_samples:,})"),
+                ("samples seen", f"{metrics.samples:,} (there are {start.num_samples:,})"),
                 ("loss", f"{metrics.loss:.3f}"),
                 ("images/s", f"{outcome.images_per_second:,.0f}"),
                 ("time", terminal.duration(outcome.seconds)),
-                ("broken pictures", f"{metrics.bad:,}"),
+                ("broken pictures", _by_reason(metrics.bad)),
                 ("checkpoint", outcome.checkpoint or "none"),
             ],
         )
@@ -98,3 +139,8 @@ def _print_summary(outcome: "Outcome", out: Path) -> None:
         terminal.print_next(f"catlip probe {out} --data DIR")
     else:
         terminal.stderr.print("Interrupted; the checkpoint is saved. Run the same command to go on.")
+
+
+def _by_reason(bad: dict[str, int]) -> str:
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in bad.items())
+    return f"{sum(bad.values()):,}" + (f" ({reasons})" if bad else "")

@@ -49,4 +49,4 @@ class Recorder:
 def go(labels: Path, out: Path, *overrides: str, watcher: Recorder | None = None) -> Outcome:
     world = World(device=torch.device("cpu"))
     watcher = watcher or Recorder()
-    return train(load(None, [*TINY, *overrides]), labels=str(labels), out=out, world=world, watcher=watcher)
+    return train(load(None, [*TINY, *overrides]), labels=[str(labels)], out=out, world=world, watcher=watcher)

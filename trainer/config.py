@@ -11,9 +11,10 @@ import msgspec
 from labelshards.errors import CatlipError
 from trainer.loader import DataConfig
 from trainer.loop import LoopConfig
+from trainer.losses.config import LossConfig
 from trainer.models import ModelConfig
 from trainer.optim import OptimConfig
-from trainer.plan import PlanConfig
+from trainer.steps import PlanConfig
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -23,12 +24,22 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     plan: PlanConfig = PlanConfig()
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
+    loss: LossConfig = LossConfig()
     optim: OptimConfig = OptimConfig()
     loop: LoopConfig = LoopConfig()
 
 
 # What may change between a run and its continuation: these decide speed and reports, not a single weight.
-FREE_KEYS = frozenset({"data.num_workers", "data.max_bad_fraction", "loop.log_every", "loop.checkpoint_every"})
+FREE_KEYS = frozenset(
+    {
+        "data.num_workers",
+        "data.max_bad_fraction",
+        "data.cache",
+        "data.cache_gib",
+        "loop.log_every",
+        "loop.checkpoint_every",
+    }
+)
 
 
 def load(recipe: Path | None, overrides: Sequence[str] = ()) -> Config:

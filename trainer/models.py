@@ -4,6 +4,7 @@ Shapes: B images, D features, K classes.
 """
 
 import difflib
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -17,8 +18,6 @@ from labelshards.labelset import LabelSet
 
 _HEAD_STD = 0.02
 _FIXED = ("dynamic_img_size", "img_size", "num_classes", "pretrained")
-# A class in every picture or in none would start at an infinite logit.
-_MAX_PRIOR = 0.99
 
 Channels = tuple[float, float, float]
 
@@ -64,30 +63,45 @@ def build(config: ModelConfig, num_classes: int) -> nn.Module:
     return model
 
 
-def init_head(model: nn.Module, prior_K: np.ndarray) -> None:
-    """Start the classifier at the classes' frequencies, so that training does not begin by learning what is rare.
+def head(model: nn.Module) -> nn.Linear:
+    """The classifier of a model that `build` made."""
+    found = model.get_submodule("head")
+    assert isinstance(found, nn.Linear), "build() makes a linear head"
+    return found
 
-    Weights are truncated normal (0.02, as in the paper), biases the logit of `prior_K`, float [K].
+
+def init_head(model: nn.Module, bias_K: np.ndarray) -> None:
+    """Start the classifier at `bias_K`, which says how frequent classes are: training need not begin by learning that.
+
+    Weights are truncated normal (0.02, as in the paper).
     """
-    head = model.get_submodule("head")
-    assert isinstance(head, nn.Linear), "build() makes a linear head"
-    p = torch.from_numpy(np.clip(prior_K, 1e-9, _MAX_PRIOR))
-    nn.init.trunc_normal_(head.weight, std=_HEAD_STD)
+    nn.init.trunc_normal_(head(model).weight, std=_HEAD_STD)
     with torch.no_grad():
-        head.bias.copy_(torch.logit(p))
+        head(model).bias.copy_(torch.from_numpy(bias_K))
 
 
-def class_prior(label_set: LabelSet, *, labelled_only: bool) -> np.ndarray:
-    """float64 [K]: the share of samples that carry each class.
+def class_prior(label_sets: Sequence[LabelSet], weights: Sequence[float], *, labelled_only: bool) -> np.ndarray:
+    """float64 [K]: the share of samples that carry each class, where each label set has the share `weights` gives it.
 
-    The vocabulary's support may come from another corpus, so it gives the proportions between classes, and this label
+    A vocabulary's support may come from another corpus, so it gives the proportions between classes, and each label
     set's own number of labels per sample the level; for a vocabulary of its own this is support / samples.
     """
-    totals = label_set.manifest.totals
-    samples = totals.labelled if labelled_only else totals.samples
-    support = label_set.vocabulary.support.astype(np.float64)
-    prior: np.ndarray = support * (totals.labels / (max(1.0, support.sum()) * max(1, samples)))
+    support = label_sets[0].vocabulary.support.astype(np.float64)
+    level = 0.0
+    for label_set, weight in zip(label_sets, weights, strict=True):
+        totals = label_set.manifest.totals
+        samples = totals.labelled if labelled_only else totals.samples
+        level += weight / sum(weights) * totals.labels / max(1, samples)
+    prior: np.ndarray = support * (level / max(1.0, support.sum()))
     return prior
+
+
+def check_sizes(model: nn.Module, image_sizes: Sequence[int]) -> None:
+    """Raise CatlipError if the encoder cannot take pictures of one of these sizes."""
+    height, width = model.get_submodule("patch_embed").patch_size  # type: ignore[misc]
+    for size in image_sizes:
+        if size % height or size % width:
+            raise CatlipError(f"{size} pixels a side are no multiple of the encoder's patches, which have {height}.")
 
 
 def features(model: nn.Module, x_BCHW: torch.Tensor) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """`catlip train` without its terminal: from a label set to a finished, interrupted or resumed run."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +11,17 @@ import msgspec
 import torch
 
 from labelshards import storage
-from labelshards.labelset import LabelSet
 from trainer import checkpoints, loader, models, run
+from trainer.batch import Batch
 from trainer.checkpoints import CheckpointInfo, TrainState
 from trainer.config import Config
+from trainer.data import Data
 from trainer.distributed import World, replicate, wait_for_all
 from trainer.loop import Loop, Metrics
+from trainer.losses.config import initial_bias
+from trainer.objective import Objective
 from trainer.optim import Ema, build_optimizer
-from trainer.plan import Plan, rank_places
-from trainer.samples import Samples
+from trainer.workers import worker_count
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,54 +58,78 @@ class Watcher(Protocol):
 
 
 def train(
-    config: Config, *, labels: str, out: Path, world: World, watcher: Watcher, moved: dict[str, str] | None = None
+    config: Config,
+    *,
+    labels: Sequence[str],
+    out: Path,
+    world: World,
+    watcher: Watcher,
+    moved: dict[str, str] | None = None,
 ) -> Outcome:
-    """Train, or go on training, the run in folder `out` on the label set `labels`.
+    """Train, or go on training, the run in folder `out` on the label sets `labels`.
 
     `moved` maps prefixes of image URIs to where they lie now. Raises CatlipError for everything a person can mend.
     """
-    label_set = LabelSet.open(labels)
-    counts = Samples(label_set, unlabelled=config.plan.unlabelled, moved=moved).counts()
-    plan = Plan(counts, seed=config.seed, window_shards=config.plan.window_shards)
-    num_steps = config.plan.num_steps(plan.num_samples)
-    # Both refuse what could never run, before anything is written.
-    config.optim.warmup(num_steps)
-    rank_places(0, batch_size=config.plan.batch_size, rank=world.rank, world_size=world.size)
+    data = Data.open(config, labels, world, moved)
+    steps = data.reader.steps
+    # These refuse what could never run, before anything is written.
+    config.optim.warmup(steps.num_steps)
+    config.loss.check()
+    vocabulary = data.label_sets[0].vocabulary
     record = run.RunRecord(
         config=config,
-        label_set=storage.absolute(labels),
-        vocabulary_digest=label_set.vocabulary.digest,
-        labels_digest=run.labels_digest(label_set),
-        num_classes=len(label_set.vocabulary),
-        num_samples=plan.num_samples,
-        num_steps=num_steps,
+        label_sets=[storage.absolute(folder) for folder in labels],
+        vocabulary_digest=vocabulary.digest,
+        labels_digest=run.labels_digest(data.label_sets),
+        num_classes=len(vocabulary),
+        num_samples=data.reader.plan.num_samples,
+        num_steps=steps.num_steps,
         num_processes=world.size,
         device=str(world.device),
         versions=run.versions(),
     )
     run.check_same(out, record)
-    state = _fresh_state(config, label_set, world)
+    state = fresh_state(config, data, world)
     wait_for_all(world)
     with run.writing(out) if world.is_main else nullcontext():
-        session = _Session(
-            record=record,
-            label_set=label_set,
-            plan=plan,
-            out=out,
-            world=world,
-            moved=moved,
-            state=state,
-            watcher=watcher,
-        )
-        return session.train()
+        return _Session(record=record, data=data, out=out, world=world, state=state, watcher=watcher).train()
 
 
-def _fresh_state(config: Config, label_set: LabelSet, world: World) -> TrainState:
+def fresh_state(config: Config, data: Data, world: World) -> TrainState:
+    """An encoder that has learnt nothing. Raises CatlipError if it cannot take the plan's resolutions."""
     torch.manual_seed(config.seed)
-    model = models.build(config.model, len(label_set.vocabulary))
-    models.init_head(model, models.class_prior(label_set, labelled_only=config.plan.unlabelled == "drop"))
+    model = models.build(config.model, len(data.prior_K))
+    models.check_sizes(model, data.reader.steps.image_sizes())
+    models.init_head(model, initial_bias(config.loss, data.prior_K))
     model.to(world.device)
     return TrainState(model, Ema(model, config.optim.ema_decay), build_optimizer(model, config.optim))
+
+
+def make_loop(
+    config: Config,
+    data: Data,
+    state: TrainState,
+    world: World,
+    *,
+    save: Callable[[int, dict[str, int]], None],
+    report: Callable[[Metrics | None, int], None],
+) -> Loop:
+    """The loop over a state; `save` and `report` as in `Loop`."""
+    objective = Objective(state.model, config.loss, data.prior_K).to(world.device)
+    return Loop(
+        objective=replicate(objective.train(), world),
+        optimizer=state.optimizer,
+        world=world,
+        seed=config.seed,
+        steps=data.reader.steps,
+        config=config.loop,
+        model_config=config.model,
+        optim_config=config.optim,
+        max_bad_fraction=config.data.max_bad_fraction,
+        after_step=lambda step: state.ema.update(state.model, step),
+        save=save,
+        report=report,
+    )
 
 
 @dataclass(kw_only=True)
@@ -111,18 +137,16 @@ class _Session:
     """One process's share of a run."""
 
     record: run.RunRecord
-    label_set: LabelSet
-    plan: Plan
+    data: Data
     out: Path
     world: World
-    moved: dict[str, str] | None
     state: TrainState
     watcher: Watcher
     checkpoint: Path | None = None
     last: Metrics | None = None
 
     def train(self) -> Outcome:
-        config, num_steps = self.record.config, self.record.num_steps
+        num_steps, steps = self.record.num_steps, self.data.reader.steps
         notes: list[str] = []
         step, bad = self._resume(notes)
         start = Start(
@@ -137,10 +161,11 @@ class _Session:
         if self.world.is_main:
             self.watcher.start(start)
             if step < num_steps:
-                run.write(self.out, self.record, self.label_set.vocabulary)
+                run.write(self.out, self.record, self.data.label_sets[0].vocabulary)
                 run.drop_metrics_after(self.out, step)
+        loop = make_loop(self.record.config, self.data, self.state, self.world, save=self._save, report=self._report)
         begun = time.perf_counter()
-        finished = step == num_steps or self._loop().run(self._batches(range(step, num_steps)), step, bad)
+        finished = step == num_steps or loop.run(self._batches(range(step, num_steps)), step, bad)
         seconds = time.perf_counter() - begun
         new_steps = self.last.step - step if self.last else 0
         return Outcome(
@@ -148,55 +173,24 @@ class _Session:
             start=start,
             new_steps=new_steps,
             seconds=seconds,
-            images_per_second=new_steps * config.plan.batch_size / seconds,
+            images_per_second=(steps[step + new_steps].first - steps[step].first) / seconds,
             metrics=self.last,
             checkpoint=str(self.checkpoint) if self.checkpoint else None,
         )
 
-    def _resume(self, notes: list[str]) -> tuple[int, int]:
-        """Load the newest checkpoint that can be read: (steps done, broken pictures so far)."""
+    def _resume(self, notes: list[str]) -> tuple[int, dict[str, int]]:
+        """Load the newest checkpoint that can be read: (steps done, broken pictures so far by reason)."""
         found = checkpoints.newest(self.out / run.CHECKPOINT_FOLDER, notes.append)
         if found is None:
-            return 0, 0
+            return 0, {}
         self.checkpoint, info = found
         self.state.load(checkpoints.read_tensors(self.checkpoint))
         return info.step, info.bad
 
-    def _loop(self) -> Loop:
-        config, state = self.record.config, self.state
-        return Loop(
-            model=replicate(state.model.train(), self.world),
-            optimizer=state.optimizer,
-            world=self.world,
-            seed=config.seed,
-            batch_size=config.plan.batch_size,
-            num_steps=self.record.num_steps,
-            config=config.loop,
-            model_config=config.model,
-            optim_config=config.optim,
-            max_bad_fraction=config.data.max_bad_fraction,
-            after_step=lambda step: state.ema.update(state.model, step),
-            save=self._save,
-            report=self._report,
-        )
-
-    def _batches(self, steps: range) -> Iterator[loader.Batch]:
-        config, world = self.record.config, self.world
-        dataset = loader.StepBatches(
-            label_set=self.label_set,
-            plan=self.plan,
-            seed=config.seed,
-            batch_size=config.plan.batch_size,
-            image_size=config.model.image_size,
-            min_scale=config.data.min_scale,
-            unlabelled=config.plan.unlabelled,
-            max_shards=2 * config.plan.window_shards,
-            rank=world.rank,
-            world_size=world.size,
-            moved=self.moved,
-        )
-        num_workers = loader.worker_count(config.data.num_workers, world.device, world.ranks_here)
-        return loader.batches(dataset, steps, num_workers=num_workers, pin_memory=world.device.type == "cuda")
+    def _batches(self, steps: range) -> Iterator[Batch]:
+        num_workers = worker_count(self.record.config.data.num_workers, self.world.device, self.world.ranks_here)
+        on_gpu = self.world.device.type == "cuda"
+        return loader.batches(self.data.reader, steps, num_workers=num_workers, pin_memory=on_gpu)
 
     def _report(self, metrics: Metrics | None, step: int) -> None:
         self.last = metrics or self.last
@@ -205,12 +199,12 @@ class _Session:
                 run.append_metrics(self.out, metrics)
             self.watcher.update(metrics, step)
 
-    def _save(self, step: int, bad: int) -> None:
+    def _save(self, step: int, bad: dict[str, int]) -> None:
         if not self.world.is_main:
             return
         info = CheckpointInfo(
             step=step,
-            samples=step * self.record.config.plan.batch_size,
+            samples=self.data.reader.steps[step].first,
             bad=bad,
             config_digest=self.record.config_digest,
             vocabulary_digest=self.record.vocabulary_digest,

@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from catlip_cli import main
+from trainer.config import load
 
 ROOT = Path(__file__).parents[2]
 PAGES = (
@@ -28,6 +29,7 @@ PAGES = (
     "docs/sources.md",
     "docs/at-scale.md",
     "docs/vocabulary.md",
+    "docs/training.md",
 )
 # The same commands on less data, so that a test can run them; a setting already there is not repeated.
 SMALLER = {
@@ -55,7 +57,7 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "recipes", folder / "recipes")
     for block in blocks("docs/vocabulary.md", "tsv"):  # the files that its commands read, named in their first lines
         (folder / re.findall(r"# (\S+):", block)[0]).write_text(block)
-    for page in ("README.md", "docs/at-scale.md", "docs/vocabulary.md"):
+    for page in ("README.md", "docs/at-scale.md", "docs/vocabulary.md", "docs/training.md"):
         for block in blocks(page, "bash"):
             for words in commands(block):
                 if words[0] in ("catlip", "torchrun"):
@@ -150,6 +152,14 @@ def test_readme_commands__run_in_their_order(demo_folder: Path) -> None:
 def test_python_blocks__run(page: str, demo_folder: Path) -> None:
     for block in blocks(page, "python"):
         subprocess.run([sys.executable, "-W", "ignore", "-c", block], cwd=demo_folder, check=True, timeout=120)
+
+
+@pytest.mark.parametrize("block", blocks("docs/training.md", "toml"))
+def test_toml_blocks__are_recipes(block: str, tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text(block)
+    config = load(tmp_path / "recipe.toml")
+    config.loss.check()
+    config.plan.check(2, 1, config.model.image_size)
 
 
 @pytest.mark.parametrize("script", sorted((ROOT / "examples").glob("*.sh")), ids=lambda script: script.name)

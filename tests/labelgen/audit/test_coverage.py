@@ -63,7 +63,7 @@ def test_cover__without_synset_or_without_classes_all_is_missing(atlas: Atlas) -
     assert cover(make_vocabulary(atlas, {}), [target("dog.n.01", atlas)], atlas)[0].match == MISSING
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_cover__similarity_is_nltk_s(data: st.DataObject, atlas: Atlas, nltk_wordnet: Any) -> None:  # noqa: ANN401
     thing = np.flatnonzero(atlas.below(atlas.places_of(["artifact.n.01"])[0]))

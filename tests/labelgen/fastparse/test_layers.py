@@ -33,7 +33,7 @@ def by_pairs(rows: np.ndarray, lengths: np.ndarray, beyond: int, weights: np.nda
     return after
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(lengths=st.lists(st.integers(1, 7), min_size=1, max_size=4), beyond=st.integers(0, 2), seed=st.integers(0, 99))
 def test_convolution__by_pairs_is_the_direct_one(lengths: list[int], beyond: int, seed: int) -> None:
     rows = drawn(sum(lengths) + 2 * layers.MARGIN * len(lengths), WIDTH, seed=seed)
