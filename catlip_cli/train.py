@@ -10,7 +10,7 @@ from catlip_cli import terminal
 from catlip_cli.terminal import old_and_new
 
 if TYPE_CHECKING:
-    from trainer.loop import Metrics
+    from trainer.metrics import Metrics
     from trainer.train import Outcome, Start
 
 
@@ -39,7 +39,7 @@ def train(
     from trainer.train import train as train_run
 
     config = load(recipe, overrides)
-    with distributed.joined() as world, ExitStack() as stack:
+    with distributed.joined(config.distributed.timeout_seconds) as world, ExitStack() as stack:
         outcome = train_run(config, labels=labels, out=out, world=world, watcher=_View(stack), moved=places)
     if world.is_main:
         if as_json:

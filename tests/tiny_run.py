@@ -8,7 +8,7 @@ import torch
 
 from trainer.config import load
 from trainer.distributed import World
-from trainer.loop import Metrics
+from trainer.metrics import Metrics
 from trainer.train import Outcome, Start, train
 
 # Tests run beside each other; and the sums of one thread are the same everywhere.

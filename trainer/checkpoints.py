@@ -14,6 +14,7 @@ from torch import nn
 
 from labelshards import storage
 from labelshards.errors import CatlipError
+from trainer import sharding
 from trainer.optim import Ema
 
 FORMAT_VERSION = 1
@@ -37,29 +38,44 @@ class CheckpointInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrainState:
-    """Everything that a step changes: `model`, its running average `ema`, and the optimiser's moments."""
+    """Everything that a step changes: `model`, its running average `ema`, the optimiser's moments, fp16's `scaler`."""
 
-    def __init__(self, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer) -> None:
+    def __init__(
+        self, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler | None = None
+    ) -> None:
         self.model = model
         self.ema = ema
         self.optimizer = optimizer
+        self.scaler = scaler
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """All tensors by name: `model.<name>`, `ema.<name>`, `optim.<moment>.<parameter name>`."""
+        """All tensors by name: `model.<name>`, `ema.<name>`, `optim.<moment>.<parameter name>`, `scaler.<name>`."""
         named = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         named |= {f"ema.{name}": tensor for name, tensor in self.ema.module.state_dict().items()}
         for name, parameter in self.model.named_parameters():
             named |= {f"optim.{moment}.{name}": value for moment, value in self.optimizer.state[parameter].items()}
+        if self.scaler:
+            named |= {f"scaler.{name}": torch.tensor(value) for name, value in self.scaler.state_dict().items()}
         return named
 
     def load(self, tensors: dict[str, torch.Tensor]) -> None:
-        """Take over what `tensors()` gave in an earlier process."""
-        self.model.load_state_dict(_under("model.", tensors))
-        self.ema.module.load_state_dict(_under("ema.", tensors))
+        """Take over what `tensors()` gave in an earlier process, as whole tensors.
+
+        Raises CatlipError if they are those of another encoder.
+        """
+        try:
+            _fill(self.model, _under("model.", tensors))
+            _fill(self.ema.module, _under("ema.", tensors))
+        except (KeyError, RuntimeError) as error:
+            raise CatlipError(f"The checkpoint does not fit this encoder ({error}).") from error
         parameters = dict(self.model.named_parameters())
         for key, value in _under("optim.", tensors).items():
             moment, _, name = key.partition(".")
-            self.optimizer.state[parameters[name]][moment] = value.to(parameters[name].device)
+            # Moments lie where their parameter lies; the number of steps is a scalar.
+            place = parameters[name] if value.ndim else sharding.local([parameters[name]])[0]
+            self.optimizer.state[parameters[name]][moment] = sharding.like(value, place)
+        if self.scaler:
+            self.scaler.load_state_dict({name: value.item() for name, value in _under("scaler.", tensors).items()})
 
 
 def save(folder: Path, tensors: dict[str, torch.Tensor], info: CheckpointInfo) -> Path:
@@ -100,6 +116,11 @@ def read_tensors(path: Path, prefix: str = "", device: str = "cpu") -> dict[str,
     """Tensors whose names start with `prefix`, named without it."""
     with safe_open(path, framework="pt", device=device) as file:
         return {name.removeprefix(prefix): file.get_tensor(name) for name in file.keys() if name.startswith(prefix)}  # noqa: SIM118  (not a dict)
+
+
+def _fill(module: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+    expected = module.state_dict()
+    module.load_state_dict({name: sharding.like(tensor, expected[name]) for name, tensor in tensors.items()})
 
 
 def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from labelshards.errors import CatlipError
+from trainer.distributed import DistributedConfig
 from trainer.loader import DataConfig
 from trainer.loop import LoopConfig
 from trainer.losses.config import LossConfig
@@ -27,10 +28,25 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     loss: LossConfig = LossConfig()
     optim: OptimConfig = OptimConfig()
     loop: LoopConfig = LoopConfig()
+    distributed: DistributedConfig = DistributedConfig()
 
 
-# What may change between a run and its continuation: these decide speed and reports, not a single weight.
-FREE_KEYS = frozenset({"data.num_workers", "data.max_bad_fraction", "loop.log_every", "loop.checkpoint_every"})
+# What may change between a run and its continuation: these decide speed, memory and reports, and of the weights at most
+# how they are rounded.
+FREE_KEYS = frozenset(
+    {
+        "data.num_workers",
+        "data.max_bad_fraction",
+        "distributed.sharded_checkpoints",
+        "distributed.strategy",
+        "distributed.timeout_seconds",
+        "loop.accumulate",
+        "loop.checkpoint_every",
+        "loop.log_every",
+        "loop.spike_factor",
+        "loop.spike_steps",
+    }
+)
 
 
 def load(recipe: Path | None, overrides: Sequence[str] = ()) -> Config:

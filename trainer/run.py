@@ -3,6 +3,7 @@
 run.json             the resolved configuration, versions, and digests of what was trained on (`RunRecord`)
 vocabulary.parquet   what the head's classes mean
 metrics.jsonl        one line per log step
+stopped.txt          if the loss went wrong: the samples of that step
 checkpoints/         step-00001000.safetensors, the newest two
 features/, probes/   what `catlip probe` adds
 """
@@ -24,10 +25,11 @@ from labelshards.labelset import LabelSet
 from labelshards.schema import VOCABULARY_NAME
 from labelshards.vocabulary import Vocabulary
 from trainer import checkpoints, config, models
-from trainer.loop import Metrics
+from trainer.metrics import Metrics
 
 RECORD_NAME = "run.json"
 METRICS_NAME = "metrics.jsonl"
+STOPPED_NAME = "stopped.txt"
 CHECKPOINT_FOLDER = "checkpoints"
 FEATURE_FOLDER = "features"
 PROBE_FOLDER = "probes"

@@ -8,21 +8,21 @@ from pathlib import Path
 from typing import Protocol
 
 import msgspec
-import numpy as np
-import torch
 
 from labelshards import storage
+from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
-from trainer import checkpoints, loader, models, run
-from trainer.checkpoints import CheckpointInfo, TrainState
+from trainer import accumulation, checkpoints, loader, models, run, sharding
+from trainer.assembly import Assembly, assemble
+from trainer.checkpoints import CheckpointInfo
 from trainer.config import Config
-from trainer.distributed import World, replicate, wait_for_all
-from trainer.loop import Loop, Metrics
-from trainer.losses.config import initial_bias
-from trainer.objective import Objective
-from trainer.optim import Ema, build_optimizer
+from trainer.distributed import World, sum_over_ranks, wait_for_all
+from trainer.loop import Loop
+from trainer.metrics import Metrics
+from trainer.optim import learning_rate
 from trainer.plan import Plan, rank_places
 from trainer.samples import Samples
+from trainer.stepper import Stepper
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +72,7 @@ def train(
     # These refuse what could never run, before anything is written.
     config.optim.warmup(num_steps)
     config.loss.check()
+    accumulation.check(config.loop.accumulate, config.plan.batch_size, world.size)
     rank_places(0, batch_size=config.plan.batch_size, rank=world.rank, world_size=world.size)
     record = run.RunRecord(
         config=config,
@@ -86,7 +87,8 @@ def train(
         versions=run.versions(),
     )
     run.check_same(out, record)
-    state = _fresh_state(config, label_set, world)
+    labelled_only = config.plan.unlabelled == "drop"
+    assembly = assemble(config, models.class_prior(label_set, labelled_only=labelled_only), world)
     wait_for_all(world)
     with run.writing(out) if world.is_main else nullcontext():
         session = _Session(
@@ -96,22 +98,10 @@ def train(
             out=out,
             world=world,
             moved=moved,
-            state=state,
+            assembly=assembly,
             watcher=watcher,
         )
         return session.train()
-
-
-def _fresh_state(config: Config, label_set: LabelSet, world: World) -> TrainState:
-    torch.manual_seed(config.seed)
-    model = models.build(config.model, len(label_set.vocabulary))
-    models.init_head(model, initial_bias(config.loss, _prior(config, label_set)))
-    model.to(world.device)
-    return TrainState(model, Ema(model, config.optim.ema_decay), build_optimizer(model, config.optim))
-
-
-def _prior(config: Config, label_set: LabelSet) -> np.ndarray:
-    return models.class_prior(label_set, labelled_only=config.plan.unlabelled == "drop")
 
 
 @dataclass(kw_only=True)
@@ -124,7 +114,7 @@ class _Session:
     out: Path
     world: World
     moved: dict[str, str] | None
-    state: TrainState
+    assembly: Assembly
     watcher: Watcher
     checkpoint: Path | None = None
     last: Metrics | None = None
@@ -138,10 +128,14 @@ class _Session:
             num_steps=num_steps,
             num_samples=self.record.num_samples,
             num_classes=self.record.num_classes,
-            num_parameters=sum(p.numel() for p in self.state.model.parameters()),
+            num_parameters=sum(p.numel() for p in self.assembly.state.model.parameters()),
             notes=notes,
         )
-        wait_for_all(self.world)  # no rank looks for a checkpoint once another may write one
+        # No rank looks for a checkpoint once another may write one; and all must have found the same.
+        if sum_over_ranks([step], self.world)[0] != step * self.world.size:
+            raise CatlipError(
+                f"Processes find different checkpoints in {self.out}. It must be a folder that all share."
+            )
         if self.world.is_main:
             self.watcher.start(start)
             if step < num_steps:
@@ -167,26 +161,36 @@ class _Session:
         if found is None:
             return 0, 0
         self.checkpoint, info = found
-        self.state.load(checkpoints.read_tensors(self.checkpoint))
+        self.assembly.state.load(checkpoints.read_tensors(self.checkpoint))
         return info.step, info.bad
 
     def _loop(self) -> Loop:
-        config, state = self.record.config, self.state
-        objective = Objective(state.model, config.loss, _prior(config, self.label_set)).to(self.world.device)
-        return Loop(
-            objective=replicate(objective.train(), self.world),
+        config, state, num_steps = self.record.config, self.assembly.state, self.record.num_steps
+        step = Stepper(
+            objective=self.assembly.objective,
             optimizer=state.optimizer,
+            scaler=state.scaler,
             world=self.world,
             seed=config.seed,
             batch_size=config.plan.batch_size,
-            num_steps=self.record.num_steps,
-            config=config.loop,
+            num_steps=num_steps,
+            num_parts=config.loop.accumulate,
+            narrow=config.loop.narrow(self.world.device),
             model_config=config.model,
             optim_config=config.optim,
-            max_bad_fraction=config.data.max_bad_fraction,
             after_step=lambda step: state.ema.update(state.model, step),
+        )
+        return Loop(
+            step=step,
+            rate=lambda step: learning_rate(config.optim, step, num_steps),
+            world=self.world,
+            batch_size=config.plan.batch_size,
+            num_steps=num_steps,
+            config=config.loop,
+            max_bad_fraction=config.data.max_bad_fraction,
             save=self._save,
             report=self._report,
+            name_samples=self._name_samples,
         )
 
     def _batches(self, steps: range) -> Iterator[loader.Batch]:
@@ -215,8 +219,6 @@ class _Session:
             self.watcher.update(metrics, step)
 
     def _save(self, step: int, bad: int) -> None:
-        if not self.world.is_main:
-            return
         info = CheckpointInfo(
             step=step,
             samples=step * self.record.config.plan.batch_size,
@@ -224,4 +226,18 @@ class _Session:
             config_digest=self.record.config_digest,
             vocabulary_digest=self.record.vocabulary_digest,
         )
-        self.checkpoint = checkpoints.save(self.out / run.CHECKPOINT_FOLDER, self.state.tensors(), info)
+        tensors = sharding.gathered(self.assembly.state.tensors(), keep=self.world.is_main)
+        if self.world.is_main:
+            self.checkpoint = checkpoints.save(self.out / run.CHECKPOINT_FOLDER, tensors, info)
+
+    def _name_samples(self, step: int) -> str:
+        """A sentence about the samples of a step; the main rank writes their names into a file."""
+        if not self.world.is_main:
+            return ""
+        batch_size = self.record.config.plan.batch_size
+        samples = Samples(self.label_set, unlabelled=self.record.config.plan.unlabelled, moved=self.moved)
+        located = self.plan.locate(step * batch_size, (step + 1) * batch_size)
+        names = [samples.name(shard, nth) for shard, nth in located.tolist()]
+        path = self.out / run.STOPPED_NAME
+        storage.write_bytes(str(path), "".join(f"{name}\n" for name in names).encode())
+        return f"The step's {len(names):,} samples are listed in {path} ({', '.join(names[:3])}, …)."

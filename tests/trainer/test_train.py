@@ -7,11 +7,14 @@ import pytest
 import torch
 
 from labelshards.errors import CatlipError
+from labelshards.labelset import LabelSet
 from tests.labelset_factory import COLOURS, Item, coloured, picture, write_label_set
 from tests.tiny_run import Recorder, go
 from trainer import checkpoints, run
 from trainer.config import Config
-from trainer.loop import Metrics
+from trainer.metrics import Metrics
+from trainer.plan import Plan
+from trainer.samples import Samples
 
 
 def final(out: Path) -> bytes:
@@ -175,3 +178,39 @@ def test_open_run__a_checkpoint_of_another_run_is_refused(labels: Path, tmp_path
         path.write_bytes(ours[0].read_bytes())
     with pytest.raises(CatlipError, match="does not belong to"):
         run.open_run(tmp_path / "a")
+
+
+def test_train__a_loss_that_goes_wrong_names_the_samples_of_its_step(labels: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(CatlipError, match=r"Step 2: .*The step's 8 samples are listed in .*stopped.txt \(0000\d/"):
+        go(labels, out, "optim.lr=1e30", "optim.warmup_steps=0", "loop.log_every=1")
+    names = (out / "stopped.txt").read_text().splitlines()
+    assert len(set(names)) == 8
+    label_set = LabelSet.open(str(labels))
+    samples = Samples(label_set)
+    plan = Plan(samples.counts(), seed=0, window_shards=8)
+    assert names == [samples.name(shard, nth) for shard, nth in plan.locate(8, 16).tolist()]
+
+
+def test_train__fp16_stopped_and_resumed_ends_with_the_same_bits(labels: Path, tmp_path: Path) -> None:
+    whole, out = tmp_path / "whole", tmp_path / "run"
+    narrow = ("loop.precision=fp16", "loop.accumulate=2")
+    go(labels, whole, *narrow)
+    go(labels, out, *narrow, watcher=Recorder(5))
+    assert go(labels, out, *narrow).finished
+    assert final(out) == final(whole)
+    assert lines(whole)[-1].loss == pytest.approx(lines(out)[-1].loss)
+
+
+def test_train__parts_change_no_loss(labels: Path, tmp_path: Path) -> None:
+    still = "model.kwargs.drop_path_rate=0.0"
+    go(labels, tmp_path / "one", still)
+    go(labels, tmp_path / "three", still, "loop.accumulate=3")
+    one, three = ([line.loss for line in lines(tmp_path / name)] for name in ("one", "three"))
+    assert three == pytest.approx(one, rel=1e-6)
+
+
+def test_train__more_parts_than_samples_are_refused(labels: Path, tmp_path: Path) -> None:
+    with pytest.raises(CatlipError, match=r"loop.accumulate = 9 is more than the 8 samples"):
+        go(labels, tmp_path / "run", "loop.accumulate=9")
+    assert not (tmp_path / "run").exists()

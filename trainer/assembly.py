@@ -1,0 +1,41 @@
+"""What a run trains, put together: encoder, average, optimiser, and the objective that all ranks share."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from trainer import models, sharding
+from trainer.checkpoints import TrainState
+from trainer.config import Config
+from trainer.distributed import World, replicate
+from trainer.losses.config import initial_bias
+from trainer.objective import Objective
+from trainer.optim import Ema, build_optimizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assembly:
+    """state: what a step changes, and a checkpoint holds. objective: what computes the loss, ready for all ranks."""
+
+    state: TrainState
+    objective: nn.Module
+
+
+def assemble(config: Config, prior_K: np.ndarray, world: World) -> Assembly:
+    """Fresh weights, the same on every rank: they depend on the seed alone. prior_K: the classes' frequencies."""
+    torch.manual_seed(config.seed)
+    model = models.build(config.model, len(prior_K))
+    models.init_head(model, initial_bias(config.loss, prior_K))
+    model.to(world.device)
+    ema = Ema(model, config.optim.ema_decay)
+    objective: nn.Module = Objective(model, config.loss, prior_K).to(world.device).train()
+    if world.size > 1 and config.distributed.strategy == "fsdp":
+        sharding.shard(objective, model, world)
+        sharding.shard(ema.module, ema.module, world)
+    scaler = torch.amp.GradScaler(world.device.type) if config.loop.precision == "fp16" else None
+    state = TrainState(model, ema, build_optimizer(model, config.optim), scaler)
+    if config.distributed.strategy == "ddp":
+        objective = replicate(objective, world)
+    return Assembly(state=state, objective=objective)
