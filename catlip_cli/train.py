@@ -11,18 +11,25 @@ from catlip_cli.terminal import old_and_new
 
 if TYPE_CHECKING:
     from trainer.metrics import Metrics
-    from trainer.train import Outcome, Start
+    from trainer.session import Outcome, Start
 
 
 @click.command()
-@click.option("--labels", required=True, metavar="DIR", help="Label set made by `catlip labels build`.")
+@click.option(
+    "--labels", required=True, multiple=True, metavar="DIR", help="Label set made by `catlip labels build`. Repeatable."
+)
 @click.option("--out", required=True, metavar="RUN", type=click.Path(path_type=Path), help="Folder of the run.")
 @click.option("--recipe", metavar="FILE", type=click.Path(path_type=Path), help="TOML file of settings; see recipes/.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change one setting. Repeatable.")
 @click.option("--moved", multiple=True, metavar="OLD=NEW", help="Where image shards lie now. Repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 def train(
-    labels: str, out: Path, recipe: Path | None, overrides: tuple[str, ...], moved: tuple[str, ...], as_json: bool
+    labels: tuple[str, ...],
+    out: Path,
+    recipe: Path | None,
+    overrides: tuple[str, ...],
+    moved: tuple[str, ...],
+    as_json: bool,
 ) -> int:
     """Train an image encoder on a label set.
 
@@ -86,11 +93,11 @@ def _print_summary(outcome: "Outcome", out: Path) -> None:
             f"{'Trained' if outcome.finished else 'Stopped'} after step {metrics.step:,} of {start.num_steps:,}",
             [
                 ("encoder", f"{start.num_parameters / 1e6:.1f} M parameters, {start.num_classes:,} classes"),
-                ("samples seen", f"{metrics.samples:,} (the label set has {start.num_samples:,})"),
+                ("samples seen", f"{metrics.samples:,} (there are {start.num_samples:,})"),
                 ("loss", f"{metrics.loss:.3f}"),
                 ("images/s", f"{outcome.images_per_second:,.0f}"),
                 ("time", terminal.duration(outcome.seconds)),
-                ("broken pictures", f"{metrics.bad:,}"),
+                ("broken pictures", _by_reason(metrics.bad)),
                 ("checkpoint", outcome.checkpoint or "none"),
             ],
         )
@@ -98,3 +105,8 @@ def _print_summary(outcome: "Outcome", out: Path) -> None:
         terminal.print_next(f"catlip probe {out} --data DIR")
     else:
         terminal.stderr.print("Interrupted; the checkpoint is saved. Run the same command to go on.")
+
+
+def _by_reason(bad: dict[str, int]) -> str:
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in bad.items())
+    return f"{sum(bad.values()):,}" + (f" ({reasons})" if bad else "")

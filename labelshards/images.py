@@ -6,7 +6,8 @@ import os
 import re
 import tarfile
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import msgspec
 
@@ -57,11 +58,19 @@ def member_key(name: str) -> tuple[str, str] | None:
 class ImageReader:
     """Random access to the images of one label set; one instance per process (it holds open files, at most `max_open`).
 
-    `moved` maps prefixes of URIs to where the files lie now.
+    `moved` maps prefixes of URIs to where the files lie now. fetch(uri, bytes): gives the path of a local copy of a
+    remote file; without it, ranges of it are asked for one by one.
     """
 
-    def __init__(self, *, max_open: int = 64, moved: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        max_open: int = 64,
+        moved: dict[str, str] | None = None,
+        fetch: Callable[[str, int], Path] | None = None,
+    ) -> None:
         self._max_open = max_open
+        self._fetch = fetch
         self._moved = moved or {}
         self._open: OrderedDict[str, int] = OrderedDict()
 
@@ -71,7 +80,7 @@ class ImageReader:
         Raises LabelSetError if the file is gone or has another size than when the labels were made, or if the tar
         member in front of these bytes is not sample `key` with this size: never a wrong image.
         """
-        uri = self._locate(image_file.uri)
+        uri = self.locate(image_file.uri)
         header = TAR_BLOCK_BYTES if image_file.is_tar else 0
         data = self._read_range(uri, image_file, ref.offset - header, ref.size + header)
         if len(data) != ref.size + header:
@@ -82,7 +91,7 @@ class ImageReader:
 
     def check(self, image_file: ImageFile, ref: ImageRef, key: str) -> None:
         """Raise LabelSetError where `read` would; only a tar member's header is read, and of a picture file its end."""
-        uri = self._locate(image_file.uri)
+        uri = self.locate(image_file.uri)
         if ref.offset + ref.size > image_file.bytes:
             raise LabelSetError(f"{uri} ends before the image of {key!r}. {_REBUILD}")
         if image_file.is_tar:
@@ -93,7 +102,7 @@ class ImageReader:
 
     def check_size(self, image_file: ImageFile) -> None:
         """Raise LabelSetError if the file is gone or has another size than when the labels were made."""
-        uri = self._locate(image_file.uri)
+        uri = self.locate(image_file.uri)
         with self._told(uri):
             if storage.is_local(uri):
                 self._descriptor(uri, image_file)
@@ -102,14 +111,15 @@ class ImageReader:
             with storage.told(uri):
                 found = int(fs.info(path)["size"])
         if found != image_file.bytes:
-            raise _other_size(uri, found, image_file)
+            raise other_size(uri, found, image_file.bytes)
 
     def close(self) -> None:
         """Close all files. The reader stays usable."""
         while self._open:
             os.close(self._open.popitem()[1])
 
-    def _locate(self, uri: str) -> str:
+    def locate(self, uri: str) -> str:
+        """Where a file lies now."""
         for old, new in self._moved.items():
             if uri.startswith(old):
                 return new + uri[len(old) :]
@@ -117,7 +127,7 @@ class ImageReader:
 
     def _read_range(self, uri: str, image_file: ImageFile, start: int, size: int) -> bytes:
         with self._told(uri):
-            if storage.is_local(uri):
+            if uri in self._open or self._fetch or storage.is_local(uri):
                 return os.pread(self._descriptor(uri, image_file), size, start)
             fs, path = storage.filesystem(uri)
             with storage.told(uri):
@@ -138,15 +148,21 @@ class ImageReader:
         if uri in self._open:
             self._open.move_to_end(uri)
             return self._open[uri]
-        descriptor = os.open(storage.filesystem(uri)[1], os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        local = storage.is_local(uri) or self._fetch is None
+        path = storage.filesystem(uri)[1] if local else self._fetched(uri, image_file)
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
         found = os.fstat(descriptor).st_size
         if found != image_file.bytes:
             os.close(descriptor)
-            raise _other_size(uri, found, image_file)
+            raise other_size(uri, found, image_file.bytes)
         if len(self._open) >= self._max_open:
             os.close(self._open.popitem(last=False)[1])
         self._open[uri] = descriptor
         return descriptor
+
+    def _fetched(self, uri: str, image_file: ImageFile) -> str:
+        assert self._fetch is not None, "asked for by who has one"
+        return str(self._fetch(uri, image_file.bytes))
 
     def _check_member(self, header: bytes, uri: str, image_file: ImageFile, ref: ImageRef, key: str) -> None:
         try:
@@ -166,10 +182,9 @@ class ImageReader:
             )
 
 
-def _other_size(uri: str, found: int, image_file: ImageFile) -> LabelSetError:
-    return LabelSetError(
-        f"{uri} has {found:,} bytes, and had {image_file.bytes:,} when the labels were made. {_REBUILD}"
-    )
+def other_size(uri: str, found: int, expected: int) -> LabelSetError:
+    """What is wrong when a file does not have the size that it had."""
+    return LabelSetError(f"{uri} has {found:,} bytes, and had {expected:,} when the labels were made. {_REBUILD}")
 
 
 def _parse_header(block: bytes) -> tarfile.TarInfo:

@@ -9,7 +9,8 @@ import torch
 from trainer.config import load
 from trainer.distributed import World
 from trainer.metrics import Metrics
-from trainer.train import Outcome, Start, train
+from trainer.session import Outcome, Start
+from trainer.train import train
 
 # Tests run beside each other; and the sums of one thread are the same everywhere.
 torch.set_num_threads(1)
@@ -49,4 +50,4 @@ class Recorder:
 def go(labels: Path, out: Path, *overrides: str, watcher: Recorder | None = None) -> Outcome:
     world = World(device=torch.device("cpu"))
     watcher = watcher or Recorder()
-    return train(load(None, [*TINY, *overrides]), labels=str(labels), out=out, world=world, watcher=watcher)
+    return train(load(None, [*TINY, *overrides]), labels=[str(labels)], out=out, world=world, watcher=watcher)

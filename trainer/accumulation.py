@@ -6,7 +6,7 @@ Shapes: B samples, P positives (labels) of the whole batch.
 from collections.abc import Iterator
 
 from labelshards.errors import CatlipError
-from trainer.loader import Batch
+from trainer.batch import Batch
 
 
 def split(batch: Batch, num_parts: int) -> Iterator[Batch]:

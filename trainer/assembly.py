@@ -1,5 +1,6 @@
 """What a run trains, put together: encoder, average, optimiser, and the objective that all ranks share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,10 +24,14 @@ class Assembly:
     objective: nn.Module
 
 
-def assemble(config: Config, prior_K: np.ndarray, world: World) -> Assembly:
-    """Fresh weights, the same on every rank: they depend on the seed alone. prior_K: the classes' frequencies."""
+def assemble(config: Config, prior_K: np.ndarray, image_sizes: Sequence[int], world: World) -> Assembly:
+    """Fresh weights, the same on every rank: they depend on the seed alone.
+
+    prior_K: the classes' frequencies. image_sizes: all that occur; raises CatlipError if the encoder cannot take one.
+    """
     torch.manual_seed(config.seed)
     model = models.build(config.model, len(prior_K))
+    models.check_sizes(model, image_sizes)
     models.init_head(model, initial_bias(config.loss, prior_K))
     model.to(world.device)
     ema = Ema(model, config.optim.ema_decay)

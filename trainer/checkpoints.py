@@ -17,7 +17,7 @@ from labelshards.errors import CatlipError
 from trainer import sharding
 from trainer.optim import Ema
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 NUM_KEPT = 2
 _METADATA_KEY = "catlip"
 _SUFFIX = ".safetensors"
@@ -26,13 +26,13 @@ _SUFFIX = ".safetensors"
 class CheckpointInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What a checkpoint says of itself.
 
-    step: steps done. samples: samples seen by all ranks. bad: broken pictures met among them.
+    step: steps done. samples: samples seen by all ranks. bad: broken pictures met among them, by reason.
     """
 
     format_version: int = FORMAT_VERSION
     step: int
     samples: int
-    bad: int
+    bad: dict[str, int]
     config_digest: str
     vocabulary_digest: str
 

@@ -15,7 +15,7 @@ from trainer.loop import LoopConfig
 from trainer.losses.config import LossConfig
 from trainer.models import ModelConfig
 from trainer.optim import OptimConfig
-from trainer.plan import PlanConfig
+from trainer.steps import PlanConfig
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,6 +37,8 @@ FREE_KEYS = frozenset(
     {
         "data.num_workers",
         "data.max_bad_fraction",
+        "data.cache",
+        "data.cache_gib",
         "distributed.sharded_checkpoints",
         "distributed.strategy",
         "distributed.timeout_seconds",

@@ -5,6 +5,7 @@ Between two reports nothing waits for the device: losses stay there until they a
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -13,15 +14,17 @@ import msgspec
 import torch
 
 from labelshards.errors import CatlipError
+from trainer.batch import Batch
 from trainer.distributed import World, sum_over_ranks
 from trainer.guard import LossGuard
-from trainer.loader import Batch
 from trainer.metrics import Interval, Metrics, StepResult
 from trainer.signals import stop_requests
+from trainer.steps import Steps
+from trainer.transforms import REASONS
 
 # The share of broken pictures says nothing over a handful, so it is judged over at least so many samples.
 _BAD_BASE = 1_000
-_NAMED_BAD = 5
+_NAMED_BAD = 2
 
 
 class LoopConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,11 +61,10 @@ class Loop:
     step: Callable[[int, Batch], StepResult]
     rate: Callable[[int], float]
     world: World
-    batch_size: int
-    num_steps: int
+    steps: Steps
     config: LoopConfig
     max_bad_fraction: float
-    save: Callable[[int, int], None]
+    save: Callable[[int, dict[str, int]], None]
     report: Callable[[Metrics | None, int], None]
     name_samples: Callable[[int], str]
 
@@ -70,19 +72,19 @@ class Loop:
         scaled = self.config.precision == "fp16"
         self._guard = LossGuard(factor=self.config.spike_factor, patience=self.config.spike_steps, scaled=scaled)
 
-    def run(self, batches: Iterator[Batch], start_step: int, bad: int) -> bool:
-        """Do steps start_step … num_steps-1; False if a signal stopped it earlier. `bad`: broken pictures so far.
+    def run(self, batches: Iterator[Batch], start_step: int, bad: dict[str, int]) -> bool:
+        """Do all steps from start_step on; False if a signal stopped it earlier. `bad`: broken pictures by reason.
 
         Raises CatlipError when the loss says that training has gone wrong, or too many pictures are broken.
         """
         interval = Interval(start_step)
         with stop_requests() as stop:
-            for step in range(start_step, self.num_steps):
+            for step in range(start_step, self.steps.num_steps):
                 with interval.waiting():
                     batch = next(batches)
                 interval.add(step, self.step(step, batch), batch.bad)
                 done = step + 1
-                save = done % self.config.checkpoint_every == 0 or done == self.num_steps
+                save = done % self.config.checkpoint_every == 0 or done == self.steps.num_steps
                 # Alone, a process can stop at once; many must agree, which they do when they report.
                 alone = self.world.size == 1 and bool(stop)
                 if not (save or alone or done % self.config.log_every == 0):
@@ -95,28 +97,31 @@ class Loop:
                 if save or stopping:
                     self.save(done, bad)
                 if stopping:
-                    return done == self.num_steps
+                    return done == self.steps.num_steps
         return True
 
-    def _close(self, interval: Interval, done: int, bad: int, stop: bool) -> tuple[Metrics, bool]:
+    def _close(self, interval: Interval, done: int, bad: dict[str, int], stop: bool) -> tuple[Metrics, bool]:
         """Metrics of an interval, and whether any rank was asked to stop."""
         losses, grad_norms = interval.values()
-        *losses, new_bad, stops = sum_over_ranks([*losses, len(interval.bad), float(stop)], self.world)
+        met = Counter(reason for _, reason in interval.bad)
+        shared = sum_over_ranks([*losses, *(met[reason] for reason in REASONS), float(stop)], self.world)
+        losses, counts, stops = shared[: len(losses)], shared[len(losses) : -1], shared[-1]
         losses = [loss / self.world.size for loss in losses]
         for step, values in enumerate(zip(losses, grad_norms, strict=True), start=interval.first_step):
             try:
                 self._guard.check(step + 1, *values)
             except CatlipError as error:
                 raise CatlipError(f"{error} {self.name_samples(step)}") from error
-        bad += round(new_bad)
-        samples = done * self.batch_size
-        if bad > self.max_bad_fraction * max(samples, _BAD_BASE):
+        bad = {reason: bad.get(reason, 0) + round(count) for reason, count in zip(REASONS, counts, strict=True)}
+        num_bad = sum(bad.values())
+        samples = self.steps[done].first
+        if num_bad > self.max_bad_fraction * max(samples, _BAD_BASE):
             raise CatlipError(
-                f"{bad:,} of {samples:,} pictures are broken, more than data.max_bad_fraction = "
+                f"{num_bad:,} of {samples:,} pictures are broken, more than data.max_bad_fraction = "
                 f"{self.max_bad_fraction:g} allows{_named(interval.bad)}. Mend the shards, or raise it with --set."
             )
         seconds = time.perf_counter() - interval.started
-        rate = len(losses) * self.batch_size / seconds
+        rate = (samples - self.steps[interval.first_step].first) / seconds
         return Metrics(
             step=done,
             samples=samples,
@@ -126,9 +131,10 @@ class Loop:
             images_per_second=rate,
             images_per_second_per_process=rate / self.world.size,
             data_wait_share=interval.wait_seconds / seconds,
-            bad=bad,
+            bad={reason: count for reason, count in bad.items() if count},
         ), stops > 0
 
 
-def _named(bad: list[str]) -> str:
-    return f" (for example {', '.join(bad[:_NAMED_BAD])})" if bad else ""
+def _named(bad: list[tuple[str, str]]) -> str:
+    names = dict.fromkeys(f"{name} ({reason})" for name, reason in bad)
+    return f": for example {', '.join(list(names)[:_NAMED_BAD])}" if bad else ""

@@ -13,9 +13,10 @@ import torch
 class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     """One line of metrics.jsonl, over the steps since the line before.
 
-    step, samples, bad: totals since the run began. loss, images_per_second: over all ranks; per_process: of each.
-    data_wait_share: the part of the time in which this rank's device waited for batches. grad_norm: of the last step,
-    before clipping; None if fp16 overflowed there, and the step was left out.
+    step, samples: totals since the run began; so is bad, broken pictures by reason. loss, images_per_second: over all
+    ranks; images_per_second_per_process: of each. data_wait_share: the part of the time in which this rank's device
+    waited for batches. grad_norm: of the last step, before clipping; None if fp16 overflowed there, and the step was
+    left out.
     """
 
     step: int
@@ -26,7 +27,7 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     images_per_second: float
     images_per_second_per_process: float
     data_wait_share: float
-    bad: int
+    bad: dict[str, int]
 
 
 class StepResult(NamedTuple):
@@ -43,7 +44,7 @@ class Interval:
     first_step: int
     started: float = field(default_factory=time.perf_counter)
     wait_seconds: float = 0.0
-    bad: list[str] = field(default_factory=list)
+    bad: list[tuple[str, str]] = field(default_factory=list)
     _results: list[StepResult] = field(default_factory=list)
 
     @contextmanager
@@ -53,7 +54,7 @@ class Interval:
         yield
         self.wait_seconds += time.perf_counter() - start
 
-    def add(self, step: int, result: StepResult, bad: tuple[str, ...]) -> None:
+    def add(self, step: int, result: StepResult, bad: tuple[tuple[str, str], ...]) -> None:
         """Take in a step and the broken pictures it met."""
         assert step == self.first_step + len(self._results), "steps come one by one"
         self._results.append(result)

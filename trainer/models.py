@@ -4,6 +4,7 @@ Shapes: B images, D features, K classes.
 """
 
 import difflib
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -79,17 +80,28 @@ def init_head(model: nn.Module, bias_K: np.ndarray) -> None:
         head(model).bias.copy_(torch.from_numpy(bias_K))
 
 
-def class_prior(label_set: LabelSet, *, labelled_only: bool) -> np.ndarray:
-    """float64 [K]: the share of samples that carry each class.
+def class_prior(label_sets: Sequence[LabelSet], weights: Sequence[float], *, labelled_only: bool) -> np.ndarray:
+    """float64 [K]: the share of samples that carry each class, where each label set has the share `weights` gives it.
 
-    The vocabulary's support may come from another corpus, so it gives the proportions between classes, and this label
+    A vocabulary's support may come from another corpus, so it gives the proportions between classes, and each label
     set's own number of labels per sample the level; for a vocabulary of its own this is support / samples.
     """
-    totals = label_set.manifest.totals
-    samples = totals.labelled if labelled_only else totals.samples
-    support = label_set.vocabulary.support.astype(np.float64)
-    prior: np.ndarray = support * (totals.labels / (max(1.0, support.sum()) * max(1, samples)))
+    support = label_sets[0].vocabulary.support.astype(np.float64)
+    level = 0.0
+    for label_set, weight in zip(label_sets, weights, strict=True):
+        totals = label_set.manifest.totals
+        samples = totals.labelled if labelled_only else totals.samples
+        level += weight / sum(weights) * totals.labels / max(1, samples)
+    prior: np.ndarray = support * (level / max(1.0, support.sum()))
     return prior
+
+
+def check_sizes(model: nn.Module, image_sizes: Sequence[int]) -> None:
+    """Raise CatlipError if the encoder cannot take pictures of one of these sizes."""
+    height, width = model.get_submodule("patch_embed").patch_size  # type: ignore[misc]
+    for size in image_sizes:
+        if size % height or size % width:
+            raise CatlipError(f"{size} pixels a side are no multiple of the encoder's patches, which have {height}.")
 
 
 def features(model: nn.Module, x_BCHW: torch.Tensor) -> torch.Tensor:

@@ -52,8 +52,8 @@ def predict(
     moved: dict[str, str] | None = None,
 ) -> list[Prediction]:
     """Predictions for `count` labelled samples drawn by `seed`; fewer if there are no more."""
-    samples = Samples(label_set, unlabelled="drop", moved=moved)
-    firsts = np.concatenate([[0], np.cumsum(samples.counts())])
+    samples = Samples([label_set], unlabelled="drop", moved=moved)
+    firsts = np.concatenate([[0], np.cumsum(samples.counts()[0])])
     total = int(firsts[-1])
     drawn = np.random.default_rng(seed).choice(total, size=min(total, count * _TRIES_PER_SAMPLE), replace=False)
     config = opened.record.config.model

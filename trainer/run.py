@@ -10,7 +10,7 @@ features/, probes/   what `catlip probe` adds
 
 import fcntl
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -39,7 +39,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The content of run.json. labels_digest: identity of the label shards, rows and order included."""
 
     config: config.Config
-    label_set: str
+    label_sets: list[str]
     vocabulary_digest: str
     labels_digest: str
     num_classes: int
@@ -56,9 +56,9 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
         return storage.digest(msgspec.json.encode({k: v for k, v in flat.items() if k not in config.FREE_KEYS}))
 
 
-def labels_digest(label_set: LabelSet) -> str:
-    """Identity of a label set's shards, their order included."""
-    shards = label_set.manifest.shards
+def labels_digest(label_sets: Sequence[LabelSet]) -> str:
+    """Identity of label sets' shards, their order included."""
+    shards = [shard for label_set in label_sets for shard in label_set.manifest.shards]
     return storage.digest("\n".join(f"{shard.name} {shard.rows} {shard.xxh3_64}" for shard in shards).encode())
 
 

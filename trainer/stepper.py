@@ -14,11 +14,12 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from trainer import accumulation, sharding
+from trainer.batch import Batch
 from trainer.distributed import World
-from trainer.loader import Batch
 from trainer.metrics import StepResult
 from trainer.models import ModelConfig
 from trainer.optim import OptimConfig, learning_rate
+from trainer.steps import Steps
 from trainer.transforms import to_input
 
 
@@ -35,8 +36,7 @@ class Stepper:
     scaler: torch.amp.GradScaler | None
     world: World
     seed: int
-    batch_size: int
-    num_steps: int
+    steps: Steps
     num_parts: int
     narrow: torch.dtype | None
     model_config: ModelConfig
@@ -49,25 +49,25 @@ class Stepper:
         torch.manual_seed(
             int(np.random.SeedSequence((self.seed, step, self.world.rank)).generate_state(1, np.uint64)[0])
         )
-        lr = learning_rate(self.optim_config, step, self.num_steps)
+        lr = learning_rate(self.optim_config, step, self.steps.num_steps)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.optimizer.zero_grad()
         loss = torch.zeros((), dtype=torch.float64, device=self.world.device)
         for number, part in enumerate(accumulation.split(batch, self.num_parts), start=1):
             with self._unsynchronised() if number < self.num_parts else nullcontext():
-                loss += self._backward(part)
+                loss += self._backward(part, self.steps[step].batch_size / self.world.size)
         grad_norm = self._move()
         self.after_step(step)
         return StepResult(loss, grad_norm)
 
-    def _backward(self, part: Batch) -> torch.Tensor:
+    def _backward(self, part: Batch, mean_over: float) -> torch.Tensor:
         """This part's loss; its gradients are added to those of the parts before."""
         device = self.world.device
         part = part.to(device)
         x_BCHW = to_input(part.images_BCHW, self.model_config.mean, self.model_config.std, part.flips_B)
         with torch.autocast(device.type, dtype=self.narrow, enabled=self.narrow is not None):
-            loss: torch.Tensor = self.objective(x_BCHW, part.positives(), self.batch_size / self.world.size)
+            loss: torch.Tensor = self.objective(x_BCHW, part.positives(), mean_over)
         scaled = self.scaler.scale(loss) if self.scaler else loss
         scaled.backward()  # type: ignore[no-untyped-call]
         return loss.detach()

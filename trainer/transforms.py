@@ -14,7 +14,7 @@ import numpy as np
 import simplejpeg
 import torch
 import torch.nn.functional as F
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from labelshards.errors import CatlipError
 
@@ -24,8 +24,19 @@ _ASPECT_RATIOS = (3 / 4, 4 / 3)
 _CROP_TRIES = 10
 
 
+# Why a picture cannot be used.
+REASONS = ("no known format", "damaged", "too large")
+
+
 class BrokenImageError(CatlipError):
-    """Bytes that are not a picture."""
+    """Bytes that are not a picture. reason: one of REASONS."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message, reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 def decode(data: bytes) -> torch.Tensor:
@@ -100,12 +111,16 @@ def _decode_any(data: bytes) -> np.ndarray:
             warnings.simplefilter("ignore")  # e.g. about odd metadata: either the pixels can be read or they cannot
             with Image.open(io.BytesIO(data)) as image:
                 if image.width * image.height > MAX_PIXELS:
-                    raise BrokenImageError(f"{image.width} x {image.height} pixels are more than {MAX_PIXELS:,}.")
+                    raise BrokenImageError(
+                        f"{image.width} x {image.height} pixels are more than {MAX_PIXELS:,}.", "too large"
+                    )
                 if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
                     rgba = image.convert("RGBA")
                     return np.array(Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB"))
                 return np.array(image.convert("RGB"))
     except BrokenImageError:
         raise
+    except UnidentifiedImageError as error:
+        raise BrokenImageError(f"not a picture: {error}", "no known format") from error
     except Exception as error:  # decoders raise a dozen types on damaged bytes, struct.error and SyntaxError among them
-        raise BrokenImageError(f"not a readable picture: {error}") from error
+        raise BrokenImageError(f"not a readable picture: {error}", "damaged") from error

@@ -23,7 +23,7 @@ def test_train__summary_and_next_command(labels: Path, tmp_path: Path, capsys: p
     assert run(words(labels, out)) == 0
     said = capsys.readouterr().out
     assert "Trained after step 12 of 12" in said
-    assert "96 (the label set has 20)" in said
+    assert "96 (there are 20)" in said
     assert "step-00000012.safetensors" in said
     assert f"Next: catlip probe {out} --data DIR" in said
     assert run(words(labels, out)) == 0

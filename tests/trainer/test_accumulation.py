@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from labelshards.errors import CatlipError
 from trainer.accumulation import check, split
-from trainer.loader import Batch
+from trainer.batch import Batch
 
 
 def batch(counts: list[int]) -> Batch:
@@ -15,7 +15,7 @@ def batch(counts: list[int]) -> Batch:
         flips_B=torch.arange(len(counts)) % 2 == 0,
         values_P=torch.arange(int(offsets[-1])),
         offsets=offsets,
-        bad=("00000/k",),
+        bad=(("00000/k", "empty"),),
     )
 
 

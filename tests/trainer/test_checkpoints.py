@@ -11,7 +11,7 @@ from trainer.optim import Ema, OptimConfig, build_optimizer
 
 
 def info(step: int) -> CheckpointInfo:
-    return CheckpointInfo(step=step, samples=step * 8, bad=0, config_digest="c", vocabulary_digest="v")
+    return CheckpointInfo(step=step, samples=step * 8, bad={"damaged": 1}, config_digest="c", vocabulary_digest="v")
 
 
 def fresh(seed: int) -> TrainState:
@@ -70,8 +70,8 @@ def test_newest__none_yet(tmp_path: Path) -> None:
 
 def test_read_info__other_formats_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = save(tmp_path, {"model.a": torch.ones(1)}, info(1))
-    monkeypatch.setattr(checkpoints, "FORMAT_VERSION", 2)
-    with pytest.raises(CatlipError, match="has checkpoint format 1; this catlip reads 2"):
+    monkeypatch.setattr(checkpoints, "FORMAT_VERSION", 3)
+    with pytest.raises(CatlipError, match="has checkpoint format 2; this catlip reads 3"):
         read_info(path)
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from labelshards.errors import CatlipError
 from trainer.config import Config, first_difference, flatten, load
+from trainer.steps import Steps
 
 
 @pytest.fixture
@@ -69,7 +70,10 @@ def test_load__a_missing_recipe_is_named() -> None:
 def test_load__every_recipe_is_valid(path: Path) -> None:
     config = load(path)
     assert config != Config()
-    assert config.optim.warmup(config.plan.num_steps(3_000_000)) > 0
+    config.plan.check(1, 1, config.model.image_size)
+    config.loss.check()
+    steps = Steps(config.plan, image_size=config.model.image_size, num_samples=3_000_000, seed=0)
+    assert config.optim.warmup(steps.num_steps) > 0
 
 
 def test_first_difference__names_what_decides_weights_and_nothing_else(recipe: Path) -> None:

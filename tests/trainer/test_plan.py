@@ -1,16 +1,16 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelshards.errors import CatlipError
-from trainer.plan import Plan, PlanConfig, rank_places
+from trainer.plan import Mixture, Plan, Shuffled, make_plan, rank_share
 
 counts_of_shards = st.lists(st.integers(0, 9), min_size=1, max_size=8).filter(lambda counts: sum(counts) > 0)
 
 
 def make(counts: list[int], seed: int = 0, window: int = 2) -> Plan:
-    return Plan(np.array(counts, dtype=np.int64), seed=seed, window_shards=window)
+    return Shuffled(np.array(counts, dtype=np.int64), seed=seed, window_shards=window)
 
 
 @given(counts_of_shards, st.integers(0, 5), st.integers(1, 9), st.integers(0, 3))
@@ -30,20 +30,54 @@ def test_plan__any_place_can_be_computed_alone(counts: list[int], start: int, le
     assert np.array_equal(whole, np.concatenate([plan.locate(start, middle), later]))
 
 
-@given(st.integers(0, 50), st.integers(1, 6), st.integers(1, 8))
-def test_rank_places__ranks_share_the_global_batch(step: int, share: int, world_size: int) -> None:
-    batch_size = share * world_size
-    places = [
-        place
-        for rank in range(world_size)
-        for place in rank_places(step, batch_size=batch_size, rank=rank, world_size=world_size)
-    ]
-    assert places == list(range(step * batch_size, (step + 1) * batch_size))
+def deal(*sizes: int, weights: list[float] | None = None) -> Plan:
+    return make_plan([np.array([size]) for size in sizes], seed=0, window_shards=2, weights=weights or sizes)
 
 
-def test_rank_places__uneven_ranks_are_refused_with_a_size_that_works() -> None:
-    with pytest.raises(CatlipError, match=r"plan.batch_size = 10 .* 4 processes.*--set plan.batch_size=12"):
-        rank_places(0, batch_size=10, rank=0, world_size=4)
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(300, 3000), min_size=2, max_size=4), st.integers(0, 20_000), st.integers(0, 9_000))
+def test_mixture__each_stream_goes_on_without_a_gap(sizes: list[int], start: int, length: int) -> None:
+    """Whatever stretch of the mixture is asked for, each stream gives its own stretch in its own order."""
+    mixed = deal(*sizes)
+    before = np.bincount(mixed.locate(0, start)[:, 0], minlength=len(sizes))
+    stretch = deal(*sizes).locate(start, start + length)
+    for number, size in enumerate(sizes):
+        mine = stretch[stretch[:, 0] == number][:, 1]
+        alone = Shuffled(np.array([size]), seed=(0, number), window_shards=2)
+        assert np.array_equal(mine, alone.locate(before[number], before[number] + len(mine))[:, 1])
+
+
+@pytest.mark.parametrize("weights", [[3.0, 1.0], [1.0, 1e-3], [0.2, 0.3, 0.5]])
+def test_mixture__shares_are_the_weights(weights: list[float]) -> None:
+    found = deal(*[50] * len(weights), weights=weights).locate(0, 100_000)[:, 0]
+    shares = np.bincount(found, minlength=len(weights)) / 100_000
+    assert shares == pytest.approx(np.array(weights) / sum(weights), abs=2e-3)
+
+
+def test_make_plan__without_weights_an_epoch_is_every_sample_once() -> None:
+    plan = make_plan([np.array([40, 20]), np.array([30])], seed=0, window_shards=2)
+    found = sorted(map(tuple, plan.locate(90, 180).tolist()))
+    assert found == [(shard, nth) for shard, count in enumerate([40, 20, 30]) for nth in range(count)]
+    assert isinstance(deal(9, 9), Mixture)
+
+
+def test_mixture__two_label_sets_of_one_form_are_shuffled_apart() -> None:
+    found = deal(500, 500).locate(0, 1_000)
+    assert not np.array_equal(found[found[:, 0] == 0][:, 1], found[found[:, 0] == 1][:, 1])
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=60), st.integers(1, 8))
+def test_rank_share__ranks_share_the_batch(shards: list[int], world_size: int) -> None:
+    shares = [rank_share(np.array(shards), rank=rank, world_size=world_size) for rank in range(world_size)]
+    assert sorted(np.concatenate(shares).tolist()) == list(range(len(shards)))
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+    assert all((np.diff(share) > 0).all() for share in shares)
+
+
+def test_rank_share__a_rank_reads_few_shards() -> None:
+    shards = np.random.default_rng(0).integers(0, 8, 1_024)
+    read = [len(set(shards[rank_share(shards, rank=rank, world_size=8)].tolist())) for rank in range(8)]
+    assert max(read) <= 3
 
 
 def test_plan__a_window_never_spans_more_shards_than_asked() -> None:
@@ -84,15 +118,3 @@ def test_plan__golden_order() -> None:
 def test_plan__nothing_to_train_on_is_refused() -> None:
     with pytest.raises(CatlipError, match="nothing to train on"):
         make([0, 0])
-
-
-@pytest.mark.parametrize(
-    ("settings", "expected"),
-    [
-        ({"epochs": 2.0, "batch_size": 32}, 7),
-        ({"epochs": 0.01, "batch_size": 32}, 1),
-        ({"epochs": 2.0, "steps": 3, "batch_size": 32}, 3),
-    ],
-)
-def test_num_steps__epochs_round_up_and_steps_win(settings: dict[str, float], expected: int) -> None:
-    assert PlanConfig(**settings).num_steps(100) == expected  # type: ignore[arg-type]

@@ -107,3 +107,28 @@ def test_to_input__normalises_and_flips() -> None:
     torch.testing.assert_close(x[0, :, 0], torch.tensor([[-1.0, 1.0], [-2.0, 2.0], [0.0, 1.0]]))
     torch.testing.assert_close(x[1], x[0].flip(-1))
     torch.testing.assert_close(to_input(images, (0.5, 0.5, 0.0), (0.5, 0.25, 1.0))[1], x[0])
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "no known format"),
+        (b"not a picture", "no known format"),
+        (picture((9, 9, 9), size=(64, 64))[:-300], "damaged"),
+        (picture((9, 9, 9), size=(64, 64), form="PNG")[:-300], "damaged"),
+    ],
+)
+def test_decode__says_why_not(data: bytes, reason: str) -> None:
+    with pytest.raises(BrokenImageError) as caught:
+        decode(data)
+    assert caught.value.reason == reason
+    assert reason in transforms.REASONS
+    assert not str(caught.value).startswith("(")
+
+
+def test_decode__a_scan_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transforms, "MAX_PIXELS", 63 * 64)
+    for form in ("JPEG", "PNG"):
+        with pytest.raises(BrokenImageError) as caught:
+            decode(picture((9, 9, 9), size=(64, 64), form=form))
+        assert caught.value.reason == "too large"

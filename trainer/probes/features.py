@@ -14,7 +14,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from labelshards import storage
-from trainer import loader, transforms
+from trainer import transforms, workers
 from trainer.models import ModelConfig, features
 from trainer.probes.imagefolder import ImageFolder
 
@@ -60,11 +60,11 @@ def extract(encoder: Encoder, folder: ImageFolder, cache: Path, report: Callable
 def _compute(encoder: Encoder, folder: ImageFolder, path: Path, report: Callable[[int], None]) -> None:
     model = encoder.model.eval().to(encoder.device)
     pictures = _Pictures(folder=folder, size=encoder.config.image_size)
-    num_workers = loader.worker_count("auto", encoder.device, 1)
+    num_workers = workers.worker_count("auto", encoder.device, 1)
     starts = range(0, len(folder), _BATCH_SIZE)
     table_ND: np.memmap | None = None
     for start, (images_BCHW, good_B) in zip(
-        starts, loader.parallel(pictures, starts, num_workers=num_workers, pin_memory=False), strict=True
+        starts, workers.parallel(pictures, starts, num_workers=num_workers), strict=True
     ):
         x_BCHW = transforms.to_input(images_BCHW.to(encoder.device), encoder.config.mean, encoder.config.std)
         features_BD = features(model, x_BCHW).float().clamp(-_FLOAT16_MAX, _FLOAT16_MAX).half().cpu()

@@ -1,0 +1,55 @@
+"""What a run is trained on, opened: label sets, the plan over them, and who reads its steps."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from labelshards.labelset import LabelSet
+from trainer import models
+from trainer.config import Config
+from trainer.distributed import World
+from trainer.plan import make_plan
+from trainer.reader import StepReader
+from trainer.samples import Samples
+from trainer.shardcache import ShardCache
+from trainer.steps import Steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """What is trained on: the label sets, who reads them, and their classes' frequencies, float64 [K]."""
+
+    label_sets: list[LabelSet]
+    reader: StepReader
+    prior_K: np.ndarray
+
+    @classmethod
+    def open(cls, config: Config, labels: Sequence[str], world: World, moved: dict[str, str] | None) -> "Data":
+        """The label sets in the folders `labels`. Raises CatlipError for settings that do not fit them."""
+        plan_config = config.plan
+        plan_config.check(len(labels), world.size, config.model.image_size)
+        label_sets = [LabelSet.open(folder) for folder in labels]
+        counts = Samples(label_sets, unlabelled=plan_config.unlabelled, moved=moved).counts()
+        plan = make_plan(counts, seed=config.seed, window_shards=plan_config.window_shards, weights=plan_config.weights)
+        shares = plan_config.weights or [float(each.sum()) for each in counts]
+        cache = Path(config.data.cache) if config.data.cache else Path(tempfile.gettempdir()) / "catlip-shards"
+        reader = StepReader(
+            label_sets=label_sets,
+            plan=plan,
+            steps=Steps(
+                plan_config, image_size=config.model.image_size, num_samples=plan.num_samples, seed=config.seed
+            ),
+            seed=config.seed,
+            min_scale=config.data.min_scale,
+            unlabelled=plan_config.unlabelled,
+            max_shards=2 * plan_config.window_shards * len(labels),
+            rank=world.rank,
+            world_size=world.size,
+            moved=moved,
+            cache=ShardCache(cache, int(config.data.cache_gib * 2**30)),
+        )
+        prior_K = models.class_prior(label_sets, shares, labelled_only=plan_config.unlabelled == "drop")
+        return cls(label_sets=label_sets, reader=reader, prior_K=prior_K)

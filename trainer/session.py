@@ -1,0 +1,181 @@
+"""One process's share of a run, from its newest checkpoint on to the end or a signal."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from labelshards import storage
+from labelshards.errors import CatlipError
+from trainer import checkpoints, loader, run, sharding
+from trainer.assembly import Assembly
+from trainer.batch import Batch
+from trainer.checkpoints import CheckpointInfo
+from trainer.data import Data
+from trainer.distributed import World, sum_over_ranks
+from trainer.loop import Loop
+from trainer.metrics import Metrics
+from trainer.optim import learning_rate
+from trainer.samples import Samples
+from trainer.stepper import Stepper
+from trainer.workers import worker_count
+
+
+class Start(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known when the first step begins. step: steps done by earlier processes. notes: for a person to read."""
+
+    step: int
+    num_steps: int
+    num_samples: int
+    num_classes: int
+    num_parameters: int
+    notes: list[str]
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run ended. new_steps, seconds, images_per_second: this process alone. metrics: the last line it logged."""
+
+    finished: bool
+    start: Start
+    new_steps: int
+    seconds: float
+    images_per_second: float
+    metrics: Metrics | None
+    checkpoint: str | None
+
+
+class Watcher(Protocol):
+    """Who is told how a run goes; on the main rank only."""
+
+    def start(self, start: Start) -> None:
+        """Called once, before the first step."""
+
+    def update(self, metrics: Metrics | None, step: int) -> None:
+        """Called after every step, with metrics if they were logged."""
+
+
+@dataclass(kw_only=True)
+class Session:
+    """One process's share of a run."""
+
+    record: run.RunRecord
+    data: Data
+    out: Path
+    world: World
+    assembly: Assembly
+    watcher: Watcher
+    checkpoint: Path | None = None
+    last: Metrics | None = None
+
+    def train(self) -> Outcome:
+        """Resume, and do what is left."""
+        num_steps, steps = self.record.num_steps, self.data.reader.steps
+        notes: list[str] = []
+        step, bad = self._resume(notes)
+        start = Start(
+            step=step,
+            num_steps=num_steps,
+            num_samples=self.record.num_samples,
+            num_classes=self.record.num_classes,
+            num_parameters=sum(p.numel() for p in self.assembly.state.model.parameters()),
+            notes=notes,
+        )
+        # No rank looks for a checkpoint once another may write one; and all must have found the same.
+        if sum_over_ranks([step], self.world)[0] != step * self.world.size:
+            raise CatlipError(
+                f"Processes find different checkpoints in {self.out}. It must be a folder that all share."
+            )
+        if self.world.is_main:
+            self.watcher.start(start)
+            if step < num_steps:
+                run.write(self.out, self.record, self.data.label_sets[0].vocabulary)
+                run.drop_metrics_after(self.out, step)
+        begun = time.perf_counter()
+        finished = step == num_steps or self._loop().run(self._batches(range(step, num_steps)), step, bad)
+        seconds = time.perf_counter() - begun
+        new_steps = self.last.step - step if self.last else 0
+        return Outcome(
+            finished=finished,
+            start=start,
+            new_steps=new_steps,
+            seconds=seconds,
+            images_per_second=(steps[step + new_steps].first - steps[step].first) / seconds,
+            metrics=self.last,
+            checkpoint=str(self.checkpoint) if self.checkpoint else None,
+        )
+
+    def _resume(self, notes: list[str]) -> tuple[int, dict[str, int]]:
+        """Load the newest checkpoint that can be read: (steps done, broken pictures so far by reason)."""
+        found = checkpoints.newest(self.out / run.CHECKPOINT_FOLDER, notes.append)
+        if found is None:
+            return 0, {}
+        self.checkpoint, info = found
+        self.assembly.state.load(checkpoints.read_tensors(self.checkpoint))
+        return info.step, info.bad
+
+    def _loop(self) -> Loop:
+        config, state, num_steps = self.record.config, self.assembly.state, self.record.num_steps
+        step = Stepper(
+            objective=self.assembly.objective,
+            optimizer=state.optimizer,
+            scaler=state.scaler,
+            world=self.world,
+            seed=config.seed,
+            steps=self.data.reader.steps,
+            num_parts=config.loop.accumulate,
+            narrow=config.loop.narrow(self.world.device),
+            model_config=config.model,
+            optim_config=config.optim,
+            after_step=lambda step: state.ema.update(state.model, step),
+        )
+        return Loop(
+            step=step,
+            rate=lambda step: learning_rate(config.optim, step, num_steps),
+            world=self.world,
+            steps=self.data.reader.steps,
+            config=config.loop,
+            max_bad_fraction=config.data.max_bad_fraction,
+            save=self._save,
+            report=self._report,
+            name_samples=self._name_samples,
+        )
+
+    def _batches(self, steps: range) -> Iterator[Batch]:
+        num_workers = worker_count(self.record.config.data.num_workers, self.world.device, self.world.ranks_here)
+        on_gpu = self.world.device.type == "cuda"
+        return loader.batches(self.data.reader, steps, num_workers=num_workers, pin_memory=on_gpu)
+
+    def _report(self, metrics: Metrics | None, step: int) -> None:
+        self.last = metrics or self.last
+        if self.world.is_main:
+            if metrics:
+                run.append_metrics(self.out, metrics)
+            self.watcher.update(metrics, step)
+
+    def _save(self, step: int, bad: dict[str, int]) -> None:
+        info = CheckpointInfo(
+            step=step,
+            samples=self.data.reader.steps[step].first,
+            bad=bad,
+            config_digest=self.record.config_digest,
+            vocabulary_digest=self.record.vocabulary_digest,
+        )
+        tensors = sharding.gathered(self.assembly.state.tensors(), keep=self.world.is_main)
+        if self.world.is_main:
+            self.checkpoint = checkpoints.save(self.out / run.CHECKPOINT_FOLDER, tensors, info)
+
+    def _name_samples(self, step: int) -> str:
+        """A sentence about the samples of a step; the main rank writes their names into a file."""
+        if not self.world.is_main:
+            return ""
+        reader = self.data.reader
+        samples = Samples(reader.label_sets, unlabelled=reader.unlabelled, moved=reader.moved)
+        places = reader.steps[step].places
+        located = reader.plan.locate(places.start, places.stop)
+        names = [samples.name(shard, nth) for shard, nth in located.tolist()]
+        path = self.out / run.STOPPED_NAME
+        storage.write_bytes(str(path), "".join(f"{name}\n" for name in names).encode())
+        return f"The step's {len(names):,} samples are listed in {path} ({', '.join(names[:3])}, …)."
