@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 @click.option("--out", required=True, metavar="RUN", type=click.Path(path_type=Path), help="Folder of the run.")
 @click.option("--recipe", metavar="FILE", type=click.Path(path_type=Path), help="TOML file of settings; see recipes/.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change one setting. Repeatable.")
+@click.option(
+    "--allow-change", multiple=True, metavar="KEY", help="Go on though this setting is another than before. Repeatable."
+)
 @click.option("--moved", multiple=True, metavar="OLD=NEW", help="Where image shards lie now. Repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 def train(
@@ -28,6 +31,7 @@ def train(
     out: Path,
     recipe: Path | None,
     overrides: tuple[str, ...],
+    allow_change: tuple[str, ...],
     moved: tuple[str, ...],
     as_json: bool,
 ) -> int:
@@ -47,7 +51,15 @@ def train(
 
     config = load(recipe, overrides)
     with distributed.joined(config.distributed.timeout_seconds) as world, ExitStack() as stack:
-        outcome = train_run(config, labels=labels, out=out, world=world, watcher=_View(stack), moved=places)
+        outcome = train_run(
+            config,
+            labels=labels,
+            out=out,
+            world=world,
+            watcher=_View(stack),
+            moved=places,
+            allow_change=allow_change,
+        )
     if world.is_main:
         if as_json:
             terminal.print_json(outcome)
@@ -84,7 +96,7 @@ class _View:
 
 def _print_summary(outcome: "Outcome", out: Path) -> None:
     start, metrics = outcome.start, outcome.metrics
-    if start.step == start.num_steps:
+    if start.step >= start.num_steps:
         terminal.stdout.print(
             f"Nothing to do: {out} is finished ({start.num_steps:,} steps).", markup=False, soft_wrap=True
         )

@@ -8,12 +8,12 @@ import torch
 from torch import nn
 
 from trainer import models, sharding
-from trainer.checkpoints import TrainState
 from trainer.config import Config
 from trainer.distributed import World, replicate
 from trainer.losses.config import initial_bias
 from trainer.objective import Objective
 from trainer.optim import Ema, build_optimizer
+from trainer.state import TrainState
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import difflib
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,6 +44,7 @@ FREE_KEYS = frozenset(
         "distributed.timeout_seconds",
         "loop.accumulate",
         "loop.checkpoint_every",
+        "loop.keep_checkpoints",
         "loop.log_every",
         "loop.spike_factor",
         "loop.spike_steps",
@@ -58,12 +59,12 @@ def load(recipe: Path | None, overrides: Sequence[str] = ()) -> Config:
     unknown (with the nearest known one) or has a value of the wrong type.
     """
     tree = _read(recipe) if recipe else {}
-    _refuse_unknown(flatten(tree), str(recipe))
+    refuse_unknown(flatten(tree), str(recipe))
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals:
             raise CatlipError(f"--set {override}: write it as key=value, for example --set optim.lr=5e-4.")
-        _refuse_unknown({key.strip(): None}, "--set")
+        refuse_unknown([key.strip()], "--set")
         _assign(tree, key.strip(), _value(text.strip()))
     try:
         return msgspec.convert(tree, Config)
@@ -83,13 +84,11 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def first_difference(old: dict[str, Any], new: dict[str, Any]) -> tuple[str, Any, Any] | None:
-    """(key, old value, new value) of the first setting that makes two resolved configurations different runs."""
+def differences(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+    """(key, old value, new value) of the settings that make two resolved configurations different runs."""
     before, after = flatten(old), flatten(new)
-    for key in dict.fromkeys([*before, *after]):
-        if key not in FREE_KEYS and before.get(key) != after.get(key):
-            return key, before.get(key), after.get(key)
-    return None
+    keys = [key for key in dict.fromkeys([*before, *after]) if key not in FREE_KEYS]
+    return [(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
 
 
 def _read(recipe: Path) -> dict[str, Any]:
@@ -115,11 +114,12 @@ def _assign(tree: dict[str, Any], key: str, value: object) -> None:
     tree[name] = value
 
 
-def _refuse_unknown(flat: dict[str, Any], where: str) -> None:
+def refuse_unknown(keys: Iterable[str], where: str) -> None:
+    """Raise CatlipError for the first dotted key that no setting has, with the nearest one. where: they were given."""
     known = flatten(msgspec.to_builtins(Config()))
     tables = {key.rpartition(".")[0] for key in known if "." in key}
-    for key in flat:
-        if key in known or key.startswith("model.kwargs.") or (where != "--set" and key in tables):
+    for key in keys:
+        if key in known or key.startswith("model.kwargs.") or (not where.startswith("--") and key in tables):
             continue
         near = difflib.get_close_matches(key, known, n=1)
         hint = f"; did you mean {near[0]}?" if near else f". Known keys: {', '.join(known)}."

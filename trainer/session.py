@@ -10,7 +10,7 @@ import msgspec
 
 from labelshards import storage
 from labelshards.errors import CatlipError
-from trainer import checkpoints, loader, run, sharding
+from trainer import checkpoints, loader, run
 from trainer.assembly import Assembly
 from trainer.batch import Batch
 from trainer.checkpoints import CheckpointInfo
@@ -94,7 +94,7 @@ class Session:
                 run.write(self.out, self.record, self.data.label_sets[0].vocabulary)
                 run.drop_metrics_after(self.out, step)
         begun = time.perf_counter()
-        finished = step == num_steps or self._loop().run(self._batches(range(step, num_steps)), step, bad)
+        finished = step >= num_steps or self._loop().run(self._batches(range(step, num_steps)), step, bad)
         seconds = time.perf_counter() - begun
         new_steps = self.last.step - step if self.last else 0
         return Outcome(
@@ -113,7 +113,10 @@ class Session:
         if found is None:
             return 0, {}
         self.checkpoint, info = found
-        self.assembly.state.load(checkpoints.read_tensors(self.checkpoint))
+        if not self.record.continues(info):
+            raise CatlipError(f"{self.checkpoint} does not belong to {self.out}: its digests differ.")
+        state = self.assembly.state
+        state.load(checkpoints.read_tensors(self.checkpoint, places=state.places()))
         return info.step, info.bad
 
     def _loop(self) -> Loop:
@@ -163,9 +166,12 @@ class Session:
             config_digest=self.record.config_digest,
             vocabulary_digest=self.record.vocabulary_digest,
         )
-        tensors = sharding.gathered(self.assembly.state.tensors(), keep=self.world.is_main)
+        distributed = self.record.config.distributed
+        in_slices = distributed.strategy == "fsdp" and distributed.sharded_checkpoints and self.world.size > 1
+        folder, save = self.out / run.CHECKPOINT_FOLDER, checkpoints.save_sharded if in_slices else checkpoints.save
+        self.checkpoint = save(folder, self.assembly.state.tensors(), info, self.world)
         if self.world.is_main:
-            self.checkpoint = checkpoints.save(self.out / run.CHECKPOINT_FOLDER, tensors, info)
+            checkpoints.prune(folder, self.record.config.loop.keep_checkpoints)
 
     def _name_samples(self, step: int) -> str:
         """A sentence about the samples of a step; the main rank writes their names into a file."""

@@ -47,9 +47,9 @@ def gathered(tensors: dict[str, torch.Tensor], *, keep: bool) -> dict[str, torch
 
 
 def like(tensor: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
-    """A whole tensor that all ranks have, on the device of `reference` and sharded as that is."""
+    """A tensor on the device of `reference`, sharded as that is; until now whole on every rank, or sharded already."""
     tensor = tensor.to(reference.device)
-    if not isinstance(reference, DTensor):
+    if isinstance(tensor, DTensor) or not isinstance(reference, DTensor):
         return tensor
     # Each rank cuts its own slice: nothing travels.
     return distribute_tensor(tensor, reference.device_mesh, reference.placements, src_data_rank=None)

@@ -1,13 +1,13 @@
 """`catlip train` without its terminal: from a label set to a finished, interrupted or resumed run."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
 from labelshards import storage
 from trainer import accumulation, run
 from trainer.assembly import assemble
-from trainer.config import Config
+from trainer.config import Config, refuse_unknown
 from trainer.data import Data
 from trainer.distributed import World, wait_for_all
 from trainer.session import Outcome, Session, Watcher
@@ -21,11 +21,14 @@ def train(
     world: World,
     watcher: Watcher,
     moved: dict[str, str] | None = None,
+    allow_change: Collection[str] = (),
 ) -> Outcome:
     """Train, or go on training, the run in folder `out` on the label sets `labels`.
 
-    `moved` maps prefixes of image URIs to where they lie now. Raises CatlipError for everything a person can mend.
+    `moved` maps prefixes of image URIs to where they lie now. `allow_change` names settings that may be others than in
+    the steps done so far. Raises CatlipError for everything a person can mend.
     """
+    refuse_unknown((key for key in allow_change if key != run.LABELS_KEY), "--allow-change")
     data = Data.open(config, labels, world, moved)
     steps = data.reader.steps
     # These refuse what could never run, before anything is written.
@@ -45,7 +48,7 @@ def train(
         device=str(world.device),
         versions=run.versions(),
     )
-    run.check_same(out, record)
+    record = run.continued(out, record, allow_change)
     assembly = assemble(config, data.prior_K, steps.image_sizes(), world)
     wait_for_all(world)
     with run.writing(out) if world.is_main else nullcontext():
