@@ -115,7 +115,7 @@ def _assign(tree: dict[str, Any], key: str, value: object) -> None:
 
 
 def refuse_unknown(keys: Iterable[str], where: str) -> None:
-    """Raise CatlipError for the first dotted key that no setting has, with the nearest one. where: they were given."""
+    """Raise CatlipError for the first dotted key that no setting has, with the nearest one; `where`: it was given."""
     known = flatten(msgspec.to_builtins(Config()))
     tables = {key.rpartition(".")[0] for key in known if "." in key}
     for key in keys:
