@@ -10,6 +10,8 @@ from catlip_cli import terminal
 from catlip_cli.terminal import old_and_new
 
 if TYPE_CHECKING:
+    from trainer.config import Config
+    from trainer.distributed import World
     from trainer.metrics import Metrics
     from trainer.session import Outcome, Start
 
@@ -18,21 +20,25 @@ if TYPE_CHECKING:
 @click.option(
     "--labels", required=True, multiple=True, metavar="DIR", help="Label set made by `catlip labels build`. Repeatable."
 )
-@click.option("--out", required=True, metavar="RUN", type=click.Path(path_type=Path), help="Folder of the run.")
+@click.option("--out", metavar="RUN", type=click.Path(path_type=Path), help="Folder of the run.")
 @click.option("--recipe", metavar="FILE", type=click.Path(path_type=Path), help="TOML file of settings; see recipes/.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change one setting. Repeatable.")
 @click.option(
     "--allow-change", multiple=True, metavar="KEY", help="Go on though this setting is another than before. Repeatable."
 )
 @click.option("--moved", multiple=True, metavar="OLD=NEW", help="Where image shards lie now. Repeatable.")
+@click.option(
+    "--dry-run", is_flag=True, help="Measure loader and step for some seconds, say which bounds; write nothing."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 def train(
     labels: tuple[str, ...],
-    out: Path,
+    out: Path | None,
     recipe: Path | None,
     overrides: tuple[str, ...],
     allow_change: tuple[str, ...],
     moved: tuple[str, ...],
+    dry_run: bool,
     as_json: bool,
 ) -> int:
     """Train an image encoder on a label set.
@@ -45,12 +51,16 @@ def train(
       torchrun --nproc-per-node 8 --no-python catlip train --labels L --out RUN --set optim.lr=5e-4
     """
     places = dict(old_and_new(text) for text in moved)
+    if out is None and not dry_run:
+        raise click.UsageError("Missing option '--out'; only --dry-run needs none.")
     from trainer import distributed
     from trainer.config import load
     from trainer.train import train as train_run
 
     config = load(recipe, overrides)
     with distributed.joined(config.distributed.timeout_seconds) as world, ExitStack() as stack:
+        if out is None or dry_run:
+            return _dry_run(config, labels, world, places, as_json)
         outcome = train_run(
             config,
             labels=labels,
@@ -66,6 +76,30 @@ def train(
         else:
             _print_summary(outcome, out)
     return 0 if outcome.finished else terminal.EXIT_INTERRUPTED
+
+
+def _dry_run(config: "Config", labels: tuple[str, ...], world: "World", moved: dict[str, str], as_json: bool) -> int:
+    from trainer import dryrun
+
+    with terminal.stderr.status("Opening") as status:
+        found = dryrun.measure(config, labels=labels, world=world, moved=moved, on_phase=status.update)
+    if not world.is_main:
+        return 0
+    if as_json:
+        terminal.print_json(found)
+        return 0
+    where = f"{found.num_workers} loader processes" if found.num_workers else "the trainer's own process"
+    terminal.print_facts(
+        f"Dry run: {found.batch_size:,} images of {found.image_size} px a step on {found.device}",
+        [
+            ("loader", f"{found.loader:,.0f} images/s in {where}"),
+            ("step", f"{found.step:,.0f} images/s"),
+            ("together", f"{found.together:,.0f} images/s; the {found.bound_by} bounds"),
+            ("cores", f"{found.cores_needed:.1f} for a loader that keeps up with this device"),
+        ],
+    )
+    terminal.print_next("catlip train --labels DIR --out RUN, with the same settings")
+    return 0
 
 
 class _View:

@@ -15,6 +15,7 @@ from labelshards import storage
 from labelshards.errors import LabelSetError
 
 TAR_BLOCK_BYTES = 512
+_NAME_BYTES = 100
 # How both stages read the names of tar members: a key is text, also where the name is not UTF-8.
 TAR_ENCODING = "utf-8"
 TAR_ERRORS = "replace"
@@ -165,6 +166,8 @@ class ImageReader:
         return str(self._fetch(uri, image_file.bytes))
 
     def _check_member(self, header: bytes, uri: str, image_file: ImageFile, ref: ImageRef, key: str) -> None:
+        if _is_plain_member(header, key, ref.size):
+            return
         try:
             member = _parse_header(header)
         except tarfile.HeaderError as error:
@@ -185,6 +188,20 @@ class ImageReader:
 def other_size(uri: str, found: int, expected: int) -> LabelSetError:
     """What is wrong when a file does not have the size that it had."""
     return LabelSetError(f"{uri} has {found:,} bytes, and had {expected:,} when the labels were made. {_REBUILD}")
+
+
+def _is_plain_member(header: bytes, key: str, size: int) -> bool:
+    """True for what nearly all headers are: a file of this key and size. All others are parsed."""
+    name = key.encode(TAR_ENCODING, "replace") + b"."
+    return (
+        header.startswith(name)
+        and b"/" not in header[len(name) : _NAME_BYTES]
+        and header[_NAME_BYTES - 1] == 0  # a longer name would stand elsewhere
+        and header[124:135] == b"%011o" % size
+        and header[156:157] in (b"0", b"\0")
+        and header[257:262] == b"ustar"
+        and header[345] == 0
+    )
 
 
 def _parse_header(block: bytes) -> tarfile.TarInfo:

@@ -14,6 +14,8 @@ from trainer.losses.config import initial_bias
 from trainer.objective import Objective
 from trainer.optim import Ema, build_optimizer
 from trainer.state import TrainState
+from trainer.stepper import Stepper
+from trainer.steps import Steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +24,23 @@ class Assembly:
 
     state: TrainState
     objective: nn.Module
+
+    def stepper(self, config: Config, steps: Steps, world: World) -> Stepper:
+        """What does a step of `steps`."""
+        state = self.state
+        return Stepper(
+            objective=self.objective,
+            optimizer=state.optimizer,
+            scaler=state.scaler,
+            world=world,
+            seed=config.seed,
+            steps=steps,
+            num_parts=config.loop.accumulate,
+            narrow=config.loop.narrow(world.device),
+            model_config=config.model,
+            optim_config=config.optim,
+            after_step=lambda step: state.ema.update(state.model, step),
+        )
 
 
 def assemble(config: Config, prior_K: np.ndarray, image_sizes: Sequence[int], world: World) -> Assembly:

@@ -1,4 +1,4 @@
-"""What a run is trained on, opened: label sets, the plan over them, and who reads its steps."""
+"""What a run trains on: its label sets, their samples in the order of the plan, and who reads them."""
 
 import tempfile
 from collections.abc import Sequence
@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from labelshards import storage
 from labelshards.labelset import LabelSet
 from trainer import models
 from trainer.config import Config
 from trainer.distributed import World
+from trainer.loader import DataConfig
 from trainer.plan import make_plan
 from trainer.reader import StepReader
 from trainer.samples import Samples
@@ -32,10 +34,10 @@ class Data:
         plan_config = config.plan
         plan_config.check(len(labels), world.size, config.model.image_size)
         label_sets = [LabelSet.open(folder) for folder in labels]
-        counts = Samples(label_sets, unlabelled=plan_config.unlabelled, moved=moved).counts()
+        samples = Samples(label_sets, unlabelled=plan_config.unlabelled, moved=moved)
+        counts = samples.counts()
         plan = make_plan(counts, seed=config.seed, window_shards=plan_config.window_shards, weights=plan_config.weights)
         shares = plan_config.weights or [float(each.sum()) for each in counts]
-        cache = Path(config.data.cache) if config.data.cache else Path(tempfile.gettempdir()) / "catlip-shards"
         reader = StepReader(
             label_sets=label_sets,
             plan=plan,
@@ -49,7 +51,19 @@ class Data:
             rank=world.rank,
             world_size=world.size,
             moved=moved,
-            cache=ShardCache(cache, int(config.data.cache_gib * 2**30)),
+            cache=_cache(config.data, samples, counts),
         )
         prior_K = models.class_prior(label_sets, shares, labelled_only=plan_config.unlabelled == "drop")
         return cls(label_sets=label_sets, reader=reader, prior_K=prior_K)
+
+
+def _cache(config: DataConfig, samples: Samples, counts: Sequence[np.ndarray]) -> ShardCache | None:
+    """A cache, if some label set's images are remote: as its first shard's are, so are all of them."""
+    first = 0
+    for each in counts:
+        used = np.flatnonzero(each)
+        if len(used) and not all(storage.is_local(file.uri) for file in samples.files(first + int(used[0]))):
+            folder = Path(config.cache) if config.cache else Path(tempfile.gettempdir()) / "catlip-shards"
+            return ShardCache(folder, int(config.cache_gib * 2**30))
+        first += len(each)
+    return None

@@ -8,6 +8,9 @@ from labelshards.errors import CatlipError
 from labelshards.images import ImageFile
 from trainer.reader import StepReader
 
+# However small what is to be fetched, there is no use in planning further ahead.
+_MAX_STEPS = 1_000
+
 
 class Prefetch:
     """A thread that goes over coming steps and fetches what they read, as far ahead as half of the cache holds.
@@ -51,7 +54,8 @@ class Prefetch:
                         while coming and coming[0][0] < self._reached:
                             uses.subtract(coming.popleft()[1])
                         uses = +uses
-                        if len(coming) <= 1 or sum(file.bytes for file in uses) <= cache.max_bytes / 2:
+                        needed = sum(file.bytes for file in uses)
+                        if len(coming) <= 1 or (needed <= cache.max_bytes / 2 and len(coming) <= _MAX_STEPS):
                             break
                         self._change.wait()
                     if self._stopped:

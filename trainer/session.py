@@ -20,7 +20,6 @@ from trainer.loop import Loop
 from trainer.metrics import Metrics
 from trainer.optim import learning_rate
 from trainer.samples import Samples
-from trainer.stepper import Stepper
 from trainer.workers import worker_count
 
 
@@ -120,20 +119,8 @@ class Session:
         return info.step, info.bad
 
     def _loop(self) -> Loop:
-        config, state, num_steps = self.record.config, self.assembly.state, self.record.num_steps
-        step = Stepper(
-            objective=self.assembly.objective,
-            optimizer=state.optimizer,
-            scaler=state.scaler,
-            world=self.world,
-            seed=config.seed,
-            steps=self.data.reader.steps,
-            num_parts=config.loop.accumulate,
-            narrow=config.loop.narrow(self.world.device),
-            model_config=config.model,
-            optim_config=config.optim,
-            after_step=lambda step: state.ema.update(state.model, step),
-        )
+        config, num_steps = self.record.config, self.record.num_steps
+        step = self.assembly.stepper(config, self.data.reader.steps, self.world)
         return Loop(
             step=step,
             rate=lambda step: learning_rate(config.optim, step, num_steps),

@@ -90,7 +90,9 @@ def to_input(
 def _resize(image_CHW: torch.Tensor, size: int) -> torch.Tensor:
     if image_CHW.shape[-2:] == (size, size):
         return image_CHW
-    return F.interpolate(image_CHW[None], (size, size), mode="bicubic", antialias=True)[0]
+    # A part of a picture is copied first: torch resizes whole channels-last images twice as fast, to the same result.
+    whole_1CHW = image_CHW[None].contiguous(memory_format=torch.channels_last)
+    return F.interpolate(whole_1CHW, (size, size), mode="bicubic", antialias=True)[0]
 
 
 def _decode_jpeg(data: bytes) -> np.ndarray | None:

@@ -1,16 +1,20 @@
 """How fast training's parts are, as ratios against the usual way, all measured in this run on one core.
 
-    python -m benchmarks.train_throughput [--only losses,heads] [--rounds 3]
+    python -m benchmarks.train_throughput [--only losses,heads,loading,transport] [--rounds 3]
 
-Times are CPU seconds, so that what else the machine does counts for less; the ratios are what to look at.
+Photographs are Flickr8k's, in ../shared/data or where CATLIP_TEST_DATA says. Times are CPU seconds, so that what else
+the machine does counts for less; the ratios are what to look at.
 """
 
 import argparse
+import os
 import platform
+import tempfile
 import time
 from importlib.metadata import version
+from pathlib import Path
 
-from benchmarks.train_throughput import losses
+from benchmarks.train_throughput import loading, losses
 from benchmarks.train_throughput.measuring import rounds, table
 
 
@@ -25,7 +29,24 @@ def show_heads(num_rounds: int) -> None:
     table(rounds(losses.head, losses.HEADS, num_rounds), losses.HEADS[0], "ms", 1e3, memory=True)
 
 
-SECTIONS = {"losses": show_losses, "heads": show_heads}
+def show_loading(num_rounds: int) -> None:
+    for side, quality in ((512, 95), (256, 90)):
+        with tempfile.TemporaryDirectory() as folder:
+            labels = str(loading.make_pictures(PHOTOGRAPHS, Path(folder), side, quality))
+            print(f"Tar → batch of {loading.SIZE} px, one worker, JPEGs of {side} px at quality {quality}:\n")
+            table(rounds(loading.end_to_end, loading.WAYS, num_rounds, labels), loading.WAYS[0], "ms an image", 1e3)
+            table(rounds(loading.part, loading.PARTS, 1, labels), loading.PARTS[-1], "ms an image", 1e3)
+
+
+def show_transport(num_rounds: int) -> None:
+    print(f"Labels of a sample → what a step takes, {loading.K:,} classes, 3 labels:\n")
+    table(rounds(loading.transport, loading.TRANSPORTS, num_rounds), loading.TRANSPORTS[0], "µs a sample", 1e6)
+    dense, sparse = 8 * loading.K, 4 * 3 + 4
+    print(f"Bytes a sample: {dense:,} and {sparse} ({dense / sparse:,.0f} times fewer).\n")
+
+
+SECTIONS = {"losses": show_losses, "heads": show_heads, "loading": show_loading, "transport": show_transport}
+PHOTOGRAPHS = Path(os.environ.get("CATLIP_TEST_DATA", "../shared/data")) / "flickr8k" / "train"
 
 
 if __name__ == "__main__":

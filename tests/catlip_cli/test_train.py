@@ -45,6 +45,9 @@ def test_train__json_is_one_object(labels: Path, tmp_path: Path, capsys: pytest.
         (["--recipe", "nowhere.toml"], 1, "There is no recipe nowhere.toml."),
         (["--moved", "somewhere"], 2, "'somewhere' is not OLD=NEW."),
         (["--labels", "nowhere"], 1, "nowhere is not a finished label set"),
+        (["--set", "plan.weights=[1]", "--labels", "nowhere"], 1, "plan.weights has 1 numbers for 2 label sets."),
+        (["--set", "loss.kind=softmax", "--set", "loss.fused=true"], 1, "loss.fused is for bce and asymmetric"),
+        (["--set", "plan.phases=[{until=0.5, image_size=24}]"], 1, "24 pixels a side are no multiple of"),
     ],
 )
 def test_train__mistakes_are_one_line(
@@ -69,3 +72,49 @@ def test_train__moved_shards_are_found(tmp_path: Path, capsys: pytest.CaptureFix
     assert run(words(root, tmp_path / "run")) == 1
     assert "--moved OLD=NEW" in capsys.readouterr().err
     assert run(words(root, tmp_path / "run", "--moved", f"{tmp_path}/a/tars={tmp_path}/b")) == 0
+
+
+def test_train__without_a_folder_is_a_mistake_in_use(labels: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "--labels", str(labels)]) == 2
+    assert "Missing option '--out'; only --dry-run needs none." in capsys.readouterr().err
+
+
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    from trainer import dryrun
+
+    measure = dryrun.measure
+    monkeypatch.setattr(dryrun, "measure", lambda *given, **named: measure(*given, **named, seconds=0.05))
+
+
+@pytest.mark.usefixtures("brief")
+def test_dry_run__says_what_bounds(labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = [word for setting in TINY for word in ("--set", setting)]
+    assert run(["train", "--labels", str(labels), "--dry-run", *settings]) == 0
+    said = capsys.readouterr().out
+    assert "Dry run: 8 images of 32 px a step on cpu" in said
+    assert "images/s in the trainer's own process" in said
+    assert "bounds" in said
+    assert run(words(labels, tmp_path / "run", "--dry-run", "--json")) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["together"] == pytest.approx(1 / (1 / found["loader"] + 1 / found["step"]))
+    assert found["cores_needed"] == pytest.approx(found["step"] / found["loader"])
+    assert found["bound_by"] == min(("loader", "step"), key=lambda part: found[part])
+    assert not (tmp_path / "run").exists()
+
+
+def test_train__several_label_sets_by_weight(labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    more = ["--labels", str(labels), "--set", "plan.weights=[3, 1]", "--json"]
+    assert run(words(labels, tmp_path / "run", *more)) == 0
+    assert json.loads(capsys.readouterr().out)["start"]["num_samples"] == 40
+    assert run(words(labels, tmp_path / "run", "--labels", str(labels), "--set", "plan.weights=[1, 1]")) == 1
+    assert "was trained with plan.weights = [3.0,1.0]" in capsys.readouterr().err
+
+
+def test_train__multi_scale_and_another_loss(labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scales = ["plan.multi_scale.num_sizes=3", "plan.multi_scale.min_size=16", "plan.multi_scale.max_size=48"]
+    settings = [*scales, "loss.kind=softmax", "loss.class_weights=idf", "plan.batch_size=9"]
+    more = [word for setting in settings for word in ("--set", setting)]
+    assert run(words(labels, tmp_path / "run", *more, "--json")) == 0
+    outcome = json.loads(capsys.readouterr().out)
+    assert outcome["metrics"]["samples"] == 4 * (36 + 9 + 4)

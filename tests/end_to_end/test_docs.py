@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from catlip_cli import main
-from trainer.config import refuse_unknown
+from trainer.config import load, refuse_unknown
 
 ROOT = Path(__file__).parents[2]
 PAGES = (
@@ -54,7 +54,7 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the README's first commands have run, with the project's recipes beside them."""
     folder = tmp_path_factory.mktemp("docs")
     shutil.copytree(ROOT / "recipes", folder / "recipes")
-    for page in ("README.md", "docs/at-scale.md"):
+    for page in ("README.md", "docs/at-scale.md", "docs/training.md"):
         for block in blocks(page, "bash"):
             for words in commands(block):
                 if words[0] in ("catlip", "torchrun"):
@@ -132,6 +132,14 @@ def test_readme_commands__run_in_their_order(demo_folder: Path) -> None:
 def test_python_blocks__run(page: str, demo_folder: Path) -> None:
     for block in blocks(page, "python"):
         subprocess.run([sys.executable, "-W", "ignore", "-c", block], cwd=demo_folder, check=True, timeout=120)
+
+
+@pytest.mark.parametrize("block", blocks("docs/training.md", "toml"))
+def test_toml_blocks__are_recipes(block: str, tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text(block)
+    config = load(tmp_path / "recipe.toml")
+    config.loss.check()
+    config.plan.check(2, 1, config.model.image_size)
 
 
 @pytest.mark.parametrize("script", sorted((ROOT / "examples").glob("*.sh")), ids=lambda script: script.name)

@@ -12,7 +12,6 @@ from trainer.assembly import assemble
 from trainer.config import load
 from trainer.data import Data
 from trainer.distributed import World, joined, sum_over_ranks
-from trainer.stepper import Stepper
 
 STILL = ["model.kwargs.drop_path_rate=0.0", "optim.clip_norm=1e9", "plan.batch_size=12"]
 
@@ -23,12 +22,7 @@ def one_step(labels: Path, world: World, *overrides: str) -> dict[str, torch.Ten
     data = Data.open(config, [str(labels)], world, None)
     made = assemble(config, data.prior_K, [32], world)
     [batch] = loader.batches(data.reader, range(1), num_workers=0, pin_memory=False)
-    step = Stepper(
-        objective=made.objective, optimizer=made.state.optimizer, scaler=None, world=world, seed=0,
-        steps=data.reader.steps, num_parts=config.loop.accumulate, narrow=None, model_config=config.model,
-        optim_config=config.optim, after_step=lambda _: None,
-    )  # fmt: skip
-    result = step(0, batch)
+    result = made.stepper(config, data.reader.steps, world)(0, batch)
     found = {"loss": torch.tensor(sum_over_ranks([float(result.loss)], world)[0] / world.size)}
     found["norm"] = result.grad_norm
     for name, parameter in made.state.model.named_parameters():

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from labelshards.errors import CatlipError
 from trainer.plan import Mixture, Plan, Shuffled, make_plan, rank_share
+from trainer.steps import MultiScale, PlanConfig, Steps
 
 counts_of_shards = st.lists(st.integers(0, 9), min_size=1, max_size=8).filter(lambda counts: sum(counts) > 0)
 
@@ -72,6 +73,37 @@ def test_rank_share__ranks_share_the_batch(shards: list[int], world_size: int) -
     assert sorted(np.concatenate(shares).tolist()) == list(range(len(shards)))
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
     assert all((np.diff(share) > 0).all() for share in shares)
+
+
+@given(
+    counts=counts_of_shards,
+    world_size=st.integers(1, 3),
+    num_workers=st.integers(1, 3),
+    batch_size=st.integers(3, 20),
+    scaled=st.booleans(),
+)
+def test_epoch__every_sample_once_whoever_computes(
+    counts: list[int], world_size: int, num_workers: int, batch_size: int, scaled: bool
+) -> None:
+    """As ranks and their workers cut the steps, with steps of several sizes, too."""
+    plan = make(counts)
+    scales = MultiScale(num_sizes=3, min_size=16, max_size=32) if scaled else MultiScale()
+    config = PlanConfig(batch_size=batch_size, epochs=1.0, multi_scale=scales)
+    steps = Steps(config, image_size=32, num_samples=plan.num_samples, seed=0)
+    found: dict[int, tuple[int, int]] = {}
+    for step in range(steps.num_steps):
+        places = steps[step].places
+        located = plan.locate(places.start, places.stop)
+        for rank in range(world_size):
+            mine = rank_share(located[:, 0], rank=rank, world_size=world_size)
+            for worker in range(num_workers):
+                part = mine[len(mine) * worker // num_workers : len(mine) * (worker + 1) // num_workers]
+                for position in part.tolist():
+                    assert places.start + position not in found
+                    found[places.start + position] = (int(located[position, 0]), int(located[position, 1]))
+    assert sorted(found) == list(range(len(found)))
+    epoch = sorted(found[place] for place in range(plan.num_samples))
+    assert epoch == [(shard, nth) for shard, count in enumerate(counts) for nth in range(count)]
 
 
 def test_rank_share__a_rank_reads_few_shards() -> None:

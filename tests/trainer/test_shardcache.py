@@ -11,8 +11,13 @@ import torch
 
 from labelshards import storage
 from labelshards.errors import LabelSetError
+from labelshards.images import ImageFile
 from tests.trainer.test_loader import make_reader, read
+from trainer.config import load
+from trainer.data import Data
+from trainer.distributed import World
 from trainer.prefetch import Prefetch
+from trainer.reader import StepReader
 from trainer.shardcache import ShardCache
 
 MEMORY = "memory://shards"
@@ -138,6 +143,31 @@ def test_prefetch__goes_ahead_as_far_as_half_of_the_cache_holds(
     prefetch.reached(3)
     wait_for(lambda: len(fetched) == 3)
     prefetch.stop()
+
+
+def test_prefetch__plans_only_so_far(labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainer.prefetch._MAX_STEPS", 5)
+    planned: list[int] = []
+
+    def files(_: StepReader, step: int) -> list[ImageFile]:
+        planned.append(step)
+        return []
+
+    monkeypatch.setattr(StepReader, "files", files)
+    prefetch = Prefetch(make_reader(labels, cache=ShardCache(tmp_path, 1)), range(1_000))
+    wait_for(lambda: len(planned) == 6)
+    time.sleep(0.05)
+    assert planned == list(range(6))
+    prefetch.stop()
+
+
+def test_data__a_cache_is_for_remote_images(labels: Path, tmp_path: Path, remote: dict[str, str]) -> None:
+    config = load(None, [f"data.cache={tmp_path}/cache", "plan.batch_size=4"])
+    world = World(device=torch.device("cpu"))
+    assert Data.open(config, [str(labels)], world, None).reader.cache is None
+    reader = Data.open(config, [str(labels)], world, remote).reader
+    assert reader.cache is not None
+    assert reader.cache.max_bytes == 50 * 2**30
 
 
 def test_prefetch__leaves_errors_to_the_reader(labels: Path, tmp_path: Path, remote: dict[str, str]) -> None:

@@ -1,6 +1,7 @@
-"""Sums of exponentials as pairs (largest, rest), so that large logits cost no digits.
+"""Sums of exponentials as pairs (largest, sum by the largest), so that large logits and small losses keep their digits.
 
-A logsumexp of 100 in float32 is right to 4e-6 only, and so would be every probability that is taken from it.
+A logsumexp of 100 in float32 is right to 4e-6 only, and so would be every probability that is taken from it; and of a
+class that is nearly certain, the sum is 1 and a little, which float32 cuts off.
 
 Shapes: B samples, K classes, P positives, G groups (B or K).
 """
@@ -11,14 +12,19 @@ import torch
 
 
 class Norm(NamedTuple):
-    """Σ exp(x) = sums · exp(largest) of each group, both [G]; an empty group's sum is 0."""
+    """Σ exp(x) = sums (float64) · exp(largest) of each group, both [G]; an empty group's sum is 0."""
 
     largest_G: torch.Tensor
     sums_G: torch.Tensor
 
     def log(self) -> torch.Tensor:
         """float64 [G]: the logsumexp, -inf of an empty group."""
-        return self.largest_G.double() + self.sums_G.double().log()
+        return self.largest_G.double() + self.sums_G.log()
+
+    def fill(self, groups: slice, other: "Norm") -> None:
+        """Write the norms of some groups. To collect and join them would leave a hole in memory beside each."""
+        self.largest_G[groups] = other.largest_G
+        self.sums_G[groups] = other.sums_G
 
     def plus(self, other: "Norm") -> "Norm":
         """The norm of both together."""
@@ -30,17 +36,17 @@ class Norm(NamedTuple):
 def over(x_BK: torch.Tensor, dim: int) -> Norm:
     """The norm of each row (dim 1) or column (dim 0)."""
     largest = x_BK.amax(dim).clamp_(min=torch.finfo(x_BK.dtype).min)  # finite, where all is -inf
-    return Norm(largest, (x_BK - largest.unsqueeze(dim)).exp_().sum(dim))
+    return Norm(largest, (x_BK - largest.unsqueeze(dim)).exp_().sum(dim, dtype=torch.float64))
 
 
 def nothing(num_groups: int, like: torch.Tensor) -> Norm:
     """The norm of empty groups, of the dtype and on the device of `like`."""
-    zeros = like.new_zeros(num_groups)
-    return Norm(zeros + torch.finfo(like.dtype).min, zeros)
+    lowest = like.new_full((num_groups,), torch.finfo(like.dtype).min)
+    return Norm(lowest, torch.zeros_like(lowest, dtype=torch.float64))
 
 
 def by_group(values_P: torch.Tensor, group_P: torch.Tensor, num_groups: int) -> Norm:
     """The norm of each group's values."""
     largest, zeros = nothing(num_groups, values_P)
     largest = largest.scatter_reduce(0, group_P, values_P, "amax")
-    return Norm(largest, zeros.index_add(0, group_P, torch.exp(values_P - largest[group_P])))
+    return Norm(largest, zeros.index_add(0, group_P, torch.exp(values_P - largest[group_P]).double()))

@@ -33,15 +33,21 @@ class _Softmax(torch.autograd.Function):
     ) -> torch.Tensor:
         dtype = wide(logits_BK.dtype)
         columns_P = positives.columns_P
-        weights_P = torch.ones_like(columns_P, dtype=dtype) if weights_K is None else weights_K[columns_P].to(dtype)
-        sums_B = torch.zeros(len(logits_BK), dtype=dtype, device=logits_BK.device)
+        # What is there once for each positive is float64: of a class that is nearly certain, share and softmax cancel.
+        weights_P = (
+            torch.ones_like(columns_P, dtype=torch.float64) if weights_K is None else weights_K[columns_P].double()
+        )
+        sums_B = torch.zeros(len(logits_BK), dtype=torch.float64, device=logits_BK.device)
         sums_B.index_add_(0, positives.rows_P, weights_P)
         shares_P = weights_P / sums_B[positives.rows_P]
-        blocks = [norms.over(block.to(dtype), 1) for block in row_blocks(logits_BK)]
-        norm = norms.Norm(*(torch.cat(parts) for parts in zip(*blocks, strict=True)))
+        norm = norms.nothing(len(logits_BK), logits_BK.new_empty(0, dtype=dtype))
+        first = 0
+        for block in row_blocks(logits_BK):
+            norm.fill(slice(first, first + len(block)), norms.over(block.to(dtype), 1))
+            first += len(block)
         ctx.save_for_backward(logits_BK, *norm, sums_B > 0, shares_P)
         ctx.rest = positives, mean_over  # type: ignore[attr-defined]
-        costs_P = shares_P.double() * (norm.log()[positives.rows_P] - logits_BK[positives])
+        costs_P = shares_P * (norm.log()[positives.rows_P] - logits_BK[positives])
         return (costs_P.sum() / mean_over).to(dtype)
 
     @staticmethod
@@ -52,8 +58,8 @@ class _Softmax(torch.autograd.Function):
         positives, mean_over = ctx.rest  # type: ignore[attr-defined]
         rows_P = positives.rows_P
         scale = grad / mean_over
-        factors_B = labelled_B * scale / sums_B
-        softmax_P = torch.exp(logits_BK[positives].to(grad.dtype) - largest_B[rows_P]) / sums_B[rows_P]
+        factors_B = labelled_B * scale / sums_B.to(grad.dtype)
+        softmax_P = torch.exp(logits_BK[positives].double() - largest_B[rows_P]) / sums_B[rows_P]
         first = 0
         for block in row_blocks(logits_BK):
             rows = slice(first, first + len(block))

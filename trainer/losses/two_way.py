@@ -30,22 +30,23 @@ class _TwoWay(torch.autograd.Function):
     @staticmethod
     def forward(ctx: FunctionCtx, logits_BK: torch.Tensor, positives: Positives, mean_over: float) -> torch.Tensor:
         dtype = wide(logits_BK.dtype)
-        by_row: list[norms.Norm] = []
-        by_column = norms.nothing(logits_BK.shape[1], logits_BK[0].to(dtype))
+        like = logits_BK.new_empty(0, dtype=dtype)
+        rows, by_column = norms.nothing(len(logits_BK), like), norms.nothing(logits_BK.shape[1], like)
+        first = 0
         with without(positives, logits_BK):
             for block in row_blocks(logits_BK):
                 wide_block = block.to(dtype)
-                by_row.append(norms.over(wide_block, 1))
+                rows.fill(slice(first, first + len(block)), norms.over(wide_block, 1))
                 by_column = by_column.plus(norms.over(wide_block, 0))
-        rows = norms.Norm(*(torch.cat(parts) for parts in zip(*by_row, strict=True)))
+                first += len(block)
         x_P = logits_BK[positives].to(dtype)
         row_loss, row_slopes_B, row_pulls_P = _way(rows, x_P, positives.rows_P)
         column_loss, column_slopes_K, column_pulls_P = _way(by_column, x_P, positives.columns_P)
         num_occurring = torch.zeros_like(by_column.sums_G).index_fill_(0, positives.columns_P, 1).sum().clamp_(min=1)
         row_weight, column_weight = 1 / mean_over, len(logits_BK) / mean_over / num_occurring
         pulls_P = row_pulls_P * row_weight + column_pulls_P * column_weight
-        row_factors_B = row_slopes_B * row_weight / rows.sums_G
-        column_factors_K = column_slopes_K * column_weight / by_column.sums_G
+        row_factors_B = row_slopes_B * row_weight / rows.sums_G.to(dtype)
+        column_factors_K = column_slopes_K * column_weight / by_column.sums_G.to(dtype)
         ctx.save_for_backward(logits_BK, rows.largest_G, row_factors_B, by_column.largest_G, column_factors_K, pulls_P)
         ctx.positives = positives  # type: ignore[attr-defined]
         return (row_loss * row_weight + column_loss * column_weight).to(dtype)
@@ -75,5 +76,5 @@ def _way(
     pulls = norms.by_group(-x_P / _TEMPERATURE, group_P, len(negatives.sums_G))
     gap_G = torch.where(pulls.sums_G > 0, negatives.log() + _TEMPERATURE * pulls.log(), -torch.inf)
     slopes_G = gap_G.sigmoid().to(dtype)
-    parts_P = torch.exp(-x_P / _TEMPERATURE - pulls.largest_G[group_P]) / pulls.sums_G[group_P]
+    parts_P = torch.exp(-x_P / _TEMPERATURE - pulls.largest_G[group_P]) / pulls.sums_G[group_P].to(dtype)
     return F.softplus(gap_G).sum(), slopes_G, slopes_G[group_P] * parts_P
