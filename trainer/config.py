@@ -10,12 +10,14 @@ import msgspec
 
 from labelshards.errors import CatlipError
 from trainer.distributed import DistributedConfig
+from trainer.evaluation import EvalConfig
 from trainer.loader import DataConfig
 from trainer.loop import LoopConfig
 from trainer.losses.config import LossConfig
 from trainer.models import ModelConfig
 from trainer.optim import OptimConfig
 from trainer.steps import PlanConfig
+from trainer.tracking import TrackingConfig
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,6 +31,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     optim: OptimConfig = OptimConfig()
     loop: LoopConfig = LoopConfig()
     distributed: DistributedConfig = DistributedConfig()
+    eval: EvalConfig = EvalConfig()
+    tracking: TrackingConfig = TrackingConfig()
 
 
 # What may change between a run and its continuation: these decide speed, memory and reports, and of the weights at most
@@ -42,12 +46,19 @@ FREE_KEYS = frozenset(
         "distributed.sharded_checkpoints",
         "distributed.strategy",
         "distributed.timeout_seconds",
+        "eval.every",
+        "eval.labels",
+        "eval.pictures",
+        "eval.samples",
         "loop.accumulate",
         "loop.checkpoint_every",
         "loop.keep_checkpoints",
         "loop.log_every",
         "loop.spike_factor",
         "loop.spike_steps",
+        "tracking.project",
+        "tracking.tensorboard",
+        "tracking.wandb",
     }
 )
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 import torch
@@ -27,6 +27,9 @@ class DistributedConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     strategy: Literal["ddp", "fsdp"] = "ddp"
     sharded_checkpoints: bool = False
     timeout_seconds: Annotated[float, msgspec.Meta(gt=0)] = 600.0
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +109,15 @@ def sum_over_ranks(values: Sequence[float], world: World) -> list[float]:
     total = torch.tensor(values, dtype=torch.float64, device=world.device)
     dist.all_reduce(total)
     return total.tolist()
+
+
+def gather_to_main(value: T, world: World) -> list[T] | None:
+    """Every rank's value on the main rank, by rank; None on the others. All ranks must call this."""
+    if world.size == 1:
+        return [value]
+    values: list[T] | None = [value] * world.size if world.is_main else None
+    dist.gather_object(value, values)
+    return values
 
 
 def wait_for_all(world: World) -> None:

@@ -56,7 +56,8 @@ class Loop:
 
     step(step, batch): one optimiser step. rate(step): its learning rate. save(step, bad): writes a checkpoint.
     report(metrics | None, step): called after every step, with metrics at log steps. name_samples(step): a sentence
-    that says which samples a step had.
+    that says which samples a step had. evaluate(step): called every `evaluate_every` steps, if
+    that is given, and then at the end, too.
     """
 
     step: Callable[[int, Batch], StepResult]
@@ -68,6 +69,8 @@ class Loop:
     save: Callable[[int, dict[str, int]], None]
     report: Callable[[Metrics | None, int], None]
     name_samples: Callable[[int], str]
+    evaluate_every: int | None = None
+    evaluate: Callable[[int], None] = lambda _: None
 
     def __post_init__(self) -> None:
         scaled = self.config.precision == "fp16"
@@ -88,13 +91,17 @@ class Loop:
                 save = done % self.config.checkpoint_every == 0 or done == self.steps.num_steps
                 # Alone, a process can stop at once; many must agree, which they do when they report.
                 alone = self.world.size == 1 and bool(stop)
-                if not (save or alone or done % self.config.log_every == 0):
+                every = self.evaluate_every
+                evaluate = every is not None and (done % every == 0 or done == self.steps.num_steps)
+                if not (save or evaluate or alone or done % self.config.log_every == 0):
                     self.report(None, done)
                     continue
                 metrics, stopping = self._close(interval, done, bad, bool(stop))
                 bad = metrics.bad
-                interval = Interval(done)
                 self.report(metrics, done)  # before saving: a line without its checkpoint is dropped on resuming
+                if evaluate:
+                    self.evaluate(done)
+                interval = Interval(done)
                 if save or stopping:
                     self.save(done, bad)
                 if stopping:

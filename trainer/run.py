@@ -3,6 +3,7 @@
 run.json             the resolved configuration, versions, and digests of what was trained on (`RunRecord`)
 vocabulary.parquet   what the head's classes mean
 metrics.jsonl        one line per log step
+eval.jsonl, sheets/   if something is held out: a line and a sheet of pictures for each evaluation
 stopped.txt          if the loss went wrong: the samples of that step
 checkpoints/         step-00001000.safetensors: the newest ones, and the best
 features/, probes/   what `catlip probe` adds
@@ -29,6 +30,8 @@ from trainer.metrics import Metrics
 
 RECORD_NAME = "run.json"
 METRICS_NAME = "metrics.jsonl"
+SCORES_NAME = "eval.jsonl"
+SHEET_FOLDER = "sheets"
 STOPPED_NAME = "stopped.txt"
 LABELS_KEY = "labels"
 _NAMED_CHANGES = 4
@@ -134,10 +137,10 @@ def write(folder: Path, record: RunRecord, vocabulary: Vocabulary) -> None:
     storage.write_bytes(str(folder / RECORD_NAME), text)
 
 
-def append_metrics(folder: Path, metrics: Metrics) -> None:
-    """Add a line to metrics.jsonl."""
-    with (folder / METRICS_NAME).open("ab") as file:
-        file.write(msgspec.json.encode(metrics) + b"\n")
+def append_line(path: Path, line: msgspec.Struct) -> None:
+    """Add a line to a file of JSON lines."""
+    with path.open("ab") as file:
+        file.write(msgspec.json.encode(line) + b"\n")
 
 
 def read_metrics(folder: Path) -> list[Metrics]:
@@ -145,19 +148,22 @@ def read_metrics(folder: Path) -> list[Metrics]:
     return [msgspec.json.decode(line, type=Metrics) for line in (folder / METRICS_NAME).read_bytes().splitlines()]
 
 
-def drop_metrics_after(folder: Path, step: int) -> None:
+def drop_lines_after(path: Path, step: int) -> None:
     """Forget the lines of steps that were done after the last checkpoint, and will be done again."""
-    path = folder / METRICS_NAME
     if not path.exists():
         return
     kept = []
     for line in path.read_bytes().splitlines(keepends=True):
         try:
-            if msgspec.json.decode(line, type=Metrics).step <= step:
+            if msgspec.json.decode(line, type=_Line).step <= step:
                 kept.append(line)
-        except msgspec.DecodeError:
+        except msgspec.MsgspecError:
             break  # the process was killed while it wrote this line
     storage.write_bytes(str(path), b"".join(kept))
+
+
+class _Line(msgspec.Struct):
+    step: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,9 +16,11 @@ from trainer.batch import Batch
 from trainer.checkpoints import CheckpointInfo
 from trainer.data import Data
 from trainer.distributed import World, sum_over_ranks
+from trainer.evaluation import Evaluation, Score
 from trainer.loop import Loop
 from trainer.metrics import Metrics
 from trainer.optim import learning_rate
+from trainer.reports import Reports
 from trainer.samples import Samples
 from trainer.workers import worker_count
 
@@ -35,7 +37,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run ended. new_steps, seconds, images_per_second: this process alone. metrics: the last line it logged."""
+    """How a run ended. new_steps, seconds, images_per_second: this process alone. metrics, score: the last ones."""
 
     finished: bool
     start: Start
@@ -43,6 +45,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     images_per_second: float
     metrics: Metrics | None
+    score: Score | None
     checkpoint: str | None
 
 
@@ -65,9 +68,12 @@ class Session:
     out: Path
     world: World
     assembly: Assembly
+    evaluation: Evaluation | None
     watcher: Watcher
     checkpoint: Path | None = None
     last: Metrics | None = None
+    score: Score | None = None
+    reports: Reports | None = None
 
     def train(self) -> Outcome:
         """Resume, and do what is left."""
@@ -91,9 +97,13 @@ class Session:
             self.watcher.start(start)
             if step < num_steps:
                 run.write(self.out, self.record, self.data.label_sets[0].vocabulary)
-                run.drop_metrics_after(self.out, step)
+                self.reports = Reports(self.out, self.record, self.data.label_sets[0].vocabulary, step)
         begun = time.perf_counter()
-        finished = step >= num_steps or self._loop().run(self._batches(range(step, num_steps)), step, bad)
+        try:
+            finished = step >= num_steps or self._loop().run(self._batches(range(step, num_steps)), step, bad)
+        finally:
+            if self.reports:
+                self.reports.close()
         seconds = time.perf_counter() - begun
         new_steps = self.last.step - step if self.last else 0
         return Outcome(
@@ -103,6 +113,7 @@ class Session:
             seconds=seconds,
             images_per_second=(steps[step + new_steps].first - steps[step].first) / seconds,
             metrics=self.last,
+            score=self.score,
             checkpoint=str(self.checkpoint) if self.checkpoint else None,
         )
 
@@ -131,6 +142,8 @@ class Session:
             save=self._save,
             report=self._report,
             name_samples=self._name_samples,
+            evaluate_every=config.eval.every if self.evaluation else None,
+            evaluate=self._evaluate,
         )
 
     def _batches(self, steps: range) -> Iterator[Batch]:
@@ -141,9 +154,15 @@ class Session:
     def _report(self, metrics: Metrics | None, step: int) -> None:
         self.last = metrics or self.last
         if self.world.is_main:
-            if metrics:
-                run.append_metrics(self.out, metrics)
+            if metrics and self.reports:
+                self.reports.metrics(metrics)
             self.watcher.update(metrics, step)
+
+    def _evaluate(self, step: int) -> None:
+        assert self.evaluation is not None, "the loop has no evaluate_every otherwise"
+        self.score, pictures = self.evaluation.score(self.assembly.state.ema.module, step)
+        if self.reports and self.score:
+            self.reports.score(self.score, pictures)
 
     def _save(self, step: int, bad: dict[str, int]) -> None:
         info = CheckpointInfo(
@@ -152,6 +171,7 @@ class Session:
             bad=bad,
             config_digest=self.record.config_digest,
             vocabulary_digest=self.record.vocabulary_digest,
+            score=self.score.mean_ap if self.score and self.score.step == step else None,
         )
         distributed = self.record.config.distributed
         in_slices = distributed.strategy == "fsdp" and distributed.sharded_checkpoints and self.world.size > 1

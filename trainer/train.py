@@ -10,6 +10,7 @@ from trainer.assembly import assemble
 from trainer.config import Config, refuse_unknown
 from trainer.data import Data
 from trainer.distributed import World, wait_for_all
+from trainer.evaluation import Evaluation
 from trainer.session import Outcome, Session, Watcher
 
 
@@ -36,6 +37,8 @@ def train(
     config.loss.check()
     accumulation.check(config.loop.accumulate, steps.smallest_batch(), world.size)
     vocabulary = data.label_sets[0].vocabulary
+    narrow = config.loop.narrow(world.device)
+    evaluation = Evaluation.open(config.eval, config.model, narrow, vocabulary.digest, world, moved)
     record = run.RunRecord(
         config=config,
         label_sets=[storage.absolute(folder) for folder in labels],
@@ -52,5 +55,13 @@ def train(
     assembly = assemble(config, data.prior_K, steps.image_sizes(), world)
     wait_for_all(world)
     with run.writing(out) if world.is_main else nullcontext():
-        session = Session(record=record, data=data, out=out, world=world, assembly=assembly, watcher=watcher)
+        session = Session(
+            record=record,
+            data=data,
+            out=out,
+            world=world,
+            assembly=assembly,
+            evaluation=evaluation,
+            watcher=watcher,
+        )
         return session.train()

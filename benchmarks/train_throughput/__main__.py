@@ -1,6 +1,6 @@
 """How fast training's parts are, as ratios against the usual way, all measured in this run on one core.
 
-    python -m benchmarks.train_throughput [--only losses,heads,loading,transport] [--rounds 3]
+    python -m benchmarks.train_throughput [--only losses,heads,steps,loading,transport] [--rounds 3]
 
 Photographs are Flickr8k's, in ../shared/data or where CATLIP_TEST_DATA says. Times are CPU seconds, so that what else
 the machine does counts for less; the ratios are what to look at.
@@ -14,7 +14,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.train_throughput import loading, losses
+from benchmarks.train_throughput import loading, losses, steps
 from benchmarks.train_throughput.measuring import rounds, table
 
 
@@ -45,7 +45,18 @@ def show_transport(num_rounds: int) -> None:
     print(f"Bytes a sample: {dense:,} and {sparse} ({dense / sparse:,.0f} times fewer).\n")
 
 
-SECTIONS = {"losses": show_losses, "heads": show_heads, "loading": show_loading, "transport": show_transport}
+def show_steps(num_rounds: int) -> None:
+    print(f"Forward and backward of a ViT-S/16, {steps.BATCH} images of {steps.SIZE} px, {steps.K:,} classes:\n")
+    table(rounds(steps.step, steps.STEPS, num_rounds), steps.STEPS[0], "ms", 1e3, memory=True)
+
+
+SECTIONS = {
+    "losses": show_losses,
+    "heads": show_heads,
+    "steps": show_steps,
+    "loading": show_loading,
+    "transport": show_transport,
+}
 PHOTOGRAPHS = Path(os.environ.get("CATLIP_TEST_DATA", "../shared/data")) / "flickr8k" / "train"
 
 

@@ -19,8 +19,12 @@ SETTINGS = [*STILL, "plan.steps=12", "loop.log_every=1", "loop.keep_checkpoints=
 FSDP = ["distributed.strategy=fsdp", "distributed.sharded_checkpoints=true"]
 
 
+def settings(labels: Path) -> list[str]:
+    return [*SETTINGS, f"eval.labels={labels}", "eval.every=12", "eval.pictures=1"]
+
+
 def pair(labels: Path, out: Path) -> None:
-    options = [word for setting in (*TINY, *SETTINGS, *FSDP) for word in ("--set", setting)]
+    options = [word for setting in (*TINY, *settings(labels), *FSDP) for word in ("--set", setting)]
     finish_pair(["-m", "catlip_cli.main", "train", "--labels", str(labels), "--out", str(out), *options])
 
 
@@ -55,13 +59,14 @@ def losses(folder: Path) -> list[float]:
 
 def test_resume__on_another_number_of_processes(labels: Path, tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
-    go(labels, one, *SETTINGS)
+    go(labels, one, *settings(labels))
     pair(labels, two)
     assert newest(two).is_dir()
     assert len(list(newest(two).glob("*.safetensors"))) == 2
     assert_same_end(two, one)
+    assert (two / "eval.jsonl").read_bytes() == (one / "eval.jsonl").read_bytes()
     fewer = half(two, tmp_path / "fewer")
-    assert go(labels, fewer, *SETTINGS).start.step == 4
+    assert go(labels, fewer, *settings(labels)).start.step == 4
     assert newest(fewer).is_file()
     assert_same_end(fewer, two)
     more = half(one, tmp_path / "more")
