@@ -7,9 +7,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from trainer import models, sharding
+from labelshards.errors import CatlipError
+from trainer import acceleration, models, sharding
 from trainer.config import Config
 from trainer.distributed import World, replicate
+from trainer.loop import LoopConfig
 from trainer.losses.config import initial_bias
 from trainer.objective import Objective
 from trainer.optim import Ema, build_optimizer
@@ -37,6 +39,7 @@ class Assembly:
             steps=steps,
             num_parts=config.loop.accumulate,
             narrow=config.loop.narrow(world.device),
+            channels_last=config.loop.channels_last,
             model_config=config.model,
             optim_config=config.optim,
             after_step=lambda step: state.ema.update(state.model, step),
@@ -53,9 +56,16 @@ def assemble(config: Config, prior_K: np.ndarray, image_sizes: Sequence[int], wo
     models.check_sizes(model, image_sizes)
     models.init_head(model, initial_bias(config.loss, prior_K))
     model.to(world.device)
+    if config.loop.channels_last:
+        model.to(memory_format=torch.channels_last)
     ema = Ema(model, config.optim.ema_decay)
     objective: nn.Module = Objective(model, config.loss, prior_K).to(world.device).train()
-    if world.size > 1 and config.distributed.strategy == "fsdp":
+    sharded = world.size > 1 and config.distributed.strategy == "fsdp"
+    if config.loop.recompute:
+        acceleration.recompute(model)
+    if _compiles(config.loop, sharded, world.device):
+        acceleration.compile_encoder(model)
+    if sharded:
         sharding.shard(objective, model, world)
         sharding.shard(ema.module, ema.module, world)
     scaler = torch.amp.GradScaler(world.device.type) if config.loop.precision == "fp16" else None
@@ -63,3 +73,12 @@ def assemble(config: Config, prior_K: np.ndarray, image_sizes: Sequence[int], wo
     if config.distributed.strategy == "ddp":
         objective = replicate(objective, world)
     return Assembly(state=state, objective=objective)
+
+
+def _compiles(config: LoopConfig, sharded: bool, device: torch.device) -> bool:
+    if config.compile == "auto":
+        return device.type == "cuda" and not (config.recompute or sharded)
+    if config.compile and (config.recompute or sharded):
+        other = "loop.recompute" if config.recompute else "distributed.strategy=fsdp"
+        raise CatlipError(f"loop.compile does not go with {other}. Try --set loop.compile=false.")
+    return config.compile

@@ -31,12 +31,18 @@ class LoopConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """`[loop]`: precision, parts, and how often (in steps) the run is logged and saved.
 
     precision: "auto" is bf16 on a GPU and fp32 on a CPU. accumulate: parts in which a process goes through its share of
-    the batch, one after the other. keep_checkpoints: the newest so many stay, and the best. spike_factor, spike_steps:
-    the run stops when the loss has been so many times its median for so many steps; 0 lets it.
+    the batch, one after the other. compile: torch.compile of the encoder; "auto" is true on a GPU, but not with
+    recompute or FSDP. channels_last: how pictures and convolutions lie in memory. recompute: activations are computed
+    again in the backward pass, which takes longer and much less memory. keep_checkpoints: the newest so many stay, and
+    the best. spike_factor, spike_steps: the run stops when the loss has been so many times its median for so many
+    steps; 0 lets it.
     """
 
     precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
     accumulate: Annotated[int, msgspec.Meta(ge=1)] = 1
+    compile: Literal["auto"] | bool = "auto"
+    channels_last: bool = False
+    recompute: bool = False
     log_every: Annotated[int, msgspec.Meta(ge=1)] = 20
     checkpoint_every: Annotated[int, msgspec.Meta(ge=1)] = 1_000
     keep_checkpoints: Annotated[int, msgspec.Meta(ge=1)] = 2

@@ -39,6 +39,7 @@ class Stepper:
     steps: Steps
     num_parts: int
     narrow: torch.dtype | None
+    channels_last: bool
     model_config: ModelConfig
     optim_config: OptimConfig
     after_step: Callable[[int], None]
@@ -66,6 +67,8 @@ class Stepper:
         device = self.world.device
         part = part.to(device)
         x_BCHW = to_input(part.images_BCHW, self.model_config.mean, self.model_config.std, part.flips_B)
+        if self.channels_last:
+            x_BCHW = x_BCHW.contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, dtype=self.narrow, enabled=self.narrow is not None):
             loss: torch.Tensor = self.objective(x_BCHW, part.positives(), mean_over)
         scaled = self.scaler.scale(loss) if self.scaler else loss
