@@ -133,6 +133,10 @@ class Steps:
         """Samples of the step that has the fewest."""
         return min(self._batch_sizes)
 
+    def largest_batch(self) -> int:
+        """Samples of the step that has the most."""
+        return max(self._batch_sizes)
+
     def most_pixels(self, world_size: int) -> int:
         """Pixels of the largest share that any rank has of any step."""
         return max(
