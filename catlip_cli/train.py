@@ -1,31 +1,37 @@
 """`catlip train`: options → trainer.train → progress and a summary."""
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from catlip_cli import terminal
+from catlip_cli import terminal, train_plan
 from catlip_cli.terminal import old_and_new
 
 if TYPE_CHECKING:
     from trainer.config import Config
     from trainer.distributed import World
-    from trainer.loop import Metrics
-    from trainer.train import Outcome, Start
+    from trainer.metrics import Metrics
+    from trainer.session import Outcome, Start
 
 
 @click.command()
-@click.option(
-    "--labels", required=True, multiple=True, metavar="DIR", help="Label set made by `catlip labels build`. Repeatable."
-)
+@click.option("--labels", multiple=True, metavar="DIR", help="Label set made by `catlip labels build`. Repeatable.")
 @click.option("--out", metavar="RUN", type=click.Path(path_type=Path), help="Folder of the run.")
 @click.option("--recipe", metavar="FILE", type=click.Path(path_type=Path), help="TOML file of settings; see recipes/.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change one setting. Repeatable.")
+@click.option(
+    "--allow-change", multiple=True, metavar="KEY", help="Go on though this setting is another than before. Repeatable."
+)
 @click.option("--moved", multiple=True, metavar="OLD=NEW", help="Where image shards lie now. Repeatable.")
 @click.option(
     "--dry-run", is_flag=True, help="Measure loader and step for some seconds, say which bounds; write nothing."
+)
+@click.option("--plan", is_flag=True, help="Compute what the run would take; train nothing. Needs no label set.")
+@click.option(
+    "--processes", type=click.IntRange(1), metavar="N", help="Processes to plan for; without it, as many as run this."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 def train(
@@ -33,8 +39,11 @@ def train(
     out: Path | None,
     recipe: Path | None,
     overrides: tuple[str, ...],
+    allow_change: tuple[str, ...],
     moved: tuple[str, ...],
     dry_run: bool,
+    plan: bool,
+    processes: int | None,
     as_json: bool,
 ) -> int:
     """Train an image encoder on a label set.
@@ -44,20 +53,35 @@ def train(
     \b
     Examples:
       catlip train --labels demo/labels --recipe recipes/demo_cpu.toml --out demo/run
+      catlip train --recipe recipes/datacomp_vit_b16.toml --plan --processes 64
       torchrun --nproc-per-node 8 --no-python catlip train --labels L --out RUN --set optim.lr=5e-4
     """
     places = dict(old_and_new(text) for text in moved)
-    if out is None and not dry_run:
-        raise click.UsageError("Missing option '--out'; only --dry-run needs none.")
+    if not (labels or plan):
+        raise click.UsageError("Missing option '--labels'; only --plan needs none.")
+    if processes and not plan:
+        raise click.UsageError("--processes is for --plan. A run has as many processes as torchrun starts.")
+    if out is None and not (dry_run or plan):
+        raise click.UsageError("Missing option '--out'; only --dry-run and --plan need none.")
     from trainer import distributed
     from trainer.config import load
     from trainer.train import train as train_run
 
     config = load(recipe, overrides)
-    with distributed.joined() as world, ExitStack() as stack:
+    if plan:
+        return train_plan.show(config, labels, processes or int(os.environ.get("WORLD_SIZE", "1")), places, as_json)
+    with distributed.joined(config.distributed.timeout_seconds) as world, ExitStack() as stack:
         if out is None or dry_run:
             return _dry_run(config, labels, world, places, as_json)
-        outcome = train_run(config, labels=labels, out=out, world=world, watcher=_View(stack), moved=places)
+        outcome = train_run(
+            config,
+            labels=labels,
+            out=out,
+            world=world,
+            watcher=_View(stack),
+            moved=places,
+            allow_change=allow_change,
+        )
     if world.is_main:
         if as_json:
             terminal.print_json(outcome)
@@ -117,8 +141,8 @@ class _View:
 
 
 def _print_summary(outcome: "Outcome", out: Path) -> None:
-    start, metrics = outcome.start, outcome.metrics
-    if start.step == start.num_steps:
+    start, metrics, score = outcome.start, outcome.metrics, outcome.score
+    if start.step >= start.num_steps:
         terminal.stdout.print(
             f"Nothing to do: {out} is finished ({start.num_steps:,} steps).", markup=False, soft_wrap=True
         )
@@ -129,6 +153,7 @@ def _print_summary(outcome: "Outcome", out: Path) -> None:
                 ("encoder", f"{start.num_parameters / 1e6:.1f} M parameters, {start.num_classes:,} classes"),
                 ("samples seen", f"{metrics.samples:,} (there are {start.num_samples:,})"),
                 ("loss", f"{metrics.loss:.3f}"),
+                *([("held-out mAP", f"{score.mean_ap:.3f} ({score.samples:,} pictures)")] if score else []),
                 ("images/s", f"{outcome.images_per_second:,.0f}"),
                 ("time", terminal.duration(outcome.seconds)),
                 ("broken pictures", _by_reason(metrics.bad)),

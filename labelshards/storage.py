@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,16 @@ def whole_file(target: Path) -> Iterator[Path]:
         raise
 
 
+def unfinished(target: Path) -> Path:
+    """The local folder beside `target` in which several processes prepare it; `remove_leftovers` knows it, too."""
+    return target.with_name(f"{target.name}{_TEMPORARY_MARK}shared")
+
+
+def is_finished(path: Path) -> bool:
+    """True unless `path` is what some writer has only begun."""
+    return _TEMPORARY_MARK not in path.name
+
+
 def exists(uri: str) -> bool:
     """True if something readable stands at `uri`."""
     fs, path = filesystem(uri)
@@ -176,7 +187,10 @@ def remove_leftovers(uri: str) -> None:
     fs, path = filesystem(uri)
     if isinstance(fs, LocalFileSystem) and fs.isdir(path):
         for leftover in Path(path).glob(f"*{_TEMPORARY_MARK}*"):
-            leftover.unlink(missing_ok=True)
+            if leftover.is_dir():
+                shutil.rmtree(leftover)
+            else:
+                leftover.unlink(missing_ok=True)
 
 
 def digest(data: bytes | memoryview) -> str:

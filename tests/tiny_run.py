@@ -2,14 +2,16 @@
 
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from trainer.config import load
 from trainer.distributed import World
-from trainer.loop import Metrics
-from trainer.train import Outcome, Start, train
+from trainer.metrics import Metrics
+from trainer.session import Outcome, Start
+from trainer.train import train
 
 # Tests run beside each other; and the sums of one thread are the same everywhere.
 torch.set_num_threads(1)
@@ -46,7 +48,10 @@ class Recorder:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
-def go(labels: Path, out: Path, *overrides: str, watcher: Recorder | None = None) -> Outcome:
+def go(
+    labels: Path, out: Path, *overrides: str, watcher: Recorder | None = None, allow_change: Sequence[str] = ()
+) -> Outcome:
     world = World(device=torch.device("cpu"))
     watcher = watcher or Recorder()
-    return train(load(None, [*TINY, *overrides]), labels=[str(labels)], out=out, world=world, watcher=watcher)
+    config = load(None, [*TINY, *overrides])
+    return train(config, labels=[str(labels)], out=out, world=world, watcher=watcher, allow_change=allow_change)

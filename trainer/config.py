@@ -2,19 +2,22 @@
 
 import difflib
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 
 from labelshards.errors import CatlipError
+from trainer.distributed import DistributedConfig
+from trainer.evaluation import EvalConfig
 from trainer.loader import DataConfig
 from trainer.loop import LoopConfig
 from trainer.losses.config import LossConfig
 from trainer.models import ModelConfig
 from trainer.optim import OptimConfig
 from trainer.steps import PlanConfig
+from trainer.tracking import TrackingConfig
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,17 +30,38 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     loss: LossConfig = LossConfig()
     optim: OptimConfig = OptimConfig()
     loop: LoopConfig = LoopConfig()
+    distributed: DistributedConfig = DistributedConfig()
+    eval: EvalConfig = EvalConfig()
+    tracking: TrackingConfig = TrackingConfig()
 
 
-# What may change between a run and its continuation: these decide speed and reports, not a single weight.
+# What may change between a run and its continuation: these decide speed, memory and reports, and of the weights at most
+# how they are rounded.
 FREE_KEYS = frozenset(
     {
         "data.num_workers",
         "data.max_bad_fraction",
         "data.cache",
         "data.cache_gib",
-        "loop.log_every",
+        "distributed.sharded_checkpoints",
+        "distributed.strategy",
+        "distributed.timeout_seconds",
+        "eval.every",
+        "eval.labels",
+        "eval.pictures",
+        "eval.samples",
+        "loop.accumulate",
+        "loop.channels_last",
         "loop.checkpoint_every",
+        "loop.compile",
+        "loop.keep_checkpoints",
+        "loop.log_every",
+        "loop.recompute",
+        "loop.spike_factor",
+        "loop.spike_steps",
+        "tracking.project",
+        "tracking.tensorboard",
+        "tracking.wandb",
     }
 )
 
@@ -49,12 +73,12 @@ def load(recipe: Path | None, overrides: Sequence[str] = ()) -> Config:
     unknown (with the nearest known one) or has a value of the wrong type.
     """
     tree = _read(recipe) if recipe else {}
-    _refuse_unknown(flatten(tree), str(recipe))
+    refuse_unknown(flatten(tree), str(recipe))
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals:
             raise CatlipError(f"--set {override}: write it as key=value, for example --set optim.lr=5e-4.")
-        _refuse_unknown({key.strip(): None}, "--set")
+        refuse_unknown([key.strip()], "--set")
         _assign(tree, key.strip(), _value(text.strip()))
     try:
         return msgspec.convert(tree, Config)
@@ -74,13 +98,11 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def first_difference(old: dict[str, Any], new: dict[str, Any]) -> tuple[str, Any, Any] | None:
-    """(key, old value, new value) of the first setting that makes two resolved configurations different runs."""
+def differences(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+    """(key, old value, new value) of the settings that make two resolved configurations different runs."""
     before, after = flatten(old), flatten(new)
-    for key in dict.fromkeys([*before, *after]):
-        if key not in FREE_KEYS and before.get(key) != after.get(key):
-            return key, before.get(key), after.get(key)
-    return None
+    keys = [key for key in dict.fromkeys([*before, *after]) if key not in FREE_KEYS]
+    return [(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
 
 
 def _read(recipe: Path) -> dict[str, Any]:
@@ -106,11 +128,12 @@ def _assign(tree: dict[str, Any], key: str, value: object) -> None:
     tree[name] = value
 
 
-def _refuse_unknown(flat: dict[str, Any], where: str) -> None:
+def refuse_unknown(keys: Iterable[str], where: str) -> None:
+    """Raise CatlipError for the first dotted key that no setting has, with the nearest one; `where`: it was given."""
     known = flatten(msgspec.to_builtins(Config()))
     tables = {key.rpartition(".")[0] for key in known if "." in key}
-    for key in flat:
-        if key in known or key.startswith("model.kwargs.") or (where != "--set" and key in tables):
+    for key in keys:
+        if key in known or key.startswith("model.kwargs.") or (not where.startswith("--") and key in tables):
             continue
         near = difflib.get_close_matches(key, known, n=1)
         hint = f"; did you mean {near[0]}?" if near else f". Known keys: {', '.join(known)}."

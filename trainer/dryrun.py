@@ -9,11 +9,11 @@ import msgspec
 import torch
 
 from trainer import loader
+from trainer.assembly import assemble
 from trainer.batch import Batch
 from trainer.config import Config
 from trainer.data import Data
 from trainer.distributed import World
-from trainer.train import fresh_state, make_loop
 from trainer.workers import worker_count
 
 _SECONDS = 6.0
@@ -73,13 +73,14 @@ def measure(
     config.loss.check()
     data = Data.open(config, labels, world, moved)
     num_workers = worker_count(config.data.num_workers, world.device, world.ranks_here)
-    loop = make_loop(config, data, fresh_state(config, data, world), world, save=_nothing, report=_nothing)
+    steps = data.reader.steps
+    step = assemble(config, data.prior_K, steps.image_sizes(), world).stepper(config, steps, world)
     on_phase("Measuring the loader")
     source = loader.batches(data.reader, range(sys.maxsize), num_workers=num_workers, pin_memory=False)
     batch = _kept(next(source))
     loading = _rate(lambda: len(next(source).images_BCHW), seconds)
     on_phase("Measuring the step")
-    stepping = _rate(lambda: _step(loop.step, batch, world.device), seconds)
+    stepping = _rate(lambda: _step(step, batch, world.device), seconds)
     return judge(
         device=str(world.device),
         num_workers=num_workers,
@@ -111,7 +112,3 @@ def _step(step: Callable[[int, Batch], object], batch: Batch, device: torch.devi
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return len(batch.images_BCHW)
-
-
-def _nothing(*_: object) -> None:
-    pass

@@ -4,102 +4,91 @@ Between two reports nothing waits for the device: losses stay there until they a
 """
 
 import math
-import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Annotated, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import msgspec
-import numpy as np
 import torch
-from torch import nn
 
 from labelshards.errors import CatlipError
 from trainer.batch import Batch
 from trainer.distributed import World, sum_over_ranks
-from trainer.models import ModelConfig
-from trainer.optim import OptimConfig, learning_rate
+from trainer.guard import LossGuard
+from trainer.metrics import Interval, Metrics, StepResult
+from trainer.signals import stop_requests
 from trainer.steps import Steps
-from trainer.transforms import REASONS, to_input
+from trainer.transforms import REASONS
 
 # The share of broken pictures says nothing over a handful, so it is judged over at least so many samples.
 _BAD_BASE = 1_000
-_NAMED_BAD = 20
+_NAMED_BAD = 2
 
 
 class LoopConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[loop]`: precision, and how often (in steps) the run is logged and saved.
+    """`[loop]`: precision, parts, and how often (in steps) the run is logged and saved.
 
-    precision: "auto" is bf16 on a GPU and fp32 on a CPU.
+    precision: "auto" is bf16 on a GPU and fp32 on a CPU. accumulate: parts in which a process goes through its share of
+    the batch, one after the other. compile: torch.compile of the encoder; "auto" is true on a GPU, but not with
+    recompute or FSDP. channels_last: how pictures and convolutions lie in memory. recompute: activations are computed
+    again in the backward pass, which takes longer and much less memory. keep_checkpoints: the newest so many stay, and
+    the best. spike_factor, spike_steps: the run stops when the loss has been so many times its median for so many
+    steps; 0 lets it.
     """
 
-    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
+    accumulate: Annotated[int, msgspec.Meta(ge=1)] = 1
+    compile: Literal["auto"] | bool = "auto"
+    channels_last: bool = False
+    recompute: bool = False
     log_every: Annotated[int, msgspec.Meta(ge=1)] = 20
     checkpoint_every: Annotated[int, msgspec.Meta(ge=1)] = 1_000
+    keep_checkpoints: Annotated[int, msgspec.Meta(ge=1)] = 2
+    spike_factor: Annotated[float, msgspec.Meta(ge=0)] = 10.0
+    spike_steps: Annotated[int, msgspec.Meta(ge=1)] = 50
 
-    def autocasts(self, device: torch.device) -> bool:
-        """True if the forward pass runs in bfloat16 where that is safe."""
-        return self.precision == "bf16" or (self.precision == "auto" and device.type == "cuda")
-
-
-class Metrics(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of metrics.jsonl, over the steps since the line before.
-
-    step, samples: totals since the run began; so is bad, broken pictures by reason. loss, images_per_second: over all
-    ranks. data_wait_share: the part of the time in which this rank's device waited for batches. grad_norm: of the last
-    step, before clipping.
-    """
-
-    step: int
-    samples: int
-    loss: float
-    lr: float
-    grad_norm: float
-    images_per_second: float
-    data_wait_share: float
-    bad: dict[str, int]
-
-
-class StepResult(NamedTuple):
-    """Scalars on the device."""
-
-    loss: torch.Tensor
-    grad_norm: torch.Tensor
+    def narrow(self, device: torch.device) -> torch.dtype | None:
+        """The dtype in which the forward pass runs where that is safe; None for float32 everywhere."""
+        if self.precision == "auto":
+            return torch.bfloat16 if device.type == "cuda" else None
+        return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": None}[self.precision]
 
 
 @dataclass(kw_only=True)
 class Loop:
-    """What the steps need; `run` does them.
+    """What drives the steps; `run` does them.
 
-    objective: what computes the loss, replicated under several ranks. after_step(step): called once its weights have
-    moved. save(step, bad): writes a checkpoint. report(metrics | None, step): called after every step, with metrics at
-    log steps; main rank only.
+    step(step, batch): one optimiser step. rate(step): its learning rate. save(step, bad): writes a checkpoint.
+    report(metrics | None, step): called after every step, with metrics at log steps. name_samples(step): a sentence
+    that says which samples a step had. evaluate(step): called every `evaluate_every` steps, if
+    that is given, and then at the end, too.
     """
 
-    objective: nn.Module
-    optimizer: torch.optim.Optimizer
+    step: Callable[[int, Batch], StepResult]
+    rate: Callable[[int], float]
     world: World
-    seed: int
     steps: Steps
     config: LoopConfig
-    model_config: ModelConfig
-    optim_config: OptimConfig
     max_bad_fraction: float
-    after_step: Callable[[int], None]
     save: Callable[[int, dict[str, int]], None]
     report: Callable[[Metrics | None, int], None]
+    name_samples: Callable[[int], str]
+    evaluate_every: int | None = None
+    evaluate: Callable[[int], None] = lambda _: None
+
+    def __post_init__(self) -> None:
+        scaled = self.config.precision == "fp16"
+        self._guard = LossGuard(factor=self.config.spike_factor, patience=self.config.spike_steps, scaled=scaled)
 
     def run(self, batches: Iterator[Batch], start_step: int, bad: dict[str, int]) -> bool:
-        """Do steps start_step … num_steps-1; False if a signal stopped it earlier. `bad`: broken pictures so
-        far, by reason.
+        """Do all steps from start_step on; False if a signal stopped it earlier. `bad`: broken pictures by reason.
 
-        Raises CatlipError when the loss is not finite or too many pictures are broken.
+        Raises CatlipError when the loss says that training has gone wrong, or too many pictures are broken.
         """
-        interval = _Interval(start_step)
-        with _stop_requests() as stop:
+        interval = Interval(start_step)
+        with stop_requests() as stop:
             for step in range(start_step, self.steps.num_steps):
                 with interval.waiting():
                     batch = next(batches)
@@ -108,41 +97,24 @@ class Loop:
                 save = done % self.config.checkpoint_every == 0 or done == self.steps.num_steps
                 # Alone, a process can stop at once; many must agree, which they do when they report.
                 alone = self.world.size == 1 and bool(stop)
-                if not (save or alone or done % self.config.log_every == 0):
+                every = self.evaluate_every
+                evaluate = every is not None and (done % every == 0 or done == self.steps.num_steps)
+                if not (save or evaluate or alone or done % self.config.log_every == 0):
                     self.report(None, done)
                     continue
                 metrics, stopping = self._close(interval, done, bad, bool(stop))
                 bad = metrics.bad
-                interval = _Interval(done)
                 self.report(metrics, done)  # before saving: a line without its checkpoint is dropped on resuming
+                if evaluate:
+                    self.evaluate(done)
+                interval = Interval(done)
                 if save or stopping:
                     self.save(done, bad)
                 if stopping:
                     return done == self.steps.num_steps
         return True
 
-    def step(self, step: int, batch: Batch) -> StepResult:
-        """One optimiser step on this rank's batch."""
-        # Dropout and drop path draw from here; so a resumed step draws the same as an unbroken one.
-        torch.manual_seed(
-            int(np.random.SeedSequence((self.seed, step, self.world.rank)).generate_state(1, np.uint64)[0])
-        )
-        device = self.world.device
-        batch = batch.to(device)
-        lr = learning_rate(self.optim_config, step, self.steps.num_steps)
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
-        x_BCHW = to_input(batch.images_BCHW, self.model_config.mean, self.model_config.std, batch.flips_B)
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.config.autocasts(device)):
-            loss = self.objective(x_BCHW, batch.positives(), self.steps[step].batch_size / self.world.size)
-        self.optimizer.zero_grad()
-        loss.backward()
-        grad_norm = nn.utils.clip_grad_norm_(self.objective.parameters(), self.optim_config.clip_norm)
-        self.optimizer.step()
-        self.after_step(step)
-        return StepResult(loss.detach(), grad_norm.detach())
-
-    def _close(self, interval: "_Interval", done: int, bad: dict[str, int], stop: bool) -> tuple[Metrics, bool]:
+    def _close(self, interval: Interval, done: int, bad: dict[str, int], stop: bool) -> tuple[Metrics, bool]:
         """Metrics of an interval, and whether any rank was asked to stop."""
         losses, grad_norms = interval.values()
         met = Counter(reason for _, reason in interval.bad)
@@ -150,11 +122,10 @@ class Loop:
         losses, counts, stops = shared[: len(losses)], shared[len(losses) : -1], shared[-1]
         losses = [loss / self.world.size for loss in losses]
         for step, values in enumerate(zip(losses, grad_norms, strict=True), start=interval.first_step):
-            if not all(map(math.isfinite, values)):
-                raise CatlipError(
-                    f"Step {step + 1}: loss {values[0]:g}, gradient norm {values[1]:g}; training cannot go on. "
-                    "Lower optim.lr or lengthen optim.warmup_steps; under bf16, try --set loop.precision=fp32."
-                )
+            try:
+                self._guard.check(step + 1, *values)
+            except CatlipError as error:
+                raise CatlipError(f"{error} {self.name_samples(step)}") from error
         bad = {reason: bad.get(reason, 0) + round(count) for reason, count in zip(REASONS, counts, strict=True)}
         num_bad = sum(bad.values())
         samples = self.steps[done].first
@@ -164,62 +135,18 @@ class Loop:
                 f"{self.max_bad_fraction:g} allows{_named(interval.bad)}. Mend the shards, or raise it with --set."
             )
         seconds = time.perf_counter() - interval.started
+        rate = (samples - self.steps[interval.first_step].first) / seconds
         return Metrics(
             step=done,
             samples=samples,
             loss=math.fsum(losses) / len(losses),
-            lr=learning_rate(self.optim_config, done - 1, self.steps.num_steps),
-            grad_norm=grad_norms[-1],
-            images_per_second=(samples - self.steps[interval.first_step].first) / seconds,
+            lr=self.rate(done - 1),
+            grad_norm=grad_norms[-1] if math.isfinite(grad_norms[-1]) else None,
+            images_per_second=rate,
+            images_per_second_per_process=rate / self.world.size,
             data_wait_share=interval.wait_seconds / seconds,
             bad={reason: count for reason, count in bad.items() if count},
         ), stops > 0
-
-
-@dataclass
-class _Interval:
-    """What happened since the last report; tensors stay on the device until `values`."""
-
-    first_step: int
-    started: float = field(default_factory=time.perf_counter)
-    wait_seconds: float = 0.0
-    bad: list[tuple[str, str]] = field(default_factory=list)
-    _results: list[StepResult] = field(default_factory=list)
-
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.wait_seconds += time.perf_counter() - start
-
-    def add(self, step: int, result: StepResult, bad: tuple[tuple[str, str], ...]) -> None:
-        assert step == self.first_step + len(self._results), "steps come one by one"
-        self._results.append(result)
-        self.bad += bad
-
-    def values(self) -> tuple[list[float], list[float]]:
-        """Losses and gradient norms, step by step: the one place that waits for the device."""
-        stacked = torch.stack([torch.stack([loss.double(), norm.double()]) for loss, norm in self._results])
-        losses, norms = stacked.T.tolist()
-        return losses, norms
-
-
-@contextmanager
-def _stop_requests() -> Iterator[list[int]]:
-    """A list that SIGTERM and SIGINT add to; the step in hand is finished first. A second SIGINT interrupts at once."""
-    requests: list[int] = []
-
-    def note(number: int, _frame: object) -> None:
-        if number == signal.SIGINT and requests:
-            raise KeyboardInterrupt
-        requests.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield requests
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _named(bad: list[tuple[str, str]]) -> str:

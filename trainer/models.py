@@ -1,4 +1,4 @@
-"""The encoder: a timm ViT with a classifier head over the vocabulary.
+"""The encoder: any backbone of timm with a linear head over the vocabulary.
 
 Shapes: B images, D features, K classes.
 """
@@ -25,7 +25,7 @@ Channels = tuple[float, float, float]
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[model]`: which encoder, and what it takes.
 
-    name: a ViT of timm. image_size: pixels a side. kwargs: handed to timm as they are (`depth`, `patch_size`,
+    name: a model of timm. image_size: pixels a side. kwargs: handed to timm as they are (`depth`, `patch_size`,
     `drop_path_rate`, …). mean, std: of pixels in [0, 1], per channel.
     """
 
@@ -47,27 +47,35 @@ def build(config: ModelConfig, num_classes: int) -> nn.Module:
         raise CatlipError(f"model.name: timm has no model {config.name!r}{hint}")
     if taken := sorted(set(config.kwargs) & set(_FIXED)):
         raise CatlipError(f"model.kwargs.{taken[0]} is set by catlip itself; the size is model.image_size.")
-    try:
-        model: nn.Module = timm.create_model(
-            config.name,
-            pretrained=False,
-            num_classes=num_classes,
-            img_size=config.image_size,
-            dynamic_img_size=True,
-            **config.kwargs,
-        )
-    except (TypeError, ValueError, AssertionError, RuntimeError) as error:
-        raise CatlipError(
-            f"model.name = {config.name!r} cannot be built as a ViT with model.kwargs: {error}"
-        ) from error
+    # ViTs take any size, other transformers the one they are made for, and convolutional networks are not told.
+    sizes: tuple[dict[str, Any], ...] = (
+        {"img_size": config.image_size, "dynamic_img_size": True},
+        {"img_size": config.image_size},
+        {},
+    )
+    for size in sizes:
+        try:
+            model: nn.Module = timm.create_model(
+                config.name, pretrained=False, num_classes=num_classes, **size, **config.kwargs
+            )
+            break
+        except (TypeError, ValueError, AssertionError, RuntimeError) as error:
+            if not (size and isinstance(error, TypeError) and any(name in str(error) for name in size)):
+                raise CatlipError(f"model.name = {config.name!r} cannot be built with model.kwargs: {error}") from error
+    if not isinstance(_classifier(model), nn.Linear):
+        raise CatlipError(f"model.name = {config.name!r} has no single linear head. Take another model of timm.")
     return model
 
 
 def head(model: nn.Module) -> nn.Linear:
     """The classifier of a model that `build` made."""
-    found = model.get_submodule("head")
-    assert isinstance(found, nn.Linear), "build() makes a linear head"
+    found = _classifier(model)
+    assert isinstance(found, nn.Linear), "build() refuses others"
     return found
+
+
+def _classifier(model: nn.Module) -> object:
+    return model.get_classifier()  # type: ignore[operator]
 
 
 def init_head(model: nn.Module, bias_K: np.ndarray) -> None:
@@ -98,10 +106,16 @@ def class_prior(label_sets: Sequence[LabelSet], weights: Sequence[float], *, lab
 
 def check_sizes(model: nn.Module, image_sizes: Sequence[int]) -> None:
     """Raise CatlipError if the encoder cannot take pictures of one of these sizes."""
-    height, width = model.get_submodule("patch_embed").patch_size  # type: ignore[misc]
+    embed = getattr(model, "patch_embed", None)
+    patch = getattr(embed, "patch_size", None)
+    if embed is None or patch is None:
+        return  # convolutions take any size
+    own = embed.img_size if getattr(embed, "strict_img_size", False) else None
     for size in image_sizes:
-        if size % height or size % width:
-            raise CatlipError(f"{size} pixels a side are no multiple of the encoder's patches, which have {height}.")
+        if own and (size, size) != tuple(own):
+            raise CatlipError(f"This encoder takes pictures of {own[0]} pixels a side, not of {size}.")
+        if any(size % side for side in patch):
+            raise CatlipError(f"{size} pixels a side are no multiple of the encoder's patches, which have {patch[0]}.")
 
 
 def features(model: nn.Module, x_BCHW: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from labelshards.errors import CatlipError
+from trainer import sharding
 
 
 class OptimConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,6 +73,7 @@ class Ema:
     def update(self, model: nn.Module, step: int) -> None:
         """Take in the weights after step number `step`; early steps count more, else the random start would stay."""
         decay = min(self._decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(list(self.module.parameters()), list(model.parameters()), 1 - decay)
+        averages, weights = sharding.local(self.module.parameters()), sharding.local(model.parameters())
+        torch._foreach_lerp_(averages, weights, 1 - decay)
         for mine, theirs in zip(self.module.buffers(), model.buffers(), strict=True):
             mine.copy_(theirs)

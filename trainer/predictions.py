@@ -3,8 +3,6 @@
 Shapes: B images, K classes.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 
@@ -12,22 +10,10 @@ from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
 from trainer import run, transforms
 from trainer.samples import Samples
+from trainer.sheet import Prediction
 from trainer.transforms import BrokenImageError
 
 _TRIES_PER_SAMPLE = 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prediction:
-    """One sample beside what the encoder makes of it.
-
-    pixels_CHW: uint8, the whole picture. labels: int64 class ids, rising. probabilities_K: float32.
-    """
-
-    pixels_CHW: torch.Tensor
-    captions: list[str]
-    labels: np.ndarray
-    probabilities_K: np.ndarray
 
 
 def open_matching(opened: run.TrainedRun, labels: str) -> LabelSet:

@@ -3,13 +3,15 @@
 run.json             the resolved configuration, versions, and digests of what was trained on (`RunRecord`)
 vocabulary.parquet   what the head's classes mean
 metrics.jsonl        one line per log step
-checkpoints/         step-00001000.safetensors, the newest two
+eval.jsonl, sheets/   if something is held out: a line and a sheet of pictures for each evaluation
+stopped.txt          if the loss went wrong: the samples of that step
+checkpoints/         step-00001000.safetensors: the newest ones, and the best
 features/, probes/   what `catlip probe` adds
 """
 
 import fcntl
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -24,17 +26,26 @@ from labelshards.labelset import LabelSet
 from labelshards.schema import VOCABULARY_NAME
 from labelshards.vocabulary import Vocabulary
 from trainer import checkpoints, config, models
-from trainer.loop import Metrics
+from trainer.metrics import Metrics
 
 RECORD_NAME = "run.json"
 METRICS_NAME = "metrics.jsonl"
+SCORES_NAME = "eval.jsonl"
+SHEET_FOLDER = "sheets"
+STOPPED_NAME = "stopped.txt"
+LABELS_KEY = "labels"
+_NAMED_CHANGES = 4
 CHECKPOINT_FOLDER = "checkpoints"
 FEATURE_FOLDER = "features"
 PROBE_FOLDER = "probes"
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of run.json. labels_digest: identity of the label shards, rows and order included."""
+    """The content of run.json.
+
+    labels_digest: identity of the label shards, rows and order included. earlier_configs: digests of the configurations
+    of its first steps, if settings were changed on the way.
+    """
 
     config: config.Config
     label_sets: list[str]
@@ -46,12 +57,18 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     num_processes: int
     device: str
     versions: dict[str, str]
+    earlier_configs: list[str] = []
 
     @property
     def config_digest(self) -> str:
         """Identity of everything in the configuration that decides a weight."""
         flat = config.flatten(msgspec.to_builtins(self.config))
         return storage.digest(msgspec.json.encode({k: v for k, v in flat.items() if k not in config.FREE_KEYS}))
+
+    def continues(self, info: checkpoints.CheckpointInfo) -> bool:
+        """True if a checkpoint is one of this run."""
+        known = {self.config_digest, *self.earlier_configs}
+        return info.vocabulary_digest == self.vocabulary_digest and info.config_digest in known
 
 
 def labels_digest(label_sets: Sequence[LabelSet]) -> str:
@@ -82,23 +99,35 @@ def writing(folder: Path) -> Iterator[None]:
         yield
 
 
-def check_same(folder: Path, record: RunRecord) -> None:
-    """Raise CatlipError if `folder` holds another run than `record`, naming the first thing that differs."""
+def continued(folder: Path, record: RunRecord, allowed: Collection[str] = ()) -> RunRecord:
+    """`record` as the continuation of the run in `folder`, if there is one.
+
+    allowed: settings that may be others than before; "labels" stands for the label shards. Raises CatlipError if it is
+    another run, naming what differs.
+    """
     earlier = _read_record(folder)
     if earlier is None:
-        return
-    mend = "Use the same settings to continue it, or another --out."
+        return record
     if earlier.vocabulary_digest != record.vocabulary_digest:
         raise CatlipError(
             f"{folder} was trained with vocabulary {earlier.vocabulary_digest}, this label set has "
-            f"{record.vocabulary_digest}. {mend}"
+            f"{record.vocabulary_digest}. Use the same label set to continue it, or another --out."
         )
-    difference = config.first_difference(msgspec.to_builtins(earlier.config), msgspec.to_builtins(record.config))
-    if difference:
-        key, old, new = difference
-        raise CatlipError(f"{folder} was trained with {key} = {_toml(old)}, now it is {_toml(new)}. {mend}")
+    changes = config.differences(msgspec.to_builtins(earlier.config), msgspec.to_builtins(record.config))
     if earlier.labels_digest != record.labels_digest:
-        raise CatlipError(f"{folder} was trained on other label shards (same vocabulary). {mend}")
+        changes.append((LABELS_KEY, earlier.labels_digest, record.labels_digest))
+    refused = [change for change in changes if change[0] not in allowed]
+    if refused:
+        said = ", ".join(f"{key} = {_toml(old)}, now it is {_toml(new)}" for key, old, new in refused[:_NAMED_CHANGES])
+        more = f", and {len(refused) - _NAMED_CHANGES} more" if len(refused) > _NAMED_CHANGES else ""
+        allow = " ".join(f"--allow-change {key}" for key, _, _ in refused)
+        raise CatlipError(
+            f"{folder} was trained with {said}{more}. Use the same settings to continue it, {allow} to go on with the "
+            "new ones, or another --out."
+        )
+    digests = dict.fromkeys([*earlier.earlier_configs, earlier.config_digest])
+    digests.pop(record.config_digest, None)
+    return msgspec.structs.replace(record, earlier_configs=list(digests))
 
 
 def write(folder: Path, record: RunRecord, vocabulary: Vocabulary) -> None:
@@ -108,25 +137,33 @@ def write(folder: Path, record: RunRecord, vocabulary: Vocabulary) -> None:
     storage.write_bytes(str(folder / RECORD_NAME), text)
 
 
-def append_metrics(folder: Path, metrics: Metrics) -> None:
-    """Add a line to metrics.jsonl."""
-    with (folder / METRICS_NAME).open("ab") as file:
-        file.write(msgspec.json.encode(metrics) + b"\n")
+def append_line(path: Path, line: msgspec.Struct) -> None:
+    """Add a line to a file of JSON lines."""
+    with path.open("ab") as file:
+        file.write(msgspec.json.encode(line) + b"\n")
 
 
-def drop_metrics_after(folder: Path, step: int) -> None:
+def read_metrics(folder: Path) -> list[Metrics]:
+    """All lines of metrics.jsonl."""
+    return [msgspec.json.decode(line, type=Metrics) for line in (folder / METRICS_NAME).read_bytes().splitlines()]
+
+
+def drop_lines_after(path: Path, step: int) -> None:
     """Forget the lines of steps that were done after the last checkpoint, and will be done again."""
-    path = folder / METRICS_NAME
     if not path.exists():
         return
     kept = []
     for line in path.read_bytes().splitlines(keepends=True):
         try:
-            if msgspec.json.decode(line, type=Metrics).step <= step:
+            if msgspec.json.decode(line, type=_Line).step <= step:
                 kept.append(line)
-        except msgspec.DecodeError:
+        except msgspec.MsgspecError:
             break  # the process was killed while it wrote this line
     storage.write_bytes(str(path), b"".join(kept))
+
+
+class _Line(msgspec.Struct):
+    step: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,14 +176,22 @@ class TrainedRun:
     model: nn.Module
 
 
-def open_run(folder: Path) -> TrainedRun:
-    """The run's newest checkpoint. Raises CatlipError if there is none, or if it does not belong to the folder."""
+def open_run(folder: Path, *, best: bool = False) -> TrainedRun:
+    """The run's newest checkpoint, or the best of those that were evaluated.
+
+    Raises CatlipError if there is none, or if it does not belong to the folder.
+    """
     record = _read_record(folder)
-    found = checkpoints.newest(folder / CHECKPOINT_FOLDER, lambda _: None) if record else None
+    checkpoint_folder = folder / CHECKPOINT_FOLDER
+    found = checkpoints.newest(checkpoint_folder, lambda _: None) if record else None
     if record is None or found is None:
         raise CatlipError(f"{folder} holds no trained run yet. Run `catlip train --labels DIR --out {folder}`.")
+    if best and (found := checkpoints.best_of(checkpoint_folder)) is None:
+        raise CatlipError(
+            f"No checkpoint in {folder} has been evaluated. Train with --set eval.labels=DIR, or take the newest."
+        )
     path, info = found
-    if info.vocabulary_digest != record.vocabulary_digest or info.config_digest != record.config_digest:
+    if not record.continues(info):
         raise CatlipError(f"{path} does not belong to {folder / RECORD_NAME}: their digests differ.")
     where = str(folder / VOCABULARY_NAME)
     vocabulary = Vocabulary.from_bytes(storage.read_bytes(where), where)

@@ -70,6 +70,11 @@ class Samples:
         assert place is not None, "a usable row has an image"
         return Sample(key, self._reader.read(*place, key), labels.labels(row).astype(np.int64))
 
+    def labels(self, shard: int, nth: int) -> np.ndarray:
+        """int64 class ids of a usable sample, without reading its picture."""
+        labels, rows = self._shard(shard)
+        return labels.labels(int(rows[nth])).astype(np.int64)
+
     def captions(self, shard: int, nth: int) -> list[str]:
         """Captions of a usable sample; empty if the label set does not keep them."""
         labels, rows = self._shard(shard)

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+import torch
 from PIL import Image, ImageDraw, ImageFont
-
-from trainer.predictions import Prediction
 
 _COLUMNS = 4
 _TOP = 5
@@ -31,6 +30,19 @@ _RIGHT, _OTHER = "#1b8a4b", "#a9a498"
 
 Font: TypeAlias = ImageFont.ImageFont | ImageFont.FreeTypeFont
 Point: TypeAlias = tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """One sample beside what the encoder makes of it.
+
+    pixels_CHW: uint8, the whole picture. labels: int64 class ids, rising. probabilities_K: float32.
+    """
+
+    pixels_CHW: torch.Tensor
+    captions: list[str]
+    labels: np.ndarray
+    probabilities_K: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -129,6 +129,14 @@ class Steps:
         last = [] if self._ends and self._ends[-1] >= self.num_steps else self._sizes
         return sorted({*last, *(phase.image_size for phase in self._phases)})
 
+    def smallest_batch(self) -> int:
+        """Samples of the step that has the fewest."""
+        return min(self._batch_sizes)
+
+    def largest_batch(self) -> int:
+        """Samples of the step that has the most."""
+        return max(self._batch_sizes)
+
     def most_pixels(self, world_size: int) -> int:
         """Pixels of the largest share that any rank has of any step."""
         return max(

@@ -76,7 +76,7 @@ def test_train__moved_shards_are_found(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_train__without_a_folder_is_a_mistake_in_use(labels: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["train", "--labels", str(labels)]) == 2
-    assert "Missing option '--out'; only --dry-run needs none." in capsys.readouterr().err
+    assert "Missing option '--out'; only --dry-run and --plan need none." in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -118,3 +118,27 @@ def test_train__multi_scale_and_another_loss(labels: Path, tmp_path: Path, capsy
     assert run(words(labels, tmp_path / "run", *more, "--json")) == 0
     outcome = json.loads(capsys.readouterr().out)
     assert outcome["metrics"]["samples"] == 4 * (36 + 9 + 4)
+
+
+def test_plan__prints_and_trains_nothing(labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = ["train", "--recipe", "recipes/datacomp_vit_b16.toml", "--plan"]
+    assert run([*recipe, "--processes", "64"]) == 0
+    said = capsys.readouterr().out
+    assert "Plan of vit_base_patch16_224, 64 processes" in said
+    assert "200,000 of 65,536 samples" in said
+    assert "18.7 M of the head for 24,320 classes" in said
+    assert "GiB a process" in said
+    assert run(words(labels, tmp_path / "run", "--plan", "--json")) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["steps"], found["samples_seen"], found["num_samples"], found["num_classes"]) == (12, 96, 20, 4)
+    assert found["num_processes"] == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_plan__mistakes_in_use(labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "--out", str(tmp_path)]) == 2
+    assert "Missing option '--labels'; only --plan needs none." in capsys.readouterr().err
+    assert run(words(labels, tmp_path / "run", "--processes", "3")) == 2
+    assert "--processes is for --plan." in capsys.readouterr().err
+    assert run(["train", "--plan"]) == 1
+    assert "give --labels, or --set plan.steps=N" in capsys.readouterr().err

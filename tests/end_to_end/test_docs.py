@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from catlip_cli import main
-from trainer.config import load
+from trainer.config import load, refuse_unknown
 
 ROOT = Path(__file__).parents[2]
 PAGES = (
@@ -177,9 +177,12 @@ def test_example_jobs__are_yaml_and_name_real_options(capsys: pytest.CaptureFixt
 
 
 def refuse_unknown_options(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Options of `catlip labels …` in a script must be options of the command."""
-    for verb, rest in re.findall(r"catlip labels (\w+)(.*(?:\\\n.*|\n +--.*)*)", text):
-        assert main.run(["labels", verb, "--help"]) == 0
+    """Options of `catlip labels …` and `catlip train` in a script must be options of the command, settings settings."""
+    found = re.findall(r"catlip (labels \w+|train)(.*(?:\\\n.*|\n +--.*)*)", text)
+    assert found
+    for command, rest in found:
+        assert main.run([*command.split(), "--help"]) == 0
+        refuse_unknown(re.findall(r"--set ([a-z._]+)=", rest), "--set")
         known = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
         assert set(re.findall(r"(?<= )--[a-z-]+", rest)) <= known
 

@@ -1,17 +1,30 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
 from torch import nn
 
+from labelshards import storage
 from labelshards.errors import CatlipError
 from trainer import checkpoints
-from trainer.checkpoints import CheckpointInfo, TrainState, newest, read_info, read_tensors, save
+from trainer.checkpoints import CheckpointInfo, best_of, newest, prune, read_info, read_tensors, save_sharded
+from trainer.distributed import World
 from trainer.optim import Ema, OptimConfig, build_optimizer
+from trainer.state import TrainState
+
+ALONE = World(device=torch.device("cpu"))
 
 
-def info(step: int) -> CheckpointInfo:
-    return CheckpointInfo(step=step, samples=step * 8, bad={"damaged": 1}, config_digest="c", vocabulary_digest="v")
+def info(step: int, score: float | None = None) -> CheckpointInfo:
+    return CheckpointInfo(
+        step=step, samples=step * 8, bad={"damaged": 1}, config_digest="c", vocabulary_digest="v", score=score
+    )
+
+
+def save(folder: Path, tensors: dict[str, torch.Tensor], about: CheckpointInfo) -> Path:
+    return checkpoints.save(folder, tensors, about, ALONE)
 
 
 def fresh(seed: int) -> TrainState:
@@ -45,10 +58,81 @@ def test_state__goes_on_as_if_never_stopped(tmp_path: Path) -> None:
 def test_save__keeps_the_newest_two(tmp_path: Path) -> None:
     for step in (9, 10, 100):
         save(tmp_path, {"model.a": torch.ones(2)}, info(step))
+        prune(tmp_path, 2)
     assert [path.name for path in sorted(tmp_path.iterdir())] == [
         "step-00000010.safetensors",
         "step-00000100.safetensors",
     ]
+
+
+def test_prune__the_best_stays(tmp_path: Path) -> None:
+    for step, score in ((1, 0.2), (2, 0.5), (3, 0.5), (4, None), (5, 0.1), (6, 0.3)):
+        save(tmp_path, {"model.a": torch.ones(2)}, info(step, score))
+        prune(tmp_path, 2)
+    assert [int(path.stem[5:]) for path in sorted(tmp_path.iterdir())] == [3, 5, 6]
+    best = best_of(tmp_path)
+    assert best is not None
+    assert best[1] == info(3, 0.5)
+
+
+def test_best_of__none_was_evaluated(tmp_path: Path) -> None:
+    save(tmp_path, {"model.a": torch.ones(2)}, info(1))
+    assert best_of(tmp_path) is None
+
+
+@pytest.fixture
+def process_group(tmp_path: Path) -> Iterator[None]:
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()
+
+
+@pytest.mark.usefixtures("process_group")
+def test_save_sharded__is_the_same_state(tmp_path: Path) -> None:
+    """Slices of two ranks are read by one, and the other way round, in test_resharding.py."""
+    state, other = fresh(0), fresh(1)
+    advance(state, range(3))
+    folder = tmp_path / "checkpoints"
+    path = save_sharded(folder, state.tensors(), info(3, 0.5), ALONE)
+    assert path.name == "step-00000003"
+    found = newest(folder, pytest.fail)
+    assert found is not None
+    assert found[0] == path
+    assert found[1].score == 0.5
+    other.load(read_tensors(path, places=other.places()))
+    expected = state.tensors()
+    assert all(torch.equal(expected[name], tensor) for name, tensor in other.tensors().items())
+    assert read_tensors(path, "ema.").keys() == state.ema.module.state_dict().keys()
+
+
+@pytest.mark.usefixtures("process_group")
+def test_save_sharded__a_missing_or_cut_slice_is_noticed(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    for step in (1, 2, 3):
+        save_sharded(folder, {"model.a": torch.ones(1000)}, info(step), ALONE)
+    [slice_] = (folder / "step-00000003").glob("*.safetensors")
+    slice_.unlink()
+    [slice_] = (folder / "step-00000002").glob("*.safetensors")
+    slice_.write_bytes(slice_.read_bytes()[:-1])
+    (folder / "step-00000009.partial-shared").mkdir()
+    notes: list[str] = []
+    found = newest(folder, notes.append)
+    assert found is not None
+    assert found[0].name == "step-00000001"
+    assert len(notes) == 2
+    prune(folder, 1)
+    assert {path.name for path in folder.iterdir()} == {"step-00000003", "step-00000009.partial-shared"}
+    storage.remove_leftovers(str(folder))
+    assert {path.name for path in folder.iterdir()} == {"step-00000003"}
+
+
+def test_load__another_encoder_is_refused(tmp_path: Path) -> None:
+    state = fresh(0)
+    smaller = {name: tensor for name, tensor in state.tensors().items() if name != "model.0.bias"}
+    with pytest.raises(CatlipError, match="does not fit this encoder"):
+        state.load(smaller)
+    with pytest.raises(CatlipError, match="does not fit this encoder"):
+        state.load(state.tensors() | {"model.more": torch.ones(1)})
 
 
 def test_newest__skips_what_was_cut_off_and_says_so(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from labelshards.errors import CatlipError
-from trainer.config import Config, first_difference, flatten, load
+from trainer.config import Config, differences, flatten, load
 from trainer.steps import Steps
 
 
@@ -76,16 +76,19 @@ def test_load__every_recipe_is_valid(path: Path) -> None:
     assert config.optim.warmup(steps.num_steps) > 0
 
 
-def test_first_difference__names_what_decides_weights_and_nothing_else(recipe: Path) -> None:
+def test_differences__are_what_decides_weights_and_nothing_else(recipe: Path) -> None:
     def tree(*overrides: str) -> dict[str, object]:
         tree: dict[str, object] = msgspec.to_builtins(load(recipe, overrides))
         return tree
 
-    assert first_difference(tree(), tree()) is None
-    assert first_difference(tree(), tree("data.num_workers=3", "loop.log_every=7")) is None
-    assert first_difference(tree(), tree("loop.log_every=7", "optim.lr=1.0")) == ("optim.lr", 2e-3, 1.0)
-    assert first_difference(tree(), tree("model.kwargs.depth=3")) == ("model.kwargs.depth", 2, 3)
-    assert first_difference(tree(), tree("model.kwargs.patch_size=8")) == ("model.kwargs.patch_size", None, 8)
+    assert differences(tree(), tree()) == []
+    assert differences(tree(), tree("data.num_workers=3", "loop.log_every=7")) == []
+    assert differences(tree(), tree("loop.log_every=7", "seed=4", "optim.lr=1.0")) == [
+        ("seed", 3, 4),
+        ("optim.lr", 2e-3, 1.0),
+    ]
+    assert differences(tree(), tree("model.kwargs.depth=3")) == [("model.kwargs.depth", 2, 3)]
+    assert differences(tree(), tree("model.kwargs.patch_size=8")) == [("model.kwargs.patch_size", None, 8)]
 
 
 def test_flatten__keeps_empty_tables() -> None:

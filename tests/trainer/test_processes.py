@@ -13,8 +13,9 @@ import msgspec
 import pytest
 from safetensors.torch import load_file
 
+from tests.pair import start_pair
 from tests.tiny_run import TINY
-from trainer.loop import Metrics
+from trainer.metrics import Metrics
 
 pytestmark = pytest.mark.slow
 
@@ -138,6 +139,22 @@ def test_torchrun__a_dead_rank_is_one_clear_line(start: Start, labels: Path, tmp
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "Error: Another process of this run has died" in errors
+
+
+def test_torchrun__a_rank_that_does_not_answer_is_one_clear_line(start: Start, labels: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    words = command(["-m", "catlip_cli.main"], labels, out, "plan.steps=100000", "distributed.timeout_seconds=3")
+    main, other = start_pair(words)
+    try:
+        wait_for(out / "metrics.jsonl")
+        other.send_signal(signal.SIGSTOP)
+        _, errors = main.communicate(timeout=60)
+    finally:
+        main.kill()
+        other.kill()
+    other.communicate()
+    assert main.returncode == 1
+    assert "Error: Another process of this run has not answered for 3 s" in errors
 
 
 def test_sigkill__workers_do_not_outlive_the_trainer(start: Start, labels: Path, tmp_path: Path) -> None:

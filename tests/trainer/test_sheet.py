@@ -10,8 +10,8 @@ from labelshards.labelset import LabelSet
 from tests.labelset_factory import COLOURS, Item, coloured, picture, write_label_set
 from tests.tiny_run import go
 from trainer import run
-from trainer.predictions import Prediction, open_matching, predict
-from trainer.sheet import Sheet
+from trainer.predictions import open_matching, predict
+from trainer.sheet import Prediction, Sheet
 
 CPU = torch.device("cpu")
 

@@ -7,11 +7,14 @@ import pytest
 import torch
 
 from labelshards.errors import CatlipError
+from labelshards.labelset import LabelSet
 from tests.labelset_factory import COLOURS, Item, coloured, picture, write_label_set
 from tests.tiny_run import Recorder, go
 from trainer import checkpoints, run
 from trainer.config import Config
-from trainer.loop import Metrics
+from trainer.metrics import Metrics
+from trainer.plan import make_plan
+from trainer.samples import Samples
 
 
 def final(out: Path) -> bytes:
@@ -114,7 +117,7 @@ def test_train__another_vocabulary_is_refused(unbroken: Path, tmp_path: Path) ->
 
 
 def test_train__other_shards_are_refused(unbroken: Path, tmp_path: Path) -> None:
-    with pytest.raises(CatlipError, match="trained on other label shards"):
+    with pytest.raises(CatlipError, match=r"labels = .*--allow-change labels to go on"):
         go(write_label_set(tmp_path, coloured(2, 10)), unbroken)
 
 
@@ -178,3 +181,90 @@ def test_open_run__a_checkpoint_of_another_run_is_refused(labels: Path, tmp_path
         path.write_bytes(ours[0].read_bytes())
     with pytest.raises(CatlipError, match="does not belong to"):
         run.open_run(tmp_path / "a")
+
+
+def test_train__a_loss_that_goes_wrong_names_the_samples_of_its_step(labels: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(CatlipError, match=r"Step 2: .*The step's 8 samples are listed in .*stopped.txt \(0000\d/"):
+        go(labels, out, "optim.lr=1e30", "optim.warmup_steps=0", "loop.log_every=1")
+    names = (out / "stopped.txt").read_text().splitlines()
+    assert len(set(names)) == 8
+    samples = Samples([LabelSet.open(str(labels))])
+    plan = make_plan(samples.counts(), seed=0, window_shards=8)
+    assert names == [samples.name(shard, nth) for shard, nth in plan.locate(8, 16).tolist()]
+
+
+def test_train__fp16_stopped_and_resumed_ends_with_the_same_bits(labels: Path, tmp_path: Path) -> None:
+    whole, out = tmp_path / "whole", tmp_path / "run"
+    narrow = ("loop.precision=fp16", "loop.accumulate=2")
+    go(labels, whole, *narrow)
+    go(labels, out, *narrow, watcher=Recorder(5))
+    assert go(labels, out, *narrow).finished
+    assert final(out) == final(whole)
+    assert lines(whole)[-1].loss == pytest.approx(lines(out)[-1].loss)
+
+
+def test_train__parts_change_no_loss(labels: Path, tmp_path: Path) -> None:
+    still = "model.kwargs.drop_path_rate=0.0"
+    go(labels, tmp_path / "one", still)
+    go(labels, tmp_path / "three", still, "loop.accumulate=3")
+    one, three = ([line.loss for line in lines(tmp_path / name)] for name in ("one", "three"))
+    assert three == pytest.approx(one, rel=1e-6)
+
+
+def test_train__more_parts_than_samples_are_refused(labels: Path, tmp_path: Path) -> None:
+    with pytest.raises(CatlipError, match=r"loop.accumulate = 9 is more than the 8 samples"):
+        go(labels, tmp_path / "run", "loop.accumulate=9")
+    assert not (tmp_path / "run").exists()
+
+
+def test_train__a_change_that_is_allowed_goes_on(labels: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    go(labels, out, watcher=Recorder(5))
+    longer = ("plan.steps=20", "optim.lr=1e-3", "optim.min_lr=1e-4")
+    with pytest.raises(
+        CatlipError, match=r"plan.steps = 12, now it is 20, .*--allow-change plan.steps --allow-change o"
+    ):
+        go(labels, out, *longer, allow_change=["optim.lr"])
+    keys = ["plan.steps", "optim.lr", "optim.min_lr"]
+    recorder = Recorder(7)
+    go(labels, out, *longer, allow_change=keys, watcher=recorder)
+    assert recorder.started[0].step == 6
+    # From here on the new settings are the run's own.
+    assert go(labels, out, *longer).finished
+    assert run.open_run(out).checkpoint.step == 20
+
+
+def test_train__allowed_changes_of_a_run_without_newer_checkpoints(labels: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    go(labels, out, watcher=Recorder(5))
+    with pytest.raises(CatlipError, match="training cannot go on"):
+        go(labels, out, "optim.lr=1e30", allow_change=["optim.lr"])
+    assert run.open_run(out).checkpoint.step == 6
+    assert go(labels, out, allow_change=["optim.lr"]).finished
+
+
+def test_train__other_shards_that_are_allowed_go_on(labels: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    go(labels, out, watcher=Recorder(5))
+    other = write_label_set(tmp_path, coloured(2, 10))
+    assert go(other, out, allow_change=["labels"]).finished
+
+
+def test_train__an_allowed_change_must_be_a_setting(labels: Path, tmp_path: Path) -> None:
+    with pytest.raises(CatlipError, match=r"--allow-change: unknown key optim.lrr; did you mean optim.lr\?"):
+        go(labels, tmp_path / "run", allow_change=["optim.lrr"])
+
+
+def test_train__another_encoder_cannot_take_the_weights(labels: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    go(labels, out, watcher=Recorder(5))
+    wider = "model.kwargs.embed_dim=48"
+    with pytest.raises(CatlipError, match="The checkpoint does not fit this encoder"):
+        go(labels, out, wider, allow_change=["model.kwargs.embed_dim"])
+    assert go(labels, out).finished
+
+
+def test_open_run__the_best_needs_an_evaluation(unbroken: Path) -> None:
+    with pytest.raises(CatlipError, match=r"No checkpoint in .* has been evaluated"):
+        run.open_run(unbroken, best=True)

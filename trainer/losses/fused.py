@@ -14,7 +14,7 @@ from trainer.losses.terms import Terms
 
 # Classes of a piece: enough for products at full speed, and little beside the gradient of the head's weight.
 _CPU_PIECE = 512
-_GPU_PIECE = 8_192
+GPU_PIECE = 8_192
 
 
 def fused_loss(
@@ -59,7 +59,7 @@ class _Fused(torch.autograd.Function):
         total = torch.zeros((), dtype=torch.float64, device=h_BD.device)
         grad_h_BD = torch.zeros_like(h_BD, dtype=dtype)
         grad_weight_KD, grad_bias_K = torch.empty_like(weight_KD), torch.empty_like(bias_K)
-        size = _CPU_PIECE if h_BD.device.type == "cpu" else _GPU_PIECE
+        size = _CPU_PIECE if h_BD.device.type == "cpu" else GPU_PIECE
         for first in range(0, len(weight_KD), size):
             piece = slice(first, first + size)
             w_VD = weight_KD[piece].to(h_BD.dtype)

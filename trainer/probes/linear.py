@@ -70,16 +70,18 @@ def probe(
     data: Path,
     *,
     device: torch.device,
+    best: bool = False,
     with_random: bool,
     report: Callable[[int, int, str], None],
     protocol: LinearProtocol | None = None,
 ) -> LinearResult:
     """Probe a run on an image folder and write the result into the run.
 
-    report(done, total, what): pictures encoded so far. Raises CatlipError if the run or the folder is not usable.
+    best: takes the best checkpoint, not the newest. report(done, total, what): pictures encoded so far. Raises
+    CatlipError if the run or the folder is not usable.
     """
     protocol = protocol or LinearProtocol()
-    opened = run.open_run(run_folder)
+    opened = run.open_run(run_folder, best=best)
     train, test = open_splits(data)
     encoders = {"trained": opened.model}
     if with_random:

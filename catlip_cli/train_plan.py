@@ -1,0 +1,68 @@
+"""`catlip train --plan`: what a recipe would take, as lines or as one JSON object."""
+
+from typing import TYPE_CHECKING
+
+from catlip_cli import terminal
+
+if TYPE_CHECKING:
+    from trainer.config import Config
+    from trainer.planning import RunPlan
+
+_GIB = 2**30
+
+
+def show(config: "Config", labels: tuple[str, ...], num_processes: int, moved: dict[str, str], as_json: bool) -> int:
+    """Print the plan of a run on these label sets, or without any on as many classes as the paper's."""
+    import torch
+
+    from trainer import planning
+    from trainer.data import Data
+    from trainer.distributed import World
+
+    if labels:
+        data = Data.open(config, labels, World(device=torch.device("cpu")), moved)
+        samples, classes = data.reader.plan.num_samples, len(data.prior_K)
+        plan = planning.plan(config, num_processes=num_processes, num_samples=samples, num_classes=classes)
+    else:
+        plan = planning.plan(config, num_processes=num_processes, num_samples=None)
+    if as_json:
+        terminal.print_json(plan)
+    else:
+        _print(config, plan)
+    return 0
+
+
+def _print(config: "Config", plan: "RunPlan") -> None:
+    epochs = f", {plan.samples_seen / plan.num_samples:,.1f} epochs of {plan.num_samples:,}" if plan.num_samples else ""
+    sizes = " ".join(map(str, plan.image_sizes))
+    memory = plan.memory
+    terminal.print_facts(
+        f"Plan of {config.model.name}, {plan.num_processes:,} process{'es' * (plan.num_processes != 1)}",
+        [
+            ("steps", f"{plan.steps:,} of {plan.batch_size:,} samples"),
+            ("samples seen", f"{plan.samples_seen:,}{epochs}"),
+            ("resolutions", f"{sizes} px"),
+            (
+                "parameters",
+                f"{plan.encoder_parameters / 1e6:,.1f} M, and {plan.head_parameters / 1e6:,.1f} M of the head "
+                f"for {plan.num_classes:,} classes",
+            ),
+            ("forward pass", f"{plan.forward_flops_per_image / 1e9:,.1f} GFLOPs an image, on average"),
+            ("whole training", f"{plan.training_flops:.2e} FLOPs"),
+            (
+                "memory",
+                f"about {memory.total / _GIB:,.1f} GiB a process: {memory.weights / _GIB:,.1f} weights, "
+                f"{memory.average / _GIB:,.1f} average, {memory.gradients / _GIB:,.1f} gradients, "
+                f"{memory.moments / _GIB:,.1f} moments, {memory.activations / _GIB:,.1f} activations, "
+                f"{memory.head / _GIB:,.1f} head",
+            ),
+            (
+                "traffic",
+                f"{plan.traffic_bytes / 1e6:,.0f} MB of gradients and weights a step and process, "
+                f"{plan.pixel_bytes / 1e6:,.0f} MB of pixels to the device",
+            ),
+        ],
+    )
+    terminal.print_next(
+        "catlip train --labels DIR --out RUN --dry-run, with the same settings, measures what this estimates"
+    )

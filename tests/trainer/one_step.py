@@ -1,0 +1,40 @@
+"""One step of a run without its loop: loss and gradients, on one process or, by torchrun, on many."""
+
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from tests.tiny_run import TINY
+from trainer import loader, sharding
+from trainer.assembly import assemble
+from trainer.config import load
+from trainer.data import Data
+from trainer.distributed import World, joined, sum_over_ranks
+
+STILL = ["model.kwargs.drop_path_rate=0.0", "optim.clip_norm=1e9", "plan.batch_size=12"]
+
+
+def one_step(labels: Path, world: World, *overrides: str) -> dict[str, torch.Tensor]:
+    """Gradients by parameter name, and the loss over all ranks under `loss`; whole on every rank."""
+    config = load(None, [*TINY, *STILL, *overrides])
+    data = Data.open(config, [str(labels)], world, None)
+    made = assemble(config, data.prior_K, [32], world)
+    [batch] = loader.batches(data.reader, range(1), num_workers=0, pin_memory=False)
+    result = made.stepper(config, data.reader.steps, world)(0, batch)
+    found = {"loss": torch.tensor(sum_over_ranks([float(result.loss)], world)[0] / world.size)}
+    found["norm"] = result.grad_norm
+    for name, parameter in made.state.model.named_parameters():
+        assert parameter.grad is not None, name
+        found[name] = sharding.whole(parameter.grad)
+    return found
+
+
+if __name__ == "__main__":
+    labels, out, *cases = sys.argv[1:]
+    with joined() as world:
+        for number, case in enumerate(cases):
+            gradients = one_step(Path(labels), world, *case.split())
+            if world.is_main:
+                save_file(gradients, Path(out) / str(number))

@@ -1,0 +1,107 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from labelshards.errors import CatlipError
+from trainer import models
+from trainer.config import load
+from trainer.planning import plan
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+
+
+@pytest.mark.parametrize(
+    ("name", "processes", "millions", "gigaflops"),
+    [
+        ("datacomp_vit_b16", 64, 85.8, 35.1),
+        ("datacomp_vit_l16", 128, 303.3, 123.3),
+        ("datacomp_vit_h16", 256, 630.8, 255.3),
+    ],
+)
+def test_plan__of_the_papers_rows(name: str, processes: int, millions: float, gigaflops: float) -> None:
+    """Parameters and operations (two for each product) at 224 px are those of the published encoders."""
+    one_size = ["plan.multi_scale.num_sizes=1"]
+    found = plan(load(RECIPES / f"{name}.toml", one_size), num_processes=processes, num_samples=None)
+    assert found.steps == 200_000
+    assert found.samples_seen == 200_000 * 65_536
+    assert found.encoder_parameters / 1e6 == pytest.approx(millions, rel=2e-3)
+    head_gigaflops = 2 * found.head_parameters / 1e9
+    assert found.forward_flops_per_image / 1e9 - head_gigaflops == pytest.approx(gigaflops, rel=5e-3)
+    assert found.num_classes == 24_320
+    assert found.memory.weights == 4 * (found.encoder_parameters + found.head_parameters)
+    assert found.traffic_bytes == pytest.approx(2 * found.memory.weights, rel=0.02)
+    assert found.pixel_bytes == 65_536 // processes * 3 * 224**2
+
+
+def test_plan__the_papers_sizes_have_1_27_times_as_many_samples() -> None:
+    found = plan(load(RECIPES / "datacomp_vit_b16.toml"), num_processes=64, num_samples=1_281_000_000)
+    assert len(found.image_sizes) == 13
+    assert found.samples_seen / (found.steps * found.batch_size) == pytest.approx(1.27, abs=0.01)
+    assert found.forward_flops_per_image < 36e9  # smaller pictures are the more
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+def test_plan__every_recipe_can_run(path: Path) -> None:
+    found = plan(load(path), num_processes=2, num_samples=3_000_000, num_classes=1_000)
+    assert found.memory.total == sum(
+        getattr(found.memory, part) for part in found.memory.__struct_fields__ if part != "total"
+    )
+    assert found.training_flops == pytest.approx(3 * found.forward_flops_per_image * found.samples_seen)
+
+
+def test_plan__fsdp_divides_what_is_kept_and_sends_more() -> None:
+    recipe = RECIPES / "datacomp_vit_b16.toml"
+    one_size = "plan.multi_scale.num_sizes=1"
+    ddp = plan(load(recipe, [one_size]), num_processes=8, num_samples=None)
+    fsdp = plan(load(recipe, [one_size, "distributed.strategy=fsdp"]), num_processes=8, num_samples=None)
+    assert fsdp.memory.moments == ddp.memory.moments // 8
+    assert fsdp.memory.activations == ddp.memory.activations
+    assert fsdp.traffic_bytes == ddp.traffic_bytes * 3 // 2
+
+
+def test_plan__what_saves_memory_is_seen() -> None:
+    recipe = RECIPES / "datacomp_vit_b16.toml"
+
+    def memory(*overrides: str) -> tuple[int, int]:
+        found = plan(
+            load(recipe, ["plan.multi_scale.num_sizes=1", *overrides]), num_processes=64, num_samples=None
+        ).memory
+        return found.activations, found.head
+
+    activations, head = memory()
+    assert memory("loop.accumulate=2")[0] == pytest.approx(activations / 2, rel=0.01)
+    assert memory("loop.recompute=true")[0] < activations / 5
+    assert memory("loss.fused=true")[1] < head
+    assert memory("loop.precision=fp32")[0] == 2 * activations
+
+
+def test_plan__convolutions_and_other_resolutions() -> None:
+    overrides = ["model.name=convnext_atto", "plan.steps=10", "plan.phases=[{until=0.5, image_size=112}]"]
+    found = plan(load(None, overrides), num_processes=1, num_samples=None, num_classes=10)
+    assert found.image_sizes == [112, 224]
+    assert found.forward_flops_per_image == pytest.approx(1.094e9 * (1 + 1 / 4) / 2, rel=0.01)
+    assert found.traffic_bytes == 0
+
+
+def test_plan__counts_the_parameters_of_the_real_encoder() -> None:
+    config = load(RECIPES / "flickr8k_cpu.toml")
+    found = plan(config, num_processes=1, num_samples=6_000, num_classes=7)
+    real = sum(p.numel() for p in models.build(config.model, 7).parameters())
+    assert found.encoder_parameters + found.head_parameters == real
+    assert torch.get_default_device().type == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ([], "plan.epochs says how long the run is, so it takes a label set"),
+        (["plan.steps=10", "plan.batch_size=3"], "too few for 4 processes"),
+        (["plan.steps=10", "model.name=vit_tiny"], "did you mean"),
+        (["plan.steps=10", "optim.warmup_steps=11"], "optim.warmup_steps = 11"),
+        (["plan.steps=10", "plan.phases=[{until=0.5, image_size=100}]"], "no multiple of the encoder's patches"),
+    ],
+)
+def test_plan__what_could_not_run_is_refused(overrides: list[str], message: str) -> None:
+    with pytest.raises(CatlipError, match=message):
+        plan(load(None, overrides), num_processes=4, num_samples=None)

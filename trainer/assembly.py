@@ -1,0 +1,84 @@
+"""What a run trains, put together: encoder, average, optimiser, and the objective that all ranks share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from labelshards.errors import CatlipError
+from trainer import acceleration, models, sharding
+from trainer.config import Config
+from trainer.distributed import World, replicate
+from trainer.loop import LoopConfig
+from trainer.losses.config import initial_bias
+from trainer.objective import Objective
+from trainer.optim import Ema, build_optimizer
+from trainer.state import TrainState
+from trainer.stepper import Stepper
+from trainer.steps import Steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assembly:
+    """state: what a step changes, and a checkpoint holds. objective: what computes the loss, ready for all ranks."""
+
+    state: TrainState
+    objective: nn.Module
+
+    def stepper(self, config: Config, steps: Steps, world: World) -> Stepper:
+        """What does a step of `steps`."""
+        state = self.state
+        return Stepper(
+            objective=self.objective,
+            optimizer=state.optimizer,
+            scaler=state.scaler,
+            world=world,
+            seed=config.seed,
+            steps=steps,
+            num_parts=config.loop.accumulate,
+            narrow=config.loop.narrow(world.device),
+            channels_last=config.loop.channels_last,
+            model_config=config.model,
+            optim_config=config.optim,
+            after_step=lambda step: state.ema.update(state.model, step),
+        )
+
+
+def assemble(config: Config, prior_K: np.ndarray, image_sizes: Sequence[int], world: World) -> Assembly:
+    """Fresh weights, the same on every rank: they depend on the seed alone.
+
+    prior_K: the classes' frequencies. image_sizes: all that occur; raises CatlipError if the encoder cannot take one.
+    """
+    torch.manual_seed(config.seed)
+    model = models.build(config.model, len(prior_K))
+    models.check_sizes(model, image_sizes)
+    models.init_head(model, initial_bias(config.loss, prior_K))
+    model.to(world.device)
+    if config.loop.channels_last:
+        model.to(memory_format=torch.channels_last)
+    ema = Ema(model, config.optim.ema_decay)
+    objective: nn.Module = Objective(model, config.loss, prior_K).to(world.device).train()
+    sharded = world.size > 1 and config.distributed.strategy == "fsdp"
+    if config.loop.recompute:
+        acceleration.recompute(model)
+    if _compiles(config.loop, sharded, world.device):
+        acceleration.compile_encoder(model)
+    if sharded:
+        sharding.shard(objective, model, world)
+        sharding.shard(ema.module, ema.module, world)
+    scaler = torch.amp.GradScaler(world.device.type) if config.loop.precision == "fp16" else None
+    state = TrainState(model, ema, build_optimizer(model, config.optim), scaler)
+    if config.distributed.strategy == "ddp":
+        objective = replicate(objective, world)
+    return Assembly(state=state, objective=objective)
+
+
+def _compiles(config: LoopConfig, sharded: bool, device: torch.device) -> bool:
+    if config.compile == "auto":
+        return device.type == "cuda" and not (config.recompute or sharded)
+    if config.compile and (config.recompute or sharded):
+        other = "loop.recompute" if config.recompute else "distributed.strategy=fsdp"
+        raise CatlipError(f"loop.compile does not go with {other}. Try --set loop.compile=false.")
+    return config.compile

@@ -1,0 +1,184 @@
+"""What a run would take, computed from its recipe alone: nothing is trained, and weights exist on the meta device only.
+
+Numbers of memory and traffic are estimates: they count what must be there, not what an allocator or a library adds.
+"""
+
+import math
+from collections import Counter
+
+import msgspec
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from labelshards.errors import CatlipError
+from trainer import models
+from trainer.config import Config
+from trainer.losses.fused import GPU_PIECE
+from trainer.steps import Steps
+
+# Without a label set: as many classes as the published vocabulary for DataComp has.
+USUAL_CLASSES = 24_320
+_FLOAT = 4
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes of one process.
+
+    weights: in float32; their average (EMA), gradients and AdamW's two moments are as large. activations: what the
+    backward pass needs of one part of the largest step; flash attention keeps less than is counted here. head: logits,
+    or what the fused loss keeps instead.
+    """
+
+    weights: int
+    average: int
+    gradients: int
+    moments: int
+    activations: int
+    head: int
+    total: int
+
+
+class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """steps, samples_seen: of the whole run; samples_seen / num_samples are its epochs, if a label set says how many.
+
+    forward_flops_per_image: mean over the run's resolutions, a multiplication and an addition being two; training takes
+    three times as many. traffic_bytes: what a process sends of gradients and weights in a step; it receives as much.
+    pixel_bytes: what its largest share of a step copies to the device.
+    """
+
+    steps: int
+    samples_seen: int
+    num_samples: int | None
+    batch_size: int
+    image_sizes: list[int]
+    num_processes: int
+    num_classes: int
+    encoder_parameters: int
+    head_parameters: int
+    forward_flops_per_image: float
+    training_flops: float
+    memory: Memory
+    traffic_bytes: int
+    pixel_bytes: int
+
+
+def plan(config: Config, *, num_processes: int, num_samples: int | None, num_classes: int = USUAL_CLASSES) -> RunPlan:
+    """Raises CatlipError for a recipe that could not run, or whose length depends on a label set that is not given."""
+    if num_samples is None and config.plan.steps is None:
+        raise CatlipError(
+            "plan.epochs says how long the run is, so it takes a label set: give --labels, or --set plan.steps=N."
+        )
+    config.plan.check(len(config.plan.weights) or 1, num_processes, config.model.image_size)
+    config.loss.check()
+    steps = Steps(config.plan, image_size=config.model.image_size, num_samples=num_samples or 0, seed=config.seed)
+    config.optim.warmup(steps.num_steps)
+    with torch.device("meta"):
+        model = models.build(config.model, num_classes)
+    models.check_sizes(model, steps.image_sizes())
+    head = sum(p.numel() for p in models.head(model).parameters())
+    parameters = sum(p.numel() for p in model.parameters())
+    costs = {size: _forward(model, size, recompute=config.loop.recompute) for size in steps.image_sizes()}
+    seen = _samples_by_size(steps)
+    samples_seen = sum(seen.values())
+    head_flops = 2 * head
+    flops = sum(count * (costs[size][0] + head_flops) for size, count in seen.items()) / samples_seen
+    share = math.ceil(steps.largest_batch() / num_processes / config.loop.accumulate)
+    # The fused loss keeps the features' gradient, and one piece of the logits at a time.
+    fused = share * (models.head(model).in_features + min(GPU_PIECE, num_classes)) * _FLOAT
+    logits = fused if config.loss.fused else share * num_classes * _width(config)
+    activations = _activations(config, steps, costs, num_processes)
+    return RunPlan(
+        steps=steps.num_steps,
+        samples_seen=samples_seen,
+        num_samples=num_samples,
+        batch_size=config.plan.batch_size,
+        image_sizes=steps.image_sizes(),
+        num_processes=num_processes,
+        num_classes=num_classes,
+        encoder_parameters=parameters - head,
+        head_parameters=head,
+        forward_flops_per_image=flops,
+        training_flops=3.0 * flops * samples_seen,
+        memory=_memory(config, parameters, logits, activations, num_processes),
+        traffic_bytes=_traffic(config, parameters, num_processes),
+        pixel_bytes=3 * steps.most_pixels(num_processes),
+    )
+
+
+def _samples_by_size(steps: Steps) -> Counter[int]:
+    """Samples of each resolution over the run, from its steps or, of a long run, from evenly chosen ones."""
+    seen: Counter[int] = Counter()
+    stride = max(1, steps.num_steps // 10_000) | 1  # odd, so that no round of sizes is met at the same place always
+    chosen = [steps[number] for number in range(0, steps.num_steps, stride)]
+    for step in chosen:
+        seen[step.image_size] += step.batch_size
+    total, counted = steps[steps.num_steps].first, sum(seen.values())
+    scaled = Counter({size: count * total // counted for size, count in seen.items()})
+    scaled[max(scaled)] += total - sum(scaled.values())
+    return scaled
+
+
+def _forward(model: nn.Module, size: int, *, recompute: bool) -> tuple[int, int]:
+    """(operations, bytes kept for the backward pass in float32) of the encoder for one picture."""
+    kept: dict[int, int] = {}
+    own = {p.untyped_storage()._cdata for p in (*model.parameters(), *model.buffers())}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in own:
+            kept[storage._cdata] = storage.nbytes()
+        held.append(tensor)  # so that no storage gets the number of another
+        return tensor
+
+    held: list[torch.Tensor] = []
+    with (
+        FlopCounterMode(display=False) as counter,
+        torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
+    ):
+        models.features(model.train(), torch.empty(1, 3, size, size, device="meta"))
+    num_bytes = sum(kept.values())
+    if recompute and (blocks := len(getattr(model, "blocks", ()))):
+        # A block's inputs stay, and one block at a time is computed again.
+        width = models.head(model).in_features
+        patch = model.get_submodule("patch_embed").patch_size
+        assert isinstance(patch, tuple), "timm's embeddings have both sides"
+        tokens = (size // patch[0]) * (size // patch[1]) + 1
+        num_bytes = blocks * tokens * width * _FLOAT + num_bytes // blocks
+    return counter.get_total_flops(), num_bytes
+
+
+def _activations(config: Config, steps: Steps, costs: dict[int, tuple[int, int]], num_processes: int) -> int:
+    """Bytes of the most expensive part of any step."""
+    most = 0
+    for step in {steps[number] for number in range(min(steps.num_steps, 1_000))}:
+        samples = math.ceil(step.batch_size / num_processes / config.loop.accumulate)
+        most = max(most, samples * costs[step.image_size][1])
+    return most * _width(config) // _FLOAT
+
+
+def _width(config: Config) -> int:
+    """Bytes of a number in the forward pass: of float32 where the recipe says so, and else of a GPU's 16 bits."""
+    return _FLOAT if config.loop.precision == "fp32" else _FLOAT // 2
+
+
+def _memory(config: Config, parameters: int, logits: int, activations: int, num_processes: int) -> Memory:
+    slices = num_processes if config.distributed.strategy == "fsdp" else 1
+    weights = _FLOAT * parameters // slices
+    parts = {
+        "weights": weights,
+        "average": weights,
+        "gradients": weights,
+        "moments": 2 * weights,
+        "activations": activations,
+        "head": logits,
+    }
+    return Memory(**parts, total=sum(parts.values()))
+
+
+def _traffic(config: Config, parameters: int, num_processes: int) -> int:
+    """A ring sends (n - 1) / n of all bytes in each pass: two passes sum everywhere, one gathers or scatters."""
+    ring = _FLOAT * parameters * (num_processes - 1) // num_processes
+    if config.distributed.strategy == "fsdp":
+        return 3 * ring * config.loop.accumulate  # weights forward and backward, and gradients, with every part
+    return 2 * ring

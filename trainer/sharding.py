@@ -1,0 +1,55 @@
+"""FSDP2: every rank keeps a slice of each weight, of its average and of the optimiser's moments.
+
+A tensor is *whole* (plain) or *sharded* (torch's DTensor); the rest of the trainer asks here which it is.
+"""
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from trainer.distributed import World
+
+
+def shard(root: nn.Module, model: nn.Module, world: World) -> None:
+    """Slice the parameters of `root`, in which `model` lies, over all ranks: a group for each block, one for the rest.
+
+    Weights stay float32, also while they travel, so that a step is that of DDP; autocast narrows the computing.
+    """
+    mesh = init_device_mesh(world.device.type, (world.size,))
+    blocks = getattr(model, "blocks", ())
+    for block in blocks:
+        fully_shard(block, mesh=mesh)
+    fully_shard(root, mesh=mesh, reshard_after_forward=True)
+
+
+def local(tensors: Iterable[torch.Tensor]) -> list[torch.Tensor]:
+    """What this rank has of each."""
+    return [tensor.to_local() if isinstance(tensor, DTensor) else tensor for tensor in tensors]
+
+
+def whole(tensor: torch.Tensor) -> torch.Tensor:
+    """A sharded tensor put together; all ranks must call this for the same tensors in the same order."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def gathered(tensors: dict[str, torch.Tensor], *, keep: bool) -> dict[str, torch.Tensor]:
+    """All of them whole, in main memory; empty on a rank that does not `keep` them. All ranks must call this."""
+    found: dict[str, torch.Tensor] = {}
+    for name, tensor in tensors.items():
+        one = whole(tensor.detach())
+        if keep:
+            found[name] = one.cpu()
+    return found
+
+
+def like(tensor: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+    """A tensor on the device of `reference`, sharded as that is; until now whole on every rank, or sharded already."""
+    tensor = tensor.to(reference.device)
+    if isinstance(tensor, DTensor) or not isinstance(reference, DTensor):
+        return tensor
+    # Each rank cuts its own slice: nothing travels.
+    return distribute_tensor(tensor, reference.device_mesh, reference.placements, src_data_rank=None)
