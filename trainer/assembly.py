@@ -15,6 +15,7 @@ from trainer.loop import LoopConfig
 from trainer.losses.config import initial_bias
 from trainer.objective import Objective
 from trainer.optim import Ema, build_optimizer
+from trainer.range_augment import RangeAugment
 from trainer.state import TrainState
 from trainer.stepper import Stepper
 from trainer.steps import Steps
@@ -42,6 +43,7 @@ class Assembly:
             channels_last=config.loop.channels_last,
             model_config=config.model,
             optim_config=config.optim,
+            target_psnr=lambda step: config.augment.target(step, steps.num_steps),
             after_step=lambda step: state.ema.update(state.model, step),
         )
 
@@ -59,7 +61,9 @@ def assemble(config: Config, prior_K: np.ndarray, image_sizes: Sequence[int], wo
     if config.loop.channels_last:
         model.to(memory_format=torch.channels_last)
     ema = Ema(model, config.optim.ema_decay)
-    objective: nn.Module = Objective(model, config.loss, prior_K).to(world.device).train()
+    augment = RangeAugment(config.model.mean, config.model.std) if config.augment.range else None
+    objective: nn.Module = Objective(model, config.loss, prior_K, augment, config.augment.weight)
+    objective.to(world.device).train()
     sharded = world.size > 1 and config.distributed.strategy == "fsdp"
     if config.loop.recompute:
         acceleration.recompute(model)
@@ -69,7 +73,7 @@ def assemble(config: Config, prior_K: np.ndarray, image_sizes: Sequence[int], wo
         sharding.shard(objective, model, world)
         sharding.shard(ema.module, ema.module, world)
     scaler = torch.amp.GradScaler(world.device.type) if config.loop.precision == "fp16" else None
-    state = TrainState(model, ema, build_optimizer(model, config.optim), scaler)
+    state = TrainState(model, ema, build_optimizer(objective, config.optim), scaler, augment)
     if config.distributed.strategy == "ddp":
         objective = replicate(objective, world)
     return Assembly(state=state, objective=objective)

@@ -16,6 +16,7 @@ from trainer.loop import LoopConfig
 from trainer.losses.config import LossConfig
 from trainer.models import ModelConfig
 from trainer.optim import OptimConfig
+from trainer.range_augment import AugmentConfig
 from trainer.steps import PlanConfig
 from trainer.tracking import TrackingConfig
 
@@ -26,6 +27,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     seed: Annotated[int, msgspec.Meta(ge=0)] = 0
     plan: PlanConfig = PlanConfig()
     data: DataConfig = DataConfig()
+    augment: AugmentConfig = AugmentConfig()
     model: ModelConfig = ModelConfig()
     loss: LossConfig = LossConfig()
     optim: OptimConfig = OptimConfig()

@@ -11,21 +11,33 @@ _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 class TrainState:
-    """Everything that a step changes: `model`, its running average `ema`, the optimiser's moments, fp16's `scaler`."""
+    """Everything that a step changes: `model`, its running average `ema`, the optimiser's moments, fp16's `scaler`,
+    and the ranges of RangeAugment.
+    """
 
     def __init__(
-        self, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler | None = None
+        self,
+        model: nn.Module,
+        ema: Ema,
+        optimizer: torch.optim.Optimizer,
+        scaler: torch.amp.GradScaler | None = None,
+        augment: nn.Module | None = None,
     ) -> None:
         self.model = model
         self.ema = ema
         self.optimizer = optimizer
         self.scaler = scaler
+        self.augment = augment
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """All tensors by name: `model.<name>`, `ema.<name>`, `optim.<moment>.<parameter name>`, `scaler.<name>`."""
+        """All tensors by name: `model.<name>`, `ema.<name>`, `augment.<name>`, `optim.<moment>.<parameter name>`,
+        `scaler.<name>`.
+        """
         named = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         named |= {f"ema.{name}": tensor for name, tensor in self.ema.module.state_dict().items()}
-        for name, parameter in self.model.named_parameters():
+        if self.augment:
+            named |= {f"augment.{name}": tensor for name, tensor in self.augment.state_dict().items()}
+        for name, parameter in self._parameters().items():
             named |= {f"optim.{moment}.{name}": value for moment, value in self.optimizer.state[parameter].items()}
         if self.scaler:
             named |= {f"scaler.{name}": torch.tensor(value) for name, value in self.scaler.state_dict().items()}
@@ -39,9 +51,11 @@ class TrainState:
         try:
             _fill(self.model, _under("model.", tensors))
             _fill(self.ema.module, _under("ema.", tensors))
+            if self.augment:
+                _fill(self.augment, _under("augment.", tensors))
         except (KeyError, RuntimeError) as error:
             raise CatlipError(f"The checkpoint does not fit this encoder ({error}).") from error
-        parameters = dict(self.model.named_parameters())
+        parameters = self._parameters()
         for key, value in _under("optim.", tensors).items():
             moment, _, name = key.partition(".")
             # Moments lie where their parameter lies; the number of steps is a scalar.
@@ -56,9 +70,14 @@ class TrainState:
         A fresh optimiser has no moments yet; they are of their parameter's kind.
         """
         found = self.tensors()
-        for name, parameter in self.model.named_parameters():
+        for name, parameter in self._parameters().items():
             found |= {f"optim.{moment}.{name}": parameter.detach() for moment in _MOMENTS}
         return found
+
+    def _parameters(self) -> dict[str, nn.Parameter]:
+        """What the optimiser moves, by name."""
+        more = self.augment.named_parameters(prefix="augment") if self.augment else ()
+        return dict(self.model.named_parameters()) | dict(more)
 
 
 def _fill(module: nn.Module, tensors: dict[str, torch.Tensor]) -> None:

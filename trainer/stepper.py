@@ -28,7 +28,8 @@ class Stepper:
     """What a step needs; calling it does one.
 
     objective: what computes the loss, distributed under several ranks. narrow: the dtype of autocast, None for float32.
-    scaler: keeps fp16's gradients from vanishing. after_step(step): called once the weights have moved.
+    scaler: keeps fp16's gradients from vanishing. target_psnr(step): of RangeAugment. after_step(step): called once the
+    weights have moved.
     """
 
     objective: nn.Module
@@ -42,6 +43,7 @@ class Stepper:
     channels_last: bool
     model_config: ModelConfig
     optim_config: OptimConfig
+    target_psnr: Callable[[int], float]
     after_step: Callable[[int], None]
 
     def __call__(self, step: int, batch: Batch) -> StepResult:
@@ -57,12 +59,12 @@ class Stepper:
         loss = torch.zeros((), dtype=torch.float64, device=self.world.device)
         for number, part in enumerate(accumulation.split(batch, self.num_parts), start=1):
             with self._unsynchronised() if number < self.num_parts else nullcontext():
-                loss += self._backward(part, self.steps[step].batch_size / self.world.size)
+                loss += self._backward(part, self.steps[step].batch_size / self.world.size, self.target_psnr(step))
         grad_norm = self._move()
         self.after_step(step)
         return StepResult(loss, grad_norm)
 
-    def _backward(self, part: Batch, mean_over: float) -> torch.Tensor:
+    def _backward(self, part: Batch, mean_over: float, target_psnr: float) -> torch.Tensor:
         """This part's loss; its gradients are added to those of the parts before."""
         device = self.world.device
         part = part.to(device)
@@ -70,7 +72,7 @@ class Stepper:
         if self.channels_last:
             x_BCHW = x_BCHW.contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, dtype=self.narrow, enabled=self.narrow is not None):
-            loss: torch.Tensor = self.objective(x_BCHW, part.positives(), mean_over)
+            loss: torch.Tensor = self.objective(x_BCHW, part.positives(), mean_over, target_psnr)
         scaled = self.scaler.scale(loss) if self.scaler else loss
         scaled.backward()  # type: ignore[no-untyped-call]
         return loss.detach()

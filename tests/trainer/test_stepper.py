@@ -32,6 +32,17 @@ def test_stepper__parts_are_the_whole(labels: Path, whole: dict[str, torch.Tenso
 @pytest.mark.slow
 def test_stepper__two_ranks_are_the_whole(labels: Path, whole: dict[str, torch.Tensor], tmp_path: Path) -> None:
     cases = ["", "loop.accumulate=2", "distributed.strategy=fsdp", "distributed.strategy=fsdp loop.accumulate=3"]
-    finish_pair(["-m", "tests.trainer.one_step", str(labels), str(tmp_path), *cases])
+    finish_pair(
+        [
+            "-m",
+            "tests.trainer.one_step",
+            str(labels),
+            str(tmp_path),
+            *cases,
+            "distributed.strategy=fsdp augment.range=true",
+        ]
+    )
     for number in range(len(cases)):
         assert_same(load_file(tmp_path / str(number)), whole)
+    # Each rank draws magnitudes of its own, so this is another loss; its gradients exist and are finite.
+    assert load_file(tmp_path / str(len(cases)))["norm"].isfinite()
