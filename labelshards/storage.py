@@ -6,7 +6,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import fsspec
 import xxhash
@@ -78,6 +78,16 @@ def read_bytes(uri: str) -> bytes:
     with told(uri):
         data: bytes = fs.cat_file(path)
     return data
+
+
+@contextlib.contextmanager
+def opened(uri: str) -> Iterator[IO[bytes]]:
+    """The file at `uri`, to be read. Raises OSErrors that say where, also out of what is done with it."""
+    fs, path = filesystem(uri)
+    # fsspec's own files of this machine are Python's with a layer above, which takes as long as a short read.
+    local = isinstance(fs, LocalFileSystem)
+    with told(uri), Path(path).open("rb") if local else fs.open(path, "rb") as file:
+        yield file
 
 
 def write_bytes(uri: str, data: bytes) -> None:
