@@ -2,11 +2,12 @@
 
 import contextlib
 import errno
+import io
 import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import fsspec
 import xxhash
@@ -81,7 +82,7 @@ def read_bytes(uri: str) -> bytes:
 
 
 @contextlib.contextmanager
-def opened(uri: str) -> Iterator[IO[bytes]]:
+def opened(uri: str) -> Iterator[io.BufferedReader]:
     """The file at `uri`, to be read. Raises OSErrors that say where, also out of what is done with it."""
     fs, path = filesystem(uri)
     # fsspec's own files of this machine are Python's with a layer above, which takes as long as a short read.
