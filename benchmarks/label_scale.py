@@ -24,7 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from labelgen import candidates, language_data
-from labelgen.candidates import CandidateShard, Entry, Example
+from labelgen.candidates import CandidateShard
+from labelgen.gather import Entry, Example, terms_of
 from labelgen.options import Options, choice_for, load_language, load_lexicon, settings_for
 from labelgen.publish import publish
 from labelgen.sources.sample import InputShard
@@ -132,13 +133,16 @@ def write_variation(
         mentions=pa.array(mentions, schema.LABELS),
         images=images,
         captions=None,
-        entries=[
-            Entry(entries[entry].term, -1 if entries[entry].head < 0 else place[entries[entry].head]) for entry in used
-        ],
-        examples=[
-            [Example(first_row[place[entry]], text) for text in examples[entry][:2] if place[entry] in first_row]
-            for entry in used
-        ],
+        terms=terms_of(
+            [
+                Entry(entries[entry].term, -1 if entries[entry].head < 0 else place[entries[entry].head])
+                for entry in used
+            ],
+            [
+                [Example(first_row[place[entry]], text) for text in examples[entry][:2] if place[entry] in first_row]
+                for entry in used
+            ],
+        ),
         report=report,
     )
     candidates.write(folder, name, shard)

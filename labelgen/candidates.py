@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from labelgen.ragged import Rows, pack
-from labelgen.terms import Term
 from labelgen.termtable import Entries, kinds_of
 from labelshards import parquet, schema, storage
 from labelshards.errors import CatlipError
@@ -26,7 +25,9 @@ SETTINGS_NAME = "settings.json"
 
 _META_REPORT = b"catlip.report"
 
-_TERMS = pa.schema(
+# The terms of a shard, and pairs of them: its entries. head: that of a pair, by its number, else -1. rows, captions: a
+# few captions that have it, with the rows of their samples.
+TERMS = pa.schema(
     [
         pa.field("text", pa.string(), nullable=False),
         pa.field("role", pa.string(), nullable=False),
@@ -51,43 +52,21 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     slow: str | None = None
 
 
-class Entry(NamedTuple):
-    """A term of a shard, or a pair of them: then `head` is the number of the entry that this term modifies, else -1."""
-
-    term: Term
-    head: int
-
-
-class Example(NamedTuple):
-    """A caption that has a term, and the row of its sample."""
-
-    row: int
-    caption: str
-
-
 @dataclass(frozen=True, kw_only=True)
 class CandidateShard:
     """N samples. keys: string [N]; mentions: list<uint32> [N] (numbers of entries, rising, unique); images: struct [N];
-    captions: list<string> [N] or None. entries [E], and a few examples of each."""
+    captions: list<string> [N] or None. terms: TERMS [E]."""
 
     keys: pa.Array
     mentions: pa.ListArray
     images: pa.Array
     captions: pa.ListArray | None
-    entries: list[Entry]
-    examples: list[list[Example]]
+    terms: pa.Table
     report: Report
 
     def mentioned(self) -> "Mentions":
         """What senses are chosen from."""
-        terms = [entry.term for entry in self.entries]
-        roles, forms = ([getattr(term, name).value for term in terms] for name in ("role", "form"))
-        kinds = kinds_of(pa.array(roles, pa.string()), pa.array(forms, pa.string()))
-        heads = np.array([entry.head for entry in self.entries], np.int64)
-        entries = Entries([term.text for term in terms], kinds, heads)
-        return Mentions(
-            *_unpacked(self.mentions), entries, pack([example.row for example in told] for told in self.examples)
-        )
+        return _mentions(self.mentions, self.terms)
 
 
 class Mentions(NamedTuple):
@@ -132,6 +111,22 @@ class Samples(NamedTuple):
     report: Report
 
 
+def terms_table(
+    names: tuple[pa.Array, pa.Array, pa.Array],
+    heads: np.ndarray,
+    starts: np.ndarray,
+    examples: tuple[pa.Array, pa.Array],
+) -> pa.Table:
+    """TERMS [E] of its columns. names: text, role and form, string [E]. heads: int [E].
+
+    examples: row and caption of each; those of entry i stand from starts[i] to starts[i+1].
+    """
+    told = [pa.ListArray.from_arrays(pa.array(starts, pa.int32()), column) for column in examples]
+    columns = [*names, pa.array(heads, pa.int32()), *told]
+    typed = [column.cast(field.type) for column, field in zip(columns, TERMS, strict=True)]
+    return pa.Table.from_arrays(typed, schema=TERMS)
+
+
 def folder_of(label_set: str) -> str:
     """Where the candidates of a label set lie."""
     return storage.join(label_set, FOLDER_NAME)
@@ -139,17 +134,7 @@ def folder_of(label_set: str) -> str:
 
 def write(folder: str, name: str, shard: CandidateShard) -> None:
     """Commit one shard: terms first, the shard itself last."""
-    columns = {
-        "text": [entry.term.text for entry in shard.entries],
-        "role": [entry.term.role.value for entry in shard.entries],
-        "form": [entry.term.form.value for entry in shard.entries],
-        "head": [entry.head for entry in shard.entries],
-        "rows": [[example.row for example in examples] for examples in shard.examples],
-        "captions": [[example.caption for example in examples] for examples in shard.examples],
-    }
-    storage.write_bytes(
-        storage.join(folder, f"{name}.terms"), parquet.to_bytes(pa.Table.from_pydict(columns, schema=_TERMS))
-    )
+    storage.write_bytes(storage.join(folder, f"{name}.terms"), parquet.to_bytes(shard.terms))
     arrays = [shard.keys, shard.mentions, shard.images]
     names = ["key", "labels", "image"]
     if shard.captions is not None:
@@ -166,9 +151,7 @@ def read_mentions(folder: str, name: str) -> Mentions:
     """What senses are chosen from. Raises CatlipError if the shard is gone or broken."""
     rows = _read(storage.join(folder, f"{name}.parquet"), ["labels"])["labels"].combine_chunks()
     terms = _read(storage.join(folder, f"{name}.terms"), ["text", "role", "form", "head", "rows"])
-    offsets, entries = _unpacked(rows)
-    of_entry, examples = _unpacked(terms["rows"].combine_chunks())
-    return Mentions(offsets, entries, _entries(terms), Rows(of_entry, examples))
+    return _mentions(rows, terms)
 
 
 def read_entries(folder: str, name: str) -> Entries:
@@ -211,6 +194,10 @@ def read_report(folder: str, name: str) -> Report | None:
         return msgspec.json.decode(footer[_META_REPORT], type=Report)
     except (OSError, KeyError, pa.ArrowException, msgspec.MsgspecError):
         return None
+
+
+def _mentions(mentions: pa.ListArray, terms: pa.Table) -> Mentions:
+    return Mentions(*_unpacked(mentions), _entries(terms), Rows(*_unpacked(terms["rows"].combine_chunks())))
 
 
 def _entries(terms: pa.Table) -> Entries:

@@ -158,8 +158,7 @@ class _Rows:
             mentions=gathered.mentions,
             images=pa.array(self.images, schema.IMAGE),
             captions=pa.array(self.captions, pa.list_(pa.string())) if self.keep_captions else None,
-            entries=gathered.entries,
-            examples=gathered.examples,
+            terms=gathered.terms,
             report=Report(
                 fingerprint=print_of_shard,
                 samples=len(self.keys),

@@ -1,12 +1,15 @@
 """The mentions of a shard's captions while it is read → its entries, and the numbers of them that each sample has."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import pyarrow as pa
 
-from labelgen.candidates import Entry, Example
+from labelgen.candidates import terms_table
 from labelgen.labelers import Caption, Labeler
+from labelgen.ragged import offsets
 from labelgen.terms import Mention, Phrase, Role, Term
 from labelshards import schema
 
@@ -14,12 +17,25 @@ from labelshards import schema
 EXAMPLES_PER_ENTRY = 4
 
 
+class Entry(NamedTuple):
+    """A term of a shard, or a pair of them: then `head` is the number of the entry that this term modifies, else -1."""
+
+    term: Term
+    head: int
+
+
+class Example(NamedTuple):
+    """A caption that has a term, and the row of its sample."""
+
+    row: int
+    caption: str
+
+
 class Gathered(NamedTuple):
     """What N samples have: see candidates.CandidateShard. num_without_noun: samples with captions, but no label."""
 
     mentions: pa.ListArray
-    entries: list[Entry]
-    examples: list[list[Example]]
+    terms: pa.Table
     num_without_noun: int
 
 
@@ -42,7 +58,7 @@ class OneByOne:
     def __init__(self, labeler: Labeler) -> None:
         self._labeler = labeler
         self._mentions: list[list[int]] = []
-        self._entries: dict[tuple[Term, int], int] = {}
+        self._entries: dict[Entry, int] = {}
         self._heads: set[int] = set()
         self._examples: list[list[Example]] = []
         self._num_without_noun = 0
@@ -72,8 +88,8 @@ class OneByOne:
 
     def finish(self) -> Gathered:
         """See Gatherer."""
-        entries = [Entry(term, head) for term, head in self._entries]
-        return Gathered(pa.array(self._mentions, schema.LABELS), entries, self._examples, self._num_without_noun)
+        terms = terms_of(self._entries, self._examples)
+        return Gathered(pa.array(self._mentions, schema.LABELS), terms, self._num_without_noun)
 
     def _numbers_of(self, phrase: Phrase) -> tuple[int, ...]:
         """The entries that a phrase gives: its terms, and pairs of them with the head that they modify."""
@@ -86,7 +102,7 @@ class OneByOne:
         return tuple(numbers)
 
     def _number(self, term: Term, head: int) -> int:
-        number = self._entries.setdefault((term, head), len(self._entries))
+        number = self._entries.setdefault(Entry(term, head), len(self._entries))
         if number == len(self._examples):
             self._examples.append([])
             if term.role is Role.HEAD:
@@ -104,3 +120,14 @@ class OneByOne:
                 enough = enough and len(examples) == EXAMPLES_PER_ENTRY
         if enough:
             self._exemplified.add(phrase)
+
+
+def terms_of(entries: Iterable[Entry], examples: Sequence[Sequence[Example]]) -> pa.Table:
+    """Entries, and a few examples of each, as candidates.TERMS has them."""
+    terms, heads = zip(*entries, strict=True) if examples else ((), ())
+    texts, roles, forms = zip(*terms, strict=True) if examples else ((), (), ())
+    rows, captions = zip(*chain.from_iterable(examples), strict=True) if any(examples) else ((), ())
+    starts = offsets(np.fromiter(map(len, examples), np.int64, len(examples)))
+    names = pa.array(texts, pa.string()), pa.array(roles, pa.string()), pa.array(forms, pa.string())
+    told = pa.array(rows, pa.uint32()), pa.array(captions, pa.string())
+    return terms_table(names, np.array(heads, np.int64), starts, told)

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import os
 import secrets
 import shutil
@@ -79,6 +80,16 @@ def read_bytes(uri: str) -> bytes:
     with told(uri):
         data: bytes = fs.cat_file(path)
     return data
+
+
+@contextlib.contextmanager
+def opened(uri: str) -> Iterator[io.BufferedReader]:
+    """The file at `uri`, to be read. Raises OSErrors that say where, also out of what is done with it."""
+    fs, path = filesystem(uri)
+    # fsspec's own files of this machine are Python's with a layer above, which takes as long as a short read.
+    local = isinstance(fs, LocalFileSystem)
+    with told(uri), Path(path).open("rb") if local else fs.open(path, "rb") as file:
+        yield file
 
 
 def write_bytes(uri: str, data: bytes) -> None:

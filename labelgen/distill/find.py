@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from labelgen.distill.lookup import Lookup
 from labelgen.distill.spans import NONE
@@ -35,6 +36,16 @@ class Mentions(NamedTuple):
 def decode(number: int, texts: list[str]) -> Term:
     """The term that a number stands for."""
     return Term(texts[number // _TEXT_STEP], _ROLES[number % _TEXT_STEP // _ROLE_STEP], _FORMS[number % _ROLE_STEP])
+
+
+def names(terms: np.ndarray, texts: list[str]) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """The texts, roles and forms, string [n] each, of many of them."""
+    numbers, roles, forms = terms // _TEXT_STEP, terms % _TEXT_STEP // _ROLE_STEP, terms % _ROLE_STEP
+    return (
+        pa.array(list(map(texts.__getitem__, numbers.tolist())), pa.string()),
+        pa.array(_ROLES, pa.string()).take(pa.array(roles)),
+        pa.array(_FORMS, pa.string()).take(pa.array(forms)),
+    )
 
 
 def is_head(terms: np.ndarray) -> np.ndarray:

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from labelgen.candidates import Entry, Example
+from labelgen.candidates import terms_table
 from labelgen.distill.find import is_head
 from labelgen.distill.labeler import Distilled, Found
 from labelgen.distill.spans import NONE
 from labelgen.gather import EXAMPLES_PER_ENTRY, Gathered
 from labelgen.labelers import Caption
-from labelgen.ragged import distinct
+from labelgen.ragged import distinct, offsets
 from labelshards import schema
 
 _OF_STEP = 1 << 31  # above any number of a term
@@ -62,30 +63,34 @@ class AllAtOnce:
         numbers = rank[numbers]
         return Gathered(
             _lists(rows[captions], numbers, self._num_rows, len(keys_once)),
-            self._entries(keys_once, order, rank),
-            self._examples(captions, numbers, len(keys_once)),
+            terms_table(
+                *self._entries(keys_once, order, rank), *self._examples(captions, numbers, len(keys_once), rows)
+            ),
             int((with_caption & ~with_noun).sum()),
         )
 
-    def _entries(self, keys_once: np.ndarray, order: np.ndarray, rank: np.ndarray) -> list[Entry]:
+    def _entries(
+        self, keys_once: np.ndarray, order: np.ndarray, rank: np.ndarray
+    ) -> tuple[tuple[pa.Array, pa.Array, pa.Array], np.ndarray]:
+        """What terms_table takes of the terms."""
         keys = keys_once[order]
         terms, of = keys % _OF_STEP, keys // _OF_STEP - 1
         heads = np.where(of == NONE, NONE, rank[np.searchsorted(keys_once, of) % max(1, len(rank))])
-        names = {number: self._labeler.term(number) for number in distinct(terms).tolist()}
-        return [Entry(names[term], head) for term, head in zip(terms.tolist(), heads.tolist(), strict=True)]
+        return self._labeler.names(terms), heads
 
-    def _examples(self, captions: np.ndarray, numbers: np.ndarray, num_entries: int) -> list[list[Example]]:
-        """The first captions of each entry, one that is repeated at once only once."""
+    def _examples(
+        self, captions: np.ndarray, numbers: np.ndarray, num_entries: int, rows: np.ndarray
+    ) -> tuple[np.ndarray, tuple[pa.Array, pa.Array]]:
+        """What terms_table takes of the examples: the first captions of each entry, one repeated at once only once."""
         pairs = distinct(numbers * (len(self._texts) + 1) + captions)
         entries, captions = np.divmod(pairs, len(self._texts) + 1)
-        place = np.arange(len(entries)) - np.searchsorted(entries, entries)
-        few = place < EXAMPLES_PER_ENTRY
-        examples: list[list[Example]] = [[] for _ in range(num_entries)]
-        for entry, caption in zip(entries[few].tolist(), captions[few].tolist(), strict=True):
-            of_entry, text = examples[entry], self._texts[caption]
-            if not of_entry or of_entry[-1].caption != text:
-                of_entry.append(Example(self._rows[caption], text))
-        return examples
+        few = np.arange(len(entries)) - np.searchsorted(entries, entries) < EXAMPLES_PER_ENTRY
+        entries, captions = entries[few], captions[few]
+        texts = pa.array(self._texts, pa.string()).take(pa.array(captions))
+        again = pc.equal(texts[1:], texts[:-1]).to_numpy(zero_copy_only=False) & (entries[1:] == entries[:-1])
+        kept = np.flatnonzero(np.append(True, ~again))[: len(entries)]
+        starts = offsets(np.bincount(entries[kept], minlength=num_entries))
+        return starts, (pa.array(rows[captions[kept]].astype(np.uint32)), texts.take(pa.array(kept)))
 
 
 def _lists(rows: np.ndarray, numbers: np.ndarray, num_rows: int, num_entries: int) -> pa.ListArray:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from labelgen.distill.features import Describer
-from labelgen.distill.find import decode, find
+from labelgen.distill.find import decode, find, names
 from labelgen.distill.lookup import Lookup
 from labelgen.distill.pieces import Pieces, Row
 from labelgen.distill.tagger import Tagger
@@ -63,6 +64,10 @@ class Distilled:
     def term(self, number: int) -> Term:
         """The term that a number of `read` stands for."""
         return decode(number, self._lookup.spans.texts)
+
+    def names(self, terms: np.ndarray) -> tuple[pa.Array, pa.Array, pa.Array]:
+        """Texts, roles and forms, string [n] each, of the terms that many such numbers stand for."""
+        return names(terms, self._lookup.spans.texts)
 
     def parse(self, texts: Sequence[str]) -> list[Parse]:
         """What the table makes of clean texts, one by one, as spaCy would say it. For explanations."""

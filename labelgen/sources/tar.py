@@ -14,6 +14,7 @@ from labelgen.sources.pictures import IMAGE_SUFFIXES, size_problem
 from labelgen.sources.record import captions_beside
 from labelgen.sources.sample import Found, Image, InputShard, Problem, Sample, SourceDamageError, SourceError
 from labelgen.sources.side import SideCaptions, column_of, side_of
+from labelgen.sources.tar_member import Member
 from labelshards import storage
 from labelshards.images import TAR_BLOCK_BYTES, TAR_ENCODING, TAR_ERRORS, ImageFile, member_key
 
@@ -46,9 +47,8 @@ def read(shard: InputShard, fields: Fields) -> Found:
     Only headers and captions are read, images are skipped over. Raises SourceError and SourceDamageError.
     """
     side = SideCaptions.read(shard.uri, fields) if fields.captions_from else None
-    fs, path = storage.filesystem(shard.uri)
     try:
-        with storage.told(shard.uri), fs.open(path, "rb") as file:
+        with storage.opened(shard.uri) as file:
             yield from _samples(file, shard, fields.caption_keys, side)
     except OSError as error:
         raise SourceError(f"{shard.uri} cannot be read: {error.strerror or error}.") from error
@@ -72,7 +72,7 @@ def _members(file: IO[bytes], shard: InputShard) -> Iterator[tuple[str, str, tar
         raise SourceError(f"{shard.uri} is empty (0 bytes).")
     last = "its start"
     try:
-        with tarfile.open(fileobj=file, mode="r:", encoding=TAR_ENCODING, errors=TAR_ERRORS) as archive:
+        with tarfile.open(fileobj=file, mode="r:", encoding=TAR_ENCODING, errors=TAR_ERRORS, tarinfo=Member) as archive:
             for member in archive:
                 archive.members = []  # type: ignore[attr-defined]  # tarfile keeps every header it saw
                 if member.size < 0:  # tarfile would go back, and never end

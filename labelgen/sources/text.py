@@ -7,7 +7,6 @@ import lzma
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO
 
 from labelgen.sources.identity import identity_and_size, look_at
@@ -150,8 +149,7 @@ def _row_starts(
 @contextmanager
 def _opened(uri: str) -> Iterator[io.BufferedIOBase]:
     """The file, decompressed if its name says so."""
-    fs, path = storage.filesystem(uri)
-    with storage.told(uri), Path(path).open("rb") if storage.is_local(uri) else fs.open(path, "rb") as raw:
-        decompress = _DECOMPRESS.get(compression_of(path))
+    with storage.opened(uri) as raw:
+        decompress = _DECOMPRESS.get(compression_of(storage.filesystem(uri)[1]))
         with decompress(raw) if decompress else io.BufferedReader(raw, HEAD_BYTES) as file:
             yield file

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from labelgen.candidates import CandidateShard, Entry, Example, Report
+from labelgen.candidates import CandidateShard, Report
+from labelgen.gather import Entry, Example, terms_of
 from labelgen.terms import Form, Role, Term
 from labelshards import schema
 
@@ -45,7 +46,16 @@ def shard(rows: Sequence[Sequence[Written]]) -> CandidateShard:
         mentions=pa.array(mentions, schema.LABELS),
         images=pa.array([None] * len(rows), schema.IMAGE),
         captions=None,
-        entries=list(entries),
-        examples=[examples[number] for number in range(len(entries))],
+        terms=terms_of(entries, [examples[number] for number in range(len(entries))]),
         report=report,
     )
+
+
+def entries_of(terms: pa.Table) -> list[Entry]:
+    columns = (terms[name].to_pylist() for name in ("text", "role", "form", "head"))
+    return [Entry(Term(text, Role(role), Form(form)), head) for text, role, form, head in zip(*columns, strict=True)]
+
+
+def examples_of(terms: pa.Table) -> list[list[Example]]:
+    columns = (terms[name].to_pylist() for name in ("rows", "captions"))
+    return [list(map(Example, *of_entry)) for of_entry in zip(*columns, strict=True)]

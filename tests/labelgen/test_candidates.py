@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from labelgen import candidates
 from labelgen.terms import Form, Role
 from labelshards.errors import CatlipError
-from tests.labelgen.shards import Written, shard
+from tests.labelgen.shards import Written, entries_of, examples_of, shard
 
 TEXTS = st.builds(
     "{}:{}:{}".format, st.sampled_from(["dog", "t-shirt", "bird of prey", "狗", "é"]), st.sampled_from(Role),
@@ -35,11 +35,12 @@ def test_write__and_read(tmp_path_factory: pytest.TempPathFactory, rows: Sequenc
         assert found.kinds.tolist() == wanted.entries.kinds.tolist()
         assert found.heads.tolist() == wanted.entries.heads.tolist()
     texts = candidates.read_texts(folder, "x")
-    assert texts.of(np.arange(len(written.entries))) == [
-        " ".join([term.text] + [written.entries[head].term.text] * (head >= 0)) for term, head in written.entries
+    entries = entries_of(written.terms)
+    assert texts.of(np.arange(len(entries))) == [
+        " ".join([term.text] + [entries[head].term.text] * (head >= 0)) for term, head in entries
     ]
     assert candidates.read_captions(folder, "x").to_pylist() == [
-        [told.caption for told in examples] for examples in written.examples
+        [told.caption for told in examples] for examples in examples_of(written.terms)
     ]
     samples = candidates.read_samples(folder, "x")
     assert samples.keys.to_pylist() == written.keys.to_pylist()
@@ -59,8 +60,7 @@ def test_mentioned__of_a_slice() -> None:
         mentions=whole.mentions.slice(1),
         images=whole.images.slice(1),
         captions=pa.array([[], [], []], pa.list_(pa.string())),
-        entries=whole.entries,
-        examples=whole.examples,
+        terms=whole.terms,
         report=whole.report,
     )
     found = part.mentioned()

@@ -11,7 +11,7 @@ from labelgen.corpus import Corpus, unique_rows, word_of
 from labelgen.resolve import count_words, words_of
 from labelgen.terms import Form, Role, Term
 from labelgen.wordnet import Pos
-from tests.labelgen.shards import shard
+from tests.labelgen.shards import entries_of, shard
 
 WORDS = [(text, Pos.NOUN) for text in "abcdefgh"]
 ROWS = st.lists(st.sets(st.integers(0, len(WORDS) - 1)).map(sorted), max_size=10)
@@ -89,7 +89,7 @@ def test_count_words__each_once_a_sample() -> None:
     found = shard(
         [["dog", "dog::counted", "group::partitive"], [("red:attribute", "dog")], [], [("dog:modifier", "house")]]
     )
-    count_words(corpus, words_of([entry.term for entry in found.entries], corpus)[:-1], found.mentioned())
+    count_words(corpus, words_of([entry.term for entry in entries_of(found.terms)], corpus)[:-1], found.mentioned())
     assert corpus.num_samples == 4
     assert dict(zip(corpus.words, corpus.support.tolist(), strict=True)) == {
         ("dog", Pos.NOUN): 3,

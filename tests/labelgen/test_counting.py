@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from labelgen import candidates, examples
 from labelgen import resolved as resolved_files
-from labelgen.candidates import Example, Samples
+from labelgen.candidates import Samples
 from labelgen.encode import Encoder, number_of
 from labelgen.examples import Gathering
 from labelgen.extract import Seconds, _take
+from labelgen.gather import Example, terms_of
 from labelgen.ragged import Rows as Ragged
 from labelgen.resolve import COMPOUND_BITS, NOTHING, Labels, Produced
 from labelgen.resolved import ResolvedShard, pack_labels
@@ -27,7 +28,7 @@ from labelgen.wordnet import Pos, Synset, id_of, synset_id, wnid_of
 from labelshards.errors import CatlipError
 from labelshards.schema import ATTRIBUTES, COMPOUNDS, HYPERNYMS, NOUNS
 from labelshards.vocabulary import Vocabulary
-from tests.labelgen.shards import shard
+from tests.labelgen.shards import entries_of, shard
 
 # Family → numbers in each row of a shard.
 Rows = dict[str, list[list[int]]]
@@ -257,7 +258,8 @@ def told(folder: Path, shards: list[list[tuple[str, int, int, list[str], int]]],
         numbers, places = np.unique(columns[1], return_inverse=True)
         whole = shard([list(columns[0])])
         captions = [[Example(0, text) for text in texts] for texts in columns[3]]
-        candidates.write(str(folder), str(number), dataclasses.replace(whole, examples=captions))
+        terms = terms_of(entries_of(whole.terms), captions)
+        candidates.write(str(folder), str(number), dataclasses.replace(whole, terms=terms))
         found = Produced(np.arange(len(produced)), places, np.array(columns[2]), np.array(columns[4], np.uint8))
         gathering.add(str(folder), str(number), numbers, found)
     examples.write(str(folder), NOUNS, "key", gathering.examples())

@@ -22,7 +22,7 @@ from labelgen.sources.sample import Sample
 from labelgen.synsets import Synsets
 from labelgen.terms import Role, Term
 from labelgen.wordnet import Pos
-from tests.labelgen.shards import term
+from tests.labelgen.shards import entries_of, term
 
 SAMPLES = [
     "crane bird nest river", "crane construction building::counted truck", "mouse keyboard computer",
@@ -146,14 +146,15 @@ def of_captions(labelling: Labelling, test_data: Path) -> Choosing:
     found = (Sample(str(number), tuple(texts)) for number, texts in enumerate(captions))
     shard = labelling._extractor.collect(found, "", Seconds())
     mentioned = shard.mentioned()
+    entries = entries_of(shard.terms)
     samples = [
-        [shard.entries[entry].term for entry in mentioned.values[start:end] if shard.entries[entry].head < 0]
+        [entries[entry].term for entry in mentioned.values[start:end] if entries[entry].head < 0]
         for start, end in pairwise(mentioned.offsets)
     ]
     language = labelling.language
     choosing = Choosing(CONTEXT, Senses(language.lexicon, language.synsets, language.pins), samples)
     again = Corpus(choosing.corpus.words)
-    count_words(again, words_of([entry.term for entry in shard.entries], again)[:-1], mentioned)
+    count_words(again, words_of([entry.term for entry in entries], again)[:-1], mentioned)
     assert again.support.tolist() == choosing.corpus.support.tolist()
     return choosing
 

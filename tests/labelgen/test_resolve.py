@@ -14,7 +14,7 @@ from labelgen.resolve import COMPOUND_BITS, Choice, Language, Resolved, make_res
 from labelgen.senses import Pins
 from labelgen.synsets import Synsets
 from labelshards.schema import ACTIONS, ATTRIBUTES, COMPOUNDS, FAMILIES, HYPERNYMS, NOUNS
-from tests.labelgen.shards import Written, shard
+from tests.labelgen.shards import Written, entries_of, shard
 
 ROWS: list[list[Written]] = [
     ["dog", ("red:attribute", "ball"), "run:action"],
@@ -132,7 +132,7 @@ def test_produced__which_examples_have_the_sense(language: Language) -> None:
     found = shard([["crane", "bird", "nest"], ["crane", "construction", "truck"], ["couch"], ["sofa"], ["sofa"]])
     produced = resolve(language, found, choice(senses="context")).produced[NOUNS]
     told = {
-        (language.synsets[label].name, found.entries[entry].term.text): (samples, bits)
+        (language.synsets[label].name, entries_of(found.terms)[entry].term.text): (samples, bits)
         for entry, label, samples, bits in zip(*(column.tolist() for column in produced), strict=True)
     }
     assert told["crane.n.05", "crane"] == (1, 0b01)
@@ -169,10 +169,9 @@ def test_resolve__invariants(language: Language, rows: Sequence[Sequence[Written
     found = shard(rows)
     resolved = resolve(language, found, how)
     assert set(resolved.by_family) <= set(how.families)
-    candidates = {
-        synset for entry in found.entries for synset in language.lexicon.senses(entry.term.text, entry.term.pos)
-    }
-    if "glasses" in {entry.term.text for entry in found.entries}:
+    entries = entries_of(found.terms)
+    candidates = {synset for entry in entries for synset in language.lexicon.senses(entry.term.text, entry.term.pos)}
+    if "glasses" in {entry.term.text for entry in entries}:
         candidates |= set(language.lexicon.senses("glass"))
     for family, (of_rows, numbers) in resolved.by_family.items():
         assert of_rows.dtype == numbers.dtype == np.int64

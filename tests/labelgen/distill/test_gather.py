@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelgen.candidates import Example
 from labelgen.distill.gather import AllAtOnce
 from labelgen.distill.labeler import Distilled
 from labelgen.distill.table import Table
-from labelgen.gather import Gathered, Gatherer, OneByOne
+from labelgen.gather import Example, Gathered, Gatherer, OneByOne
 from labelgen.labelers import Caption, FromTable
 from labelgen.lexicon import Lexicon
 from labelgen.terms import Term
+from tests.labelgen.shards import entries_of, examples_of
 
 Pair = tuple[Term, Term | None]
 
@@ -24,9 +24,10 @@ def gathered(gatherer: Gatherer, samples: list[list[str]], cuts: list[int]) -> G
 
 
 def named(found: Gathered) -> tuple[list[set[Pair]], dict[Pair, list[Example]]]:
-    pairs = [(each.term, None if each.head < 0 else found.entries[each.head].term) for each in found.entries]
+    entries = entries_of(found.terms)
+    pairs = [(each.term, None if each.head < 0 else entries[each.head].term) for each in entries]
     rows = [{pairs[number] for number in row} for row in found.mentions.to_pylist()]
-    return rows, dict(zip(pairs, found.examples, strict=True))
+    return rows, dict(zip(pairs, examples_of(found.terms), strict=True))
 
 
 def test_all_at_once__finds_what_one_by_one_finds(lexicon: Lexicon, small_table: Table, captions: list[str]) -> None:
@@ -37,7 +38,7 @@ def test_all_at_once__finds_what_one_by_one_finds(lexicon: Lexicon, small_table:
     assert named(ours)[0] == named(theirs)[0]
     assert ours.num_without_noun == theirs.num_without_noun > 0
     examples = named(theirs)[1]
-    assert all(of_entry and {each.caption for each in of_entry} for of_entry in ours.examples)
+    assert all(of_entry and {each.caption for each in of_entry} for of_entry in examples_of(ours.terms))
     assert all(ours_of[0] == examples[pair][0] for pair, ours_of in named(ours)[1].items())
     assert all(row == sorted(set(row)) for row in ours.mentions.to_pylist())
 
@@ -67,4 +68,4 @@ def test_all_at_once__does_not_depend_on_batches_or_on_the_past(
 
 def test_all_at_once__nothing_is_nothing(labeler: Distilled) -> None:
     found = gathered(AllAtOnce(labeler), [], [])
-    assert (len(found.mentions), found.entries, found.examples, found.num_without_noun) == (0, [], [], 0)
+    assert (len(found.mentions), len(found.terms), found.num_without_noun) == (0, 0, 0)
