@@ -25,6 +25,7 @@ demo: $(READY) ## Sample, labels, inspect, train, probe, and a picture: the whol
 	$(BIN)/catlip sample $(DEMO)/data
 	$(BIN)/catlip labels build '$(DEMO)/data/train/*.tar' --out $(DEMO)/labels --threshold 25
 	$(BIN)/catlip vocab inspect $(DEMO)/labels --limit 12
+	$(BIN)/catlip vocab inspect $(DEMO)/labels --html $(DEMO)/report.html
 	$(BIN)/catlip train --labels $(DEMO)/labels --recipe recipes/demo_cpu.toml --out $(DEMO)/run
 	$(BIN)/catlip probe $(DEMO)/run --data $(DEMO)/data/objects
 	$(BIN)/catlip labels build '$(DEMO)/data/heldout/*.tar' --vocabulary $(DEMO)/labels --keep-captions --out $(DEMO)/heldout-labels
@@ -49,7 +50,7 @@ format: $(READY) ## Put the code into its form
 	$(BIN)/ruff format .
 
 bench: $(READY) ## Print the benchmarks' ratios; CAPTIONS=file.tsv names the captions
-	$(BIN)/python benchmarks/label_throughput.py $(CAPTIONS)
+	$(BIN)/python -m benchmarks.label_throughput $(CAPTIONS)
 	$(BIN)/python -m benchmarks.train_throughput
 
 quality: $(READY) ## Measure how right the labels are, against gold data and captions judged by hand

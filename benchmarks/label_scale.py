@@ -1,10 +1,11 @@
 """What becomes of candidates at scale: rows a second and memory, from the choice of senses to label shards.
 
-    python benchmarks/label_scale.py LABELS [--shards 2000] [--policy first]
+    python benchmarks/label_scale.py LABELS [--shards 2000] [--policy first] [--spread]
 
 LABELS: a label set of real captions that was built with its candidates kept. Its samples are dealt out anew, in other
 orders, to shards of 10,000 rows, and these are repeated under other names: a twentieth, a fifth, and all of --shards.
-Each scale has a process of its own, which prints its memory as it goes.
+Each scale has a process of its own, which prints its memory as it goes. --spread gives the nouns other names in each of
+the twenty different shards, so that some 24,000 synsets are frequent enough to be classes.
 """
 
 import argparse
@@ -24,10 +25,11 @@ from rich.table import Table
 
 from labelgen import candidates, language_data
 from labelgen.candidates import CandidateShard, Entry, Example
-from labelgen.options import Options, choice_for, load_language, settings_for
+from labelgen.options import Options, choice_for, load_language, load_lexicon, settings_for
 from labelgen.publish import publish
 from labelgen.sources.sample import InputShard
 from labelgen.termtable import TermTable
+from labelgen.wordnet import Pos
 from labelshards import schema
 from labelshards.images import ImageFile
 
@@ -35,9 +37,11 @@ ROWS = 10_000
 VARIATIONS = 20
 IMAGE_BYTES = 40_000
 MARKS = 8
+# Of the first publication, and of the one after it.
+THRESHOLDS, SPREAD_THRESHOLDS = (500, 1_000), (500, 250)
 
 
-def deal(source: str, folder: str, num_shards: int) -> int:
+def deal(source: str, folder: str, num_shards: int, spread: bool) -> int:
     """Write `num_shards` candidate shards made of the samples of a label set; returns their bytes."""
     of_source = candidates.folder_of(source)
     names = sorted(path.stem for path in Path(of_source).glob("*.terms"))
@@ -64,12 +68,31 @@ def deal(source: str, folder: str, num_shards: int) -> int:
         ]
     listed = list(entries)
     random = np.random.default_rng(0)
+    nouns = clear_nouns() if spread else []
     for variation in range(min(VARIATIONS, num_shards)):
-        write_variation(folder, f"{variation:05d}", random, rows, listed, examples)
+        own_names = spread_nouns(listed, nouns, random) if nouns else listed
+        write_variation(folder, f"{variation:05d}", random, rows, own_names, examples)
     for number in range(VARIATIONS, num_shards):
         for ending in ("terms", "parquet"):
             os.link(f"{folder}/{number % VARIATIONS:05d}.{ending}", f"{folder}/{number:05d}.{ending}")
     return sum(Path(folder, f"{number % VARIATIONS:05d}.parquet").stat().st_size for number in range(num_shards))
+
+
+def clear_nouns() -> list[str]:
+    """The nouns of WordNet that have one sense, so that as many terms are as many synsets or nearly so."""
+    lexicon = load_lexicon("noun-chunks", None, language_data.find_wordnet())
+    return [noun for noun in lexicon.terms(Pos.NOUN) if len(lexicon.senses(noun)) == 1]
+
+
+def spread_nouns(entries: list[Entry], nouns: list[str], random: np.random.Generator) -> list[Entry]:
+    """The same entries, with another noun in the place of each."""
+    texts = dict.fromkeys(entry.term.text for entry in entries if entry.term.pos is Pos.NOUN)
+    chosen = random.choice(len(nouns), len(texts), replace=False).tolist()
+    name_of = {text: nouns[at] for text, at in zip(texts, chosen, strict=True)}
+    return [
+        entry._replace(term=entry.term._replace(text=name_of[entry.term.text])) if entry.term.pos is Pos.NOUN else entry
+        for entry in entries
+    ]
 
 
 def write_variation(
@@ -126,7 +149,7 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def measure(out: str, num_shards: int, policy: str) -> None:
+def measure(out: str, num_shards: int, policy: str, thresholds: tuple[int, int]) -> None:
     """Publish once from the candidates, then again with another threshold; prints a line of JSON."""
     language = load_language("noun-chunks", None, None, language_data.find_wordnet())
     shards = [
@@ -134,7 +157,7 @@ def measure(out: str, num_shards: int, policy: str) -> None:
         for number in range(num_shards)
     ]
     told: dict[str, object] = {"rows": num_shards * ROWS, "policy": policy}
-    for stage, threshold in (("first", 500), ("again", 1_000)):
+    for stage, threshold in zip(("first", "again"), thresholds, strict=True):
         options = Options(sources=[], out=out, threshold=threshold, senses=policy)
         seconds = {"count": 0.0, "encode": 0.0}
         memory: list[int] = []
@@ -162,8 +185,7 @@ def measure(out: str, num_shards: int, policy: str) -> None:
             on_step=on_step,
         )
         seconds["encode"] += time.process_time() - last
-        told[stage] = {"seconds": seconds, "memory": memory}
-        told["classes"] = manifest.totals.classes
+        told[stage] = {"seconds": seconds, "memory": memory, "classes": manifest.totals.classes}
         told["bytes"] = sum(entry.bytes for entry in manifest.shards)
     status = Path("/proc/self/status").read_text()
     told["peak"] = int(status.partition("VmHWM:")[2].split()[0]) >> 10
@@ -175,29 +197,31 @@ def main() -> None:
     parser.add_argument("labels")
     parser.add_argument("--shards", type=int, default=2_000)
     parser.add_argument("--policy", default="first")
+    parser.add_argument("--spread", action="store_true")
     parser.add_argument("--measure", metavar="OUT", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.measure:
-        measure(asked.measure, asked.shards, asked.policy)
+        measure(asked.measure, asked.shards, asked.policy, SPREAD_THRESHOLDS if asked.spread else THRESHOLDS)
         return
     os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     found = []
     with tempfile.TemporaryDirectory() as out:
         folder = candidates.folder_of(out)
         Path(folder).mkdir()
-        on_disk = deal(asked.labels, folder, asked.shards)
+        on_disk = deal(asked.labels, folder, asked.shards, asked.spread)
         for num_shards in (asked.shards // 20, asked.shards // 5, asked.shards):
-            for file in Path(folder).glob("*.resolved"):
-                file.unlink()
+            for kept in (*Path(folder).glob("*.resolved"), *Path(folder).glob("*.examples")):
+                kept.unlink()
             command = [sys.executable, __file__, asked.labels, "--measure", out, "--shards", str(num_shards)]
-            done = subprocess.run([*command, "--policy", asked.policy], check=True, capture_output=True, text=True)
+            command += ["--policy", asked.policy, *["--spread"] * asked.spread]
+            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
             found.append(json.loads(done.stdout))
-        kept = sum(file.stat().st_size for file in Path(folder).glob("*.resolved"))
-    show(found, asked.policy, on_disk / (asked.shards * ROWS), kept / (asked.shards * ROWS))
+        of_resolved = sum(file.stat().st_size for file in Path(folder).glob("*.resolved"))
+    show(found, asked.policy, on_disk / (asked.shards * ROWS), of_resolved / (asked.shards * ROWS))
 
 
 def show(found: list[dict[str, Any]], policy: str, of_candidates: float, of_resolved: float) -> None:
-    console = Console(width=120)
+    console = Console(width=140)
     table = Table(title=f"policy {policy}, one process, thousand rows a second of CPU", title_justify="left")
     for column in (
         "rows",
@@ -205,6 +229,7 @@ def show(found: list[dict[str, Any]], policy: str, of_candidates: float, of_reso
         "choose, count",
         "encode",
         "all",
+        "classes again",
         "count again",
         "encode again",
         "all again",
@@ -214,13 +239,15 @@ def show(found: list[dict[str, Any]], policy: str, of_candidates: float, of_reso
     for told in found:
         rows, first, again = told["rows"], told["first"]["seconds"], told["again"]["seconds"]
         rates = [
-            f"{rows / max(1e-9, spent) / 1e3:,.0f}"
-            for spent in (*first.values(), sum(first.values()), *again.values(), sum(again.values()))
+            [f"{rows / max(1e-9, spent) / 1e3:,.0f}" for spent in (*seconds.values(), sum(seconds.values()))]
+            for seconds in (first, again)
         ]
-        table.add_row(f"{rows:,}", f"{told['classes']:,}", *rates, f"{told['peak']:,}")
+        classes = [f"{told[stage]['classes']:,}" for stage in ("first", "again")]
+        table.add_row(f"{rows:,}", classes[0], *rates[0], classes[1], *rates[1], f"{told['peak']:,}")
     console.print(table)
     for told in found:
         console.print(f"{told['rows']:>12,} rows, MB at each eighth of the first run: {told['first']['memory']}")
+        console.print(f"{'':>12}       and when it is published again: {told['again']['memory']}")
     labels = found[-1]["bytes"] / found[-1]["rows"]
     console.print(
         f"bytes a row: candidates {of_candidates:.1f} (and their terms), labels before pruning {of_resolved:.1f}, "

@@ -1,12 +1,14 @@
 """Label many captions with kills at random moments, resume until it is done, and compare with an undisturbed build.
 
-    python benchmarks/label_soak.py CAPTIONS.tsv... --captions 1000000 --out FOLDER
+    python benchmarks/label_soak.py CAPTIONS.tsv... --captions 1000000 --out FOLDER [--engines local,ray]
 
 The captions are those of the files, with variations, as often as it takes. SIGKILL hits the main process or a worker,
-by lot. Prints how often, and the memory of the whole process tree over time; exits with 1 if a byte differs.
+by lot, and one of the engines goes on, by lot. Prints how often, at which hundredths of the shards, and the memory of
+the whole process tree over time; exits with 1 if a byte differs.
 """
 
 import argparse
+import contextlib
 import os
 import random
 import signal
@@ -23,6 +25,8 @@ CAPTIONS_PER_FILE = 2_000
 SECONDS_BETWEEN_LOOKS = 1.0
 COLUMNS_OF_CURVE = 60
 SOME_FAILED = 3
+RAY_TASK = "ray::"
+SECONDS_TO_END = 20.0
 
 
 def main() -> None:
@@ -32,6 +36,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="a new folder")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seconds-between-kills", type=float, default=60.0, help="on average")
+    parser.add_argument("--engines", default="local", help="of the killed build: local, ray, or local,ray")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True)
@@ -45,12 +50,18 @@ def main() -> None:
     print(f"undisturbed: {time.monotonic() - start:,.0f} s for {chosen.captions:,} captions")
     memory.show("memory, undisturbed")
 
-    chance, kills = random.Random(chosen.seed), {"main process": 0, "worker": 0}
+    chance, kills = random.Random(chosen.seed), Kills(-(-chosen.captions // CAPTIONS_PER_FILE))
     memory = Memory()
     start = time.monotonic()
-    while not run([*command, str(chosen.out / "killed")], memory, chance, chosen.seconds_between_kills, kills):
-        pass
-    print(f"killed: {time.monotonic() - start:,.0f} s, {kills}")
+    begun = dict.fromkeys(chosen.engines.split(","), 0)
+    done = False
+    while not done:
+        engine = chance.choice(list(begun))
+        begun[engine] += 1
+        with_engine = [*command[:-1], "--engine", engine, "--out", str(chosen.out / "killed")]
+        done = run(with_engine, memory, chance, chosen.seconds_between_kills, kills)
+    print(f"killed: {time.monotonic() - start:,.0f} s, {kills.of}, begun with {begun}")
+    print(f"when so many of a hundred shards were done: {' '.join(map(str, kills.at))}")
     memory.show("memory, killed")
 
     differing = compare(chosen.out / "undisturbed", chosen.out / "killed")
@@ -74,6 +85,20 @@ def varied(texts: list[str]) -> Iterator[str]:
         rounds, place = divmod(number, len(texts))
         other = texts[(place * 7919 + rounds * 104_729) % len(texts)].split()
         yield text if not rounds else f"{text} and {' '.join(other[:2])}"
+
+
+class Kills:
+    """How often which processes were killed, and how many of a hundred shards were done then."""
+
+    def __init__(self, num_shards: int) -> None:
+        self.of = {"main process": 0, "worker": 0}
+        self.at: list[int] = []
+        self._num_shards = num_shards
+
+    def note(self, out: Path, victim: str) -> None:
+        """One more."""
+        self.of[victim] += 1
+        self.at.append(100 * len(list((out / "_candidates").glob("*.parquet"))) // self._num_shards)
 
 
 class Memory:
@@ -104,7 +129,7 @@ def run(
     memory: Memory,
     chance: random.Random | None = None,
     seconds_between_kills: float = 0.0,
-    kills: dict[str, int] | None = None,
+    kills: Kills | None = None,
 ) -> bool:
     """One build in a session of its own; True if it ended well. With `chance`, processes are killed by lot."""
     log = Path(command[-1]).with_suffix(".log")  # where the killed ones' helpers complain
@@ -114,13 +139,18 @@ def run(
     ):
         ended = threading.Event()
         if chance is not None and kills is not None:
-            arguments = (process, ended, chance, seconds_between_kills, kills)
+            arguments = (process, ended, chance, seconds_between_kills, kills, Path(command[-1]))
             threading.Thread(target=kill_by_lot, args=arguments, daemon=True).start()
         while process.poll() is None:
             memory.look(process.pid)
             time.sleep(SECONDS_BETWEEN_LOOKS)
         ended.set()
-    while len(members_of(process.pid)):  # workers of a killed leader end by themselves
+    end = time.monotonic() + SECONDS_TO_END
+    while left := members_of(process.pid):  # workers of a killed leader end by themselves, a cluster of Ray does not
+        if "ray" in command and time.monotonic() > end:
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         time.sleep(0.1)
     # 3: the lot fell twice on workers with the same shard, which is then listed as failed; the next run takes it.
     if process.returncode not in (0, SOME_FAILED, -signal.SIGKILL):
@@ -133,25 +163,30 @@ def kill_by_lot(
     ended: threading.Event,
     chance: random.Random,
     seconds_between_kills: float,
-    kills: dict[str, int],
+    kills: Kills,
+    out: Path,
 ) -> None:
     """SIGKILL the main process or one of the others, at random moments, until the build has ended."""
     while not ended.wait(chance.expovariate(1 / seconds_between_kills)):
-        victims = members_of(process.pid)
-        hit_worker = chance.random() < 0.5 and len(victims) > 1
+        tasks = members_of(process.pid, RAY_TASK)
+        victims = tasks or [pid for pid in members_of(process.pid) if pid != process.pid]
+        victim = "worker" if chance.random() < 0.5 and victims else "main process"
         try:
-            os.kill(chance.choice([pid for pid in victims if pid != process.pid]) if hit_worker else process.pid,
-                    signal.SIGKILL)  # fmt: skip
-        except (ProcessLookupError, IndexError):
+            os.kill(chance.choice(victims) if victim == "worker" else process.pid, signal.SIGKILL)
+        except ProcessLookupError:
             continue
-        kills["worker" if hit_worker else "main process"] += 1
+        kills.note(out, victim)
 
 
-def members_of(session: int) -> list[int]:
-    """Living processes of a session."""
-    lines = subprocess.run(["ps", "-eo", "pid=,sess=,stat="], capture_output=True, text=True, check=True).stdout
-    fields = [line.split() for line in lines.splitlines()]
-    return [int(pid) for pid, of, state in fields if int(of) == session and not state.startswith("Z")]
+def members_of(session: int, name: str = "") -> list[int]:
+    """Living processes of a session whose command begins with `name`."""
+    lines = subprocess.run(["ps", "-eo", "pid=,sess=,stat=,args="], capture_output=True, text=True, check=True).stdout
+    fields = [line.split(None, 3) for line in lines.splitlines()]
+    return [
+        int(pid)
+        for pid, of, state, *command in fields
+        if int(of) == session and not state.startswith("Z") and "".join(command).startswith(name)
+    ]
 
 
 def compare(one: Path, other: Path) -> list[str]:

@@ -108,6 +108,7 @@ def _extra_of(module: str) -> str | None:
     extras = {
         "labels": ("braceexpand", "ftfy", "nltk", "platformdirs", "spacy"),
         "ray": ("ray",),
+        "report": ("plotly",),
         "train": ("PIL", "safetensors", "simplejpeg", "timm", "torch", "torchvision"),
         "tracking": ("tensorboard",),
         "wandb": ("wandb",),

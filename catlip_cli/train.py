@@ -100,11 +100,11 @@ def _dry_run(config: "Config", labels: tuple[str, ...], world: "World", moved: d
     if as_json:
         terminal.print_json(found)
         return 0
-    where = f"{found.num_workers} loader processes" if found.num_workers else "the trainer's own process"
+    where = f"loader processes: {found.num_workers}" if found.num_workers else "the trainer's own process"
     terminal.print_facts(
         f"Dry run: {found.batch_size:,} images of {found.image_size} px a step on {found.device}",
         [
-            ("loader", f"{found.loader:,.0f} images/s in {where}"),
+            ("loader", f"{found.loader:,.0f} images/s ({where})"),
             ("step", f"{found.step:,.0f} images/s"),
             ("together", f"{found.together:,.0f} images/s; the {found.bound_by} bounds"),
             ("cores", f"{found.cores_needed:.1f} for a loader that keeps up with this device"),

@@ -47,7 +47,7 @@ def build(options: Options, on_progress: Watcher = lambda _: None) -> Result:
     engines.require(options.engine)
     if options.vocabulary_from and storage.absolute(options.vocabulary_from) == storage.absolute(options.out):
         raise CatlipError(f"{options.out} cannot take its vocabulary from itself. Choose another --out.")
-    _refuse_strangers(options.out)
+    refuse_strangers(options.out)
     with locks.held(options.out), stdin.spooled(options.sources, options.fields.format, options.out) as inputs:
         folder = candidates.folder_of(options.out)
         model = language_data.spacy_model()
@@ -68,7 +68,7 @@ def build(options: Options, on_progress: Watcher = lambda _: None) -> Result:
         state.claim(folder, plan.settings, rebuild=options.rebuild)
         storage.remove_leftovers(folder)
         state.write_plan(folder, plan)
-        language = _language(plan)
+        language = language_of(plan)
         shards = plan.shards()
         work = _extract(options, plan, shards, model, on_progress, again)
         return _publish(options.out, plan, language, shards, work, on_progress)
@@ -82,7 +82,7 @@ def build_slice(options: Options, part: Slice, on_progress: Watcher = lambda _: 
     engines.require(options.engine)
     if stdin.NAME in options.sources:
         raise CatlipError("Standard input cannot be cut into slices. Save it to a file that all of them read.")
-    _refuse_strangers(options.out)
+    refuse_strangers(options.out)
     with locks.held(options.out, f"{part.number}-of-{part.total}"):
         folder = candidates.folder_of(options.out)
         model = language_data.spacy_model()
@@ -92,7 +92,7 @@ def build_slice(options: Options, part: Slice, on_progress: Watcher = lambda _: 
         plan = _with_table(plan, options, model, on_progress)
         state.claim(folder, plan.settings, rebuild=options.rebuild)
         state.write_plan(folder, plan)
-        _language(plan)  # so that a mistake in a list of senses is told now and not after the last slice
+        language_of(plan)  # so that a mistake in a list of senses is told now and not after the last slice
         shards = plan.shards()[part.number :: part.total]
         work = _extract(options, plan, shards, model, on_progress)
         return SliceResult(
@@ -123,7 +123,7 @@ def finish(out: str, on_progress: Watcher = lambda _: None) -> Result:
         shards = plan.shards()
         found = state.status(folder, shards, plan.settings)
         work = _Extraction(failed=found.failed, missing=_missing(shards, found))
-        return _publish(out, plan, _language(plan), shards, work, on_progress)
+        return _publish(out, plan, language_of(plan), shards, work, on_progress)
 
 
 @dataclass(kw_only=True)
@@ -314,7 +314,7 @@ def _up_to_date(out: str, plan: Plan) -> Result | None:
     )
 
 
-def _language(plan: Plan) -> Language:
+def language_of(plan: Plan) -> Language:
     """Raises CatlipError if a list of terms or senses is not what it was when the build was planned."""
     decided = (
         (plan.terms, plan.settings.terms, wordlists.digest(plan.terms)),
@@ -342,9 +342,16 @@ def _listed(reasons: Sequence[str]) -> str:
 
 def _goal(plan: Plan, shards: Sequence[InputShard]) -> str:
     """Identity of the label set that is asked for: same goal, same bytes."""
-    given = LabelSet.open(plan.vocabulary_from).vocabulary.digest if plan.vocabulary_from else None
+    given = _identity(LabelSet.open(plan.vocabulary_from)) if plan.vocabulary_from else None
     inputs = [(shard.name, fingerprint(shard, plan.settings)) for shard in shards]
     return storage.digest(msgspec.json.encode([plan.settings, plan.choice, given, plan.sources, inputs]))
+
+
+def _identity(given: LabelSet) -> str | list[str]:
+    """Of a vocabulary: its digest, and what was decided about its classes."""
+    edit = given.manifest.provenance.settings.get(schema.EDIT)
+    digest = given.vocabulary.digest
+    return digest if edit is None else [digest, storage.digest(msgspec.json.encode(edit))]
 
 
 def _finished(out: str) -> Manifest | None:
@@ -355,7 +362,7 @@ def _finished(out: str) -> Manifest | None:
         return None
 
 
-def _refuse_strangers(out: str) -> None:
+def refuse_strangers(out: str) -> None:
     """Raise CatlipError if `out` holds files that no build put there: writing would delete or replace some of them."""
     entries = storage.list_folder(out)
     if not entries and storage.is_file(out):

@@ -176,6 +176,12 @@ def read_entries(folder: str, name: str) -> Entries:
     return _entries(_read(storage.join(folder, f"{name}.terms"), ["text", "role", "form", "head"]))
 
 
+def read_lengths(folder: str, name: str) -> np.ndarray:
+    """int64 [N]: how many entries each sample mentions. Raises CatlipError like `read_mentions`."""
+    lists = _read(storage.join(folder, f"{name}.parquet"), ["labels"])["labels"].combine_chunks()
+    return np.diff(lists.offsets.to_numpy().astype(np.int64))
+
+
 def read_samples(folder: str, name: str) -> Samples:
     """What a label shard takes over as it is. Raises CatlipError like `read_mentions`."""
     where = storage.join(folder, f"{name}.parquet")

@@ -176,7 +176,7 @@ class Company:
             return []
         if len(candidates) == 1:
             return [(candidates[0].synset, 1.0)]
-        scores = np.array([sum(part.nats for part in parts) for parts in self._senses.prior(term, candidates)])
+        scores = np.array(self._senses.by_themselves(term, True))
         shares = np.exp(scores - scores.max())
         shares /= shares.sum()
         order = np.argsort(-shares, kind="stable")[:_SENSES_OF_COMPANY]

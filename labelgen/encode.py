@@ -1,13 +1,13 @@
 """Resolved shard + vocabulary → label shard. No language is involved, so it runs at millions of samples a second."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from labelgen.candidates import Report, Samples, read_samples
-from labelgen.ragged import offsets
+from labelgen.ragged import Rows, distinct, offsets
 from labelgen.resolve import COMPOUND_BITS
-from labelgen.resolved import ResolvedShard
 from labelgen.wordnet import id_of
 from labelshards import storage
 from labelshards.labelset import ShardEntry
@@ -32,21 +32,35 @@ class Encoder:
         found: np.ndarray = np.where(self._sorted[places] == numbers, self._classes[places], DROPPED)
         return found
 
-    def encode(self, samples: Samples, resolved: ResolvedShard) -> LabelShard:
-        """The shard's rows with class ids; what the vocabulary lacks is dropped, no row is."""
-        rows = np.repeat(np.arange(len(samples.keys)), resolved.labels.lengths)
-        classes = self.classes(resolved.numbers)[resolved.labels.values]
-        kept = classes != DROPPED
-        keys = np.sort(rows[kept] * len(self.numbers) + classes[kept])
-        rows, classes = np.divmod(keys, max(1, len(self.numbers)))
+    def encode(self, samples: Samples, labels: Sequence[tuple[np.ndarray, Rows]]) -> LabelShard:
+        """The shard's rows with class ids; what the vocabulary lacks is dropped, no row is. `labels`: by family."""
+        num_rows = len(samples.keys)
+        starts, values = self._rows(num_rows, labels)
         return LabelShard(
             keys=samples.keys,
-            offsets=offsets(np.bincount(rows, minlength=len(samples.keys))),
-            values=classes.astype(np.uint32),
+            offsets=starts,
+            values=values,
             images=samples.images,
             image_files=samples.report.image_files,
             captions=samples.captions,
         )
+
+    def _rows(self, num_rows: int, labels: Sequence[tuple[np.ndarray, Rows]]) -> tuple[np.ndarray, np.ndarray]:
+        """(int64 [N+1] offsets, uint32 class ids, rising and unique in each row)."""
+        # A row stands above the bits of a class, in the smallest type that holds both, which is sorted fastest.
+        bits = len(self.numbers).bit_length()
+        dtype: type[np.uint32] | type[np.int64] = np.uint32 if num_rows << bits < 1 << 32 else np.int64
+        dropped = (1 << bits) - 1
+        of_row = (np.arange(num_rows) << bits).astype(dtype)
+        keys = np.concatenate(
+            [
+                np.repeat(of_row, places.lengths) | (self.classes(numbers) & dropped).astype(dtype)[places.values]
+                for numbers, places in labels
+            ]
+        )
+        keys = keys[keys & dropped != dropped]
+        ordered = np.sort(keys) if len(labels) == 1 else distinct(keys)
+        return offsets(np.bincount(ordered >> bits, minlength=num_rows)), (ordered & dropped).astype(np.uint32)
 
 
 class Encoded(NamedTuple):
@@ -58,7 +72,14 @@ class Encoded(NamedTuple):
 
 
 def encode_shard(
-    *, candidate_folder: str, out: str, source: str, name: str, resolved: ResolvedShard, encoder: Encoder, digest: str
+    *,
+    candidate_folder: str,
+    out: str,
+    source: str,
+    name: str,
+    resolved: Sequence[tuple[np.ndarray, Rows]],
+    encoder: Encoder,
+    digest: str,
 ) -> Encoded:
     """Write label shard `name` of the label set `out`: a pure function of its candidates, labels and vocabulary.
 

@@ -108,7 +108,7 @@ def _tell(
     labeler = KINDS[labeler_name].make(tools)
     text = normalize(raw)[0]
     parses = labeler.parse([Caption(raw, text)] if text else [])
-    found = [each for parsed in parses for each in labeler.find(parsed)]
+    found = [each for parsed in parses for phrase in labeler.phrases(parsed) for each in phrase]
     mentions = [each for each in found if isinstance(each, Mention)]
     terms = list(dict.fromkeys(mention.term for mention in mentions))
     table = TermTable()

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from labelgen.candidates import Entry, Example
 from labelgen.labelers import Caption, Labeler
-from labelgen.terms import Mention, Role, Term
+from labelgen.terms import Mention, Phrase, Role, Term
 from labelshards import schema
 
 # So many captions of a shard are kept for each term: enough that each of its senses finds an example among them.
@@ -46,6 +46,8 @@ class OneByOne:
         self._heads: set[int] = set()
         self._examples: list[list[Example]] = []
         self._num_without_noun = 0
+        self._numbers: dict[Phrase, tuple[int, ...]] = {}
+        self._exemplified: set[Phrase] = set()  # those whose entries all have examples enough
 
     def parse(self, captions: Sequence[Caption]) -> Sequence[Any]:
         """See labelers.Labeler."""
@@ -57,7 +59,13 @@ class OneByOne:
         for of_sample in captions:
             entries: set[int] = set()
             for caption in of_sample:
-                entries.update(self._note(next(parses), caption.text))
+                for phrase in self._labeler.phrases(next(parses)):
+                    numbers = self._numbers.get(phrase)
+                    if numbers is None:
+                        numbers = self._numbers[phrase] = self._numbers_of(phrase)
+                    if phrase not in self._exemplified:
+                        self._exemplify(phrase, numbers, caption.text)
+                    entries.update(numbers)
             if of_sample and self._heads.isdisjoint(entries):
                 self._num_without_noun += 1
             self._mentions.append(sorted(entries))
@@ -67,24 +75,32 @@ class OneByOne:
         entries = [Entry(term, head) for term, head in self._entries]
         return Gathered(pa.array(self._mentions, schema.LABELS), entries, self._examples, self._num_without_noun)
 
-    def _note(self, parsed: Any, caption: str) -> list[int]:  # noqa: ANN401
-        """The numbers of the entries that a caption of the sample now being read gives."""
+    def _numbers_of(self, phrase: Phrase) -> tuple[int, ...]:
+        """The entries that a phrase gives: its terms, and pairs of them with the head that they modify."""
         numbers = []
-        for each in self._labeler.find(parsed):
+        for each in phrase:
             if isinstance(each, Mention):
-                numbers.append(self._number(each.term, -1, caption))
+                numbers.append(self._number(each.term, -1))
                 if each.of is not None:
-                    numbers.append(self._number(each.term, self._number(each.of, -1, caption), caption))
-        return numbers
+                    numbers.append(self._number(each.term, self._number(each.of, -1)))
+        return tuple(numbers)
 
-    def _number(self, term: Term, head: int, caption: str) -> int:
-        number = self._entries.get((term, head))
-        if number is None:
-            number = self._entries[term, head] = len(self._entries)
+    def _number(self, term: Term, head: int) -> int:
+        number = self._entries.setdefault((term, head), len(self._entries))
+        if number == len(self._examples):
             self._examples.append([])
             if term.role is Role.HEAD:
                 self._heads.add(number)
-        examples = self._examples[number]
-        if len(examples) < EXAMPLES_PER_ENTRY and (not examples or examples[-1].caption != caption):
-            examples.append(Example(len(self._mentions), caption))
         return number
+
+    def _exemplify(self, phrase: Phrase, numbers: tuple[int, ...], caption: str) -> None:
+        """Take the caption of the sample now being read as an example of entries that have too few."""
+        enough = True
+        for number in numbers:
+            examples = self._examples[number]
+            if len(examples) < EXAMPLES_PER_ENTRY:
+                if not examples or examples[-1].caption != caption:
+                    examples.append(Example(len(self._mentions), caption))
+                enough = enough and len(examples) == EXAMPLES_PER_ENTRY
+        if enough:
+            self._exemplified.add(phrase)

@@ -2,7 +2,6 @@
 
 import math
 import re
-from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +9,7 @@ import pyarrow as pa
 from labelgen.compiled import compiled
 from labelgen.lexicon import Lexicon
 from labelgen.ragged import Rows, group, pack
+from labelgen.synsets import Synsets
 from labelgen.wordnet import Pos, Synset
 from labelshards import storage
 
@@ -51,13 +51,11 @@ class Glosses:
         return self._numbers.get(text, len(self.texts))
 
 
-def read_glosses(lexicon: Lexicon, synsets: Mapping[int, Synset]) -> Glosses:
+def read_glosses(lexicon: Lexicon, synsets: Synsets) -> Glosses:
     """The words of all synsets; what a word in a gloss stands for, the lexicon says. Made once, then cached."""
-    ordered = [synsets[number] for number in sorted(synsets)]
     known = "\n".join(term for pos in Pos for term in lexicon.terms(pos))
-    spoken = "\n".join(f"{each.id} {each.lemmas} {each.gloss}" for each in ordered)
-    key = storage.digest(f"{_VERSION}\n{known}\n{spoken}".encode())
-    arrays = compiled("glosses", key, lambda: _read(lexicon, ordered))
+    key = storage.digest(f"{_VERSION}\n{known}\n{synsets.digest()}".encode())
+    arrays = compiled("glosses", key, lambda: _read(lexicon, list(synsets.values())))
     lemmas, glosses = (
         Rows(arrays[f"{kind}.starts"].to_numpy(), arrays[f"{kind}.words"].to_numpy()) for kind in ("lemmas", "glosses")
     )

@@ -1,16 +1,17 @@
 """The labelers by name: what of a caption becomes a term. Which sense a term has is decided later (policies.py)."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from labelgen import policies
-from labelgen.corenet import CoreNet
+from labelgen.corenet import CoreNet, Reading
 from labelgen.distill.labeler import Distilled
 from labelgen.distill.weights import Weights
 from labelgen.lexicon import Lexicon
-from labelgen.nouns import CHUNKS, DISTILLED, TAGS, ChunkParser, Parse
+from labelgen.memory import Memory
+from labelgen.nouns import CHUNKS, DISTILLED, TAGS, ChunkParser, Parse, Word
 from labelgen.pos_nouns import pos_nouns
-from labelgen.terms import Dropped, Mention, Role, Term, TermFinder
+from labelgen.terms import Dropped, Mention, Phrase, Role, Term, TermFinder
 from labelgen.wordnet import Folder
 
 DEFAULT = "noun-chunks"
@@ -48,10 +49,10 @@ class Labeler(Protocol):
         """See above."""
 
     def parse(self, captions: Sequence[Caption]) -> Sequence[Any]:
-        """What `find` takes, one for each caption."""
+        """What `phrases` takes, one for each caption."""
 
-    def find(self, parsed: Any) -> Iterable[Mention | Dropped]:  # noqa: ANN401  (what its own `parse` gave)
-        """The mentions of one caption, in a fixed order, and the words that could have been one."""
+    def phrases(self, parsed: Any) -> list[Phrase]:  # noqa: ANN401  (what its own `parse` gave)
+        """The mentions of one caption in a fixed order, and the words that could have been one, in phrases."""
 
     def chunks(self, parsed: Any) -> list[tuple[str, list[str]]]:  # noqa: ANN401
         """(noun chunk, what was looked up for its head) for explanations; none if the labeler has no chunks."""
@@ -86,9 +87,9 @@ class NounChunks:
         """spaCy's parses of the clean texts."""
         return self._parser.parse([caption.text for caption in captions])
 
-    def find(self, parsed: Parse) -> list[Mention | Dropped]:
+    def phrases(self, parsed: Parse) -> list[Phrase]:
         """See terms.py."""
-        return self._finder.find(parsed)
+        return self._finder.phrases(parsed)
 
     def chunks(self, parsed: Parse) -> list[tuple[str, list[str]]]:
         """Chunks as they were mended, with the terms tried, longest first."""
@@ -107,9 +108,9 @@ class FromTable:
         """The parses of the clean texts, as the table tells them."""
         return self.distilled.parse([caption.text for caption in captions])
 
-    def find(self, parsed: Parse) -> list[Mention | Dropped]:
+    def phrases(self, parsed: Parse) -> list[Phrase]:
         """See terms.py."""
-        return self.distilled.find(parsed)
+        return self.distilled.phrases(parsed)
 
     def chunks(self, parsed: Parse) -> list[tuple[str, list[str]]]:
         """Chunks with the terms tried, longest first."""
@@ -122,6 +123,7 @@ class PosNouns:
     def __init__(self, tools: Tools) -> None:
         self._parser = ChunkParser(tools.model, TAGS)  # it reads tags alone
         self._lexicon = tools.lexicon
+        self._phrases: Memory[Word, Phrase] = Memory(self._phrase)
 
     @property
     def slow(self) -> str | None:
@@ -132,10 +134,13 @@ class PosNouns:
         """spaCy's parses of the clean texts."""
         return self._parser.parse([caption.text for caption in captions])
 
-    def find(self, parsed: Parse) -> Iterator[Mention | Dropped]:
+    def phrases(self, parsed: Parse) -> list[Phrase]:
         """See pos_nouns.py."""
-        for term, word in pos_nouns(parsed.words, self._lexicon):
-            yield Mention(Term(term, Role.HEAD), word.text.lower())
+        return [self._phrases[word] for word in parsed.words]
+
+    def _phrase(self, word: Word) -> Phrase:
+        nouns = pos_nouns([word], self._lexicon)
+        return Phrase(Mention(Term(term, Role.HEAD), word.text.lower()) for term, word in nouns)
 
     def chunks(self, parsed: Parse) -> list[tuple[str, list[str]]]:
         """None: words stand alone."""
@@ -150,23 +155,26 @@ class Published:
 
     def __init__(self, tools: Tools) -> None:
         self._rule = CoreNet(tools.folder)
+        self._phrases: Memory[Reading, Phrase] = Memory(_phrase_of)
 
     def parse(self, captions: Sequence[Caption]) -> list[str]:
         """The raw captions: the rule has its own way to clean them."""
         return [caption.raw for caption in captions]
 
-    def find(self, parsed: str) -> Iterator[Mention | Dropped]:
+    def phrases(self, parsed: str) -> list[Phrase]:
         """See corenet.py."""
-        for reading in self._rule.readings(parsed):
-            if reading.is_label:
-                yield Mention(Term(reading.lemma.replace("_", " "), Role.HEAD), reading.token)
-            else:
-                yield Dropped(reading.token, reading.outcome)
+        return [self._phrases[reading] for reading in self._rule.readings(parsed)]
 
     def chunks(self, parsed: str) -> list[tuple[str, list[str]]]:
         """None: words stand alone."""
         del parsed
         return []
+
+
+def _phrase_of(reading: Reading) -> Phrase:
+    if reading.is_label:
+        return Phrase([Mention(Term(reading.lemma.replace("_", " "), Role.HEAD), reading.token)])
+    return Phrase([Dropped(reading.token, reading.outcome)])
 
 
 def _noun_chunks(tools: Tools) -> Labeler:

@@ -1,12 +1,16 @@
 """The terms that WordNet knows, in all the forms in which captions write them: what a worker looks words up in."""
 
-import zipfile
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
-from pathlib import Path
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
 
 from labelgen import wordnet
-from labelgen.wordnet import Pos
+from labelgen.compiled import compiled, key_of
+from labelgen.wordnet import Folder, Pos, Sense
 from labelshards.errors import CatlipError
 
 # WordNet's morphy(7): endings and what they become, in its order.
@@ -20,8 +24,14 @@ _DETACHMENTS = {
     ),
     Pos.ADJECTIVE: (("er", ""), ("est", ""), ("er", "e"), ("est", "e")),
 }  # fmt: skip
-# The last letters of the endings above: most forms end otherwise and need no search.
-_LAST_LETTERS = {pos: frozenset(end[-1] for end, _ in endings) for pos, endings in _DETACHMENTS.items()}
+# The same by their last letters: most forms end otherwise and need no search.
+_DETACHMENTS_BY_LETTER = {
+    pos: {
+        letter: tuple(ending for ending in endings if ending[0].endswith(letter))
+        for letter in {end[-1] for end, _ in endings}
+    }
+    for pos, endings in _DETACHMENTS.items()
+}
 # An irregular plural that WordNet's list leaves out.
 _MORE_EXCEPTIONS = {Pos.NOUN: {"people": ("person",)}}
 # British endings → American ones, tried on words that WordNet does not know.
@@ -29,6 +39,7 @@ _SPELLINGS = (
     ("our", "or"), ("tre", "ter"), ("ise", "ize"), ("yse", "yze"), ("ogue", "og"), ("lled", "led"), ("lling", "ling"),
     ("ller", "ler"), ("ae", "e"), ("oe", "e"),
 )  # fmt: skip
+_BRITISH = re.compile("|".join(british for british, _ in _SPELLINGS))
 
 
 class Lexicon:
@@ -40,41 +51,44 @@ class Lexicon:
         counts: dict[tuple[str, int], int],
         exceptions: Mapping[Pos, dict[str, tuple[str, ...]]],
         things: frozenset[str],
-        added: frozenset[str] = frozenset(),
+        variants: dict[str, str],
+        added: frozenset[str],
     ) -> None:
         self._senses = senses
         self._counts = counts
         self._exceptions = exceptions
         self._things = things
         self.added = added
-        self._variants = _variants(senses[Pos.NOUN])
+        self._variants = variants
         self._noun_forms: list[str] = []
         self.longest_term_words = max(term.count(" ") for term in senses[Pos.NOUN]) + 1
         self.find = lru_cache(maxsize=200_000)(self._find)
         self.base = lru_cache(maxsize=50_000)(self._base)
 
     @classmethod
-    def load(cls, folder: Path | zipfile.Path, terms: Mapping[str, str] | None = None) -> "Lexicon":
-        """Read WordNet's index. `folder` was checked with `wordnet.verify`, once, by the process that leads."""
-        found: dict[Pos, dict[str, list[tuple[int, int]]]] = {pos: {} for pos in Pos}
-        counts: dict[tuple[str, int], int] = {}
-        things: set[str] = set()
-        for sense in wordnet.read_senses(folder):
-            found[sense.pos].setdefault(sense.term, []).append((sense.rank, sense.synset))
-            if sense.lexfile in wordnet.THINGS:
-                things.add(sense.term)
-            if sense.uses:
-                counts[sense.term, sense.synset] = sense.uses
-        senses = {
-            pos: {
-                term: tuple(dict.fromkeys(synset for _, synset in sorted(ranked))) for term, ranked in by_term.items()
-            }
-            for pos, by_term in found.items()
-        }
-        for term, name in (terms or {}).items():
-            senses[Pos.NOUN][term] = (_named(name, senses[Pos.NOUN]),)
-        exceptions = {pos: wordnet.read_exceptions(folder, pos) | _MORE_EXCEPTIONS.get(pos, {}) for pos in Pos}
-        return cls(senses, counts, exceptions, frozenset(things), frozenset(terms or ()))
+    def load(
+        cls,
+        folder: Folder,
+        terms: Mapping[str, str] | None = None,
+        senses: Callable[[], Iterable[Sense]] | None = None,
+    ) -> "Lexicon":
+        """WordNet's index with some terms more, read once and then kept (compiled.py).
+
+        `folder` was checked with `wordnet.verify`, once, by the process that leads. `senses`: as in wordnet.verify.
+        Raises CatlipError for a term whose synset WordNet lacks.
+        """
+        added = dict(terms or {})
+        key = key_of(folder, __name__, wordnet.__name__, also=repr(added))
+        arrays = compiled("lexicon", key, lambda: _read(folder, added, senses))
+        counts = zip(*_lists(arrays, "counts.terms", "counts.synsets", "counts.uses"), strict=True)
+        return cls(
+            {pos: dict(_tuples(arrays, f"{pos.file}.terms", f"{pos.file}.synsets")) for pos in Pos},
+            {(term, synset): uses for term, synset, uses in counts},
+            {pos: dict(_tuples(arrays, f"{pos.file}.forms", f"{pos.file}.bases")) for pos in Pos},
+            frozenset(arrays["things"].to_pylist()),
+            dict(zip(*_lists(arrays, "variants", "variants.terms"), strict=True)),
+            frozenset(added),
+        )
 
     def senses(self, term: str, pos: Pos = Pos.NOUN) -> tuple[int, ...]:
         """Synsets of a term (lower case, spaces between words), most frequent sense first; () if there is none."""
@@ -111,13 +125,17 @@ class Lexicon:
         return self._bases(term, Pos.NOUN)
 
     def _bases(self, form: str, pos: Pos) -> list[str]:
-        bases: Iterable[str] = ()
-        if form in self._exceptions[pos]:
-            bases = self._exceptions[pos][form]
-        elif form[-1:] in _LAST_LETTERS[pos]:
-            endings = _DETACHMENTS[pos]
-            bases = [form[: -len(end)] + new for end, new in endings if form.endswith(end) and len(form) > len(end)]
-        return [base for base in dict.fromkeys(bases) if base != form and base in self._senses[pos]]
+        irregular = self._exceptions[pos].get(form)
+        terms = self._senses[pos]
+        if irregular is not None:
+            return [base for base in dict.fromkeys(irregular) if base != form and base in terms]
+        bases: list[str] = []
+        for end, new in _DETACHMENTS_BY_LETTER[pos].get(form[-1:], ()):
+            if len(form) > len(end) and form.endswith(end):
+                base = form[: -len(end)] + new
+                if base in terms and base != form and base not in bases:
+                    bases.append(base)
+        return bases
 
     def _base(self, form: str, pos: Pos) -> str | None:
         """The term of an inflected verb or adjective ("ran" → "run", "biggest" → "big"), or None."""
@@ -135,21 +153,74 @@ class Lexicon:
         without hyphens and apostrophes, and with American endings.
         """
         found = self._find_form(surface, plural)
-        for form in spellings(surface) if found is None else ():
-            found = found or self._find_form(form, plural)
+        if found is None:
+            found = next(filter(None, (self._find_form(form, plural) for form in other_spellings(surface))), None)
         return None if found is None else (found, self._senses[Pos.NOUN][found])
 
     def _find_form(self, form: str, plural: bool) -> str | None:
         """The same for one way to write it."""
-        nouns = self._senses[Pos.NOUN]
-        if not plural and form in nouns:
+        known = form in self._senses[Pos.NOUN]
+        if known and not plural:
             return form
         singulars = self.singulars(form)  # all of them nouns
         if singulars:
             return singulars[0]
-        if form in nouns:
-            return form
-        return self._variants.get(form)
+        return form if known else self._variants.get(form)
+
+
+def _read(
+    folder: Folder, terms: Mapping[str, str], senses: Callable[[], Iterable[Sense]] | None
+) -> dict[str, pa.Array]:
+    found: dict[Pos, dict[str, list[tuple[int, int]]]] = {pos: {} for pos in Pos}
+    counts: list[tuple[str, int, int]] = []
+    things: set[str] = set()
+    for sense in senses() if senses else wordnet.read_senses(folder):
+        found[sense.pos].setdefault(sense.term, []).append((sense.rank, sense.synset))
+        if sense.lexfile in wordnet.THINGS:
+            things.add(sense.term)
+        if sense.uses:
+            counts.append((sense.term, sense.synset, sense.uses))
+    ordered = {
+        pos: {term: tuple(dict.fromkeys(synset for _, synset in sorted(ranked))) for term, ranked in by_term.items()}
+        for pos, by_term in found.items()
+    }
+    for term, name in terms.items():
+        ordered[Pos.NOUN][term] = (_named(name, ordered[Pos.NOUN]),)
+    variants = _variants(ordered[Pos.NOUN])
+    arrays = {
+        "counts.terms": pa.array([term for term, _, _ in counts], pa.string()),
+        "counts.synsets": pa.array([synset for _, synset, _ in counts], pa.int64()),
+        "counts.uses": pa.array([uses for _, _, uses in counts], pa.int64()),
+        "things": pa.array(sorted(things), pa.string()),
+        "variants": pa.array(variants, pa.string()),
+        "variants.terms": pa.array(variants.values(), pa.string()),
+    }
+    for pos in Pos:
+        exceptions = wordnet.read_exceptions(folder, pos) | _MORE_EXCEPTIONS.get(pos, {})
+        arrays |= _packed(f"{pos.file}.terms", f"{pos.file}.synsets", ordered[pos], pa.int64())
+        arrays |= _packed(f"{pos.file}.forms", f"{pos.file}.bases", exceptions, pa.string())
+    return arrays
+
+
+def _packed(
+    keys: str, values: str, rows: Mapping[str, tuple[int, ...]] | Mapping[str, tuple[str, ...]], kind: pa.DataType
+) -> dict[str, pa.Array]:
+    return {
+        keys: pa.array(rows, pa.string()),
+        f"{values}.lengths": pa.array([len(row) for row in rows.values()], pa.int32()),
+        values: pa.array([value for row in rows.values() for value in row], kind),
+    }
+
+
+def _tuples(arrays: Mapping[str, pa.Array], keys: str, values: str) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """What `_packed` packed."""
+    each = iter(arrays[values].to_pylist())
+    for key, length in zip(*_lists(arrays, keys, f"{values}.lengths"), strict=True):
+        yield key, tuple(islice(each, length))
+
+
+def _lists(arrays: Mapping[str, pa.Array], *names: str) -> list[list[Any]]:
+    return [arrays[name].to_pylist() for name in names]
 
 
 def _named(name: str, nouns: Mapping[str, tuple[int, ...]]) -> int:
@@ -173,10 +244,14 @@ def _variants(nouns: Iterable[str]) -> dict[str, str]:
     return variants
 
 
-def spellings(surface: str) -> dict[str, None]:
+def spellings(surface: str) -> list[str]:
     """A surface form as it stands, then the other ways to write it that are looked up."""
-    return dict.fromkeys((surface, surface.replace("-", " "), *_respelt(surface)))
+    return [surface, *other_spellings(surface)]
 
 
-def _respelt(word: str) -> list[str]:
-    return [word.replace(british, american) for british, american in _SPELLINGS if british in word]
+def other_spellings(surface: str) -> list[str]:
+    """Without hyphens, and with American endings: what differs from the surface form."""
+    forms = [surface.replace("-", " ")] if "-" in surface else []
+    if _BRITISH.search(surface):
+        forms += [surface.replace(british, american) for british, american in _SPELLINGS if british in surface]
+    return forms

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from labelgen.fastparse import tag_chunks
-from labelgen.fastparse.parser import FastParser
-from labelgen.fastparse.recognise import UnknownModelError
 from labelgen.parse import Parse, Word
 from labelshards import storage
 
@@ -42,6 +40,10 @@ class ChunkParser:
 
     def __init__(self, model: str, nouns: str = CHUNKS) -> None:
         import spacy
+
+        # It brings numba with it, which only those need who parse.
+        from labelgen.fastparse.parser import FastParser
+        from labelgen.fastparse.recognise import UnknownModelError
 
         self._nlp = spacy.load(model, exclude=list(_UNUSED))
         # spaCy's own small BLAS falls to a generic kernel on many CPUs; NumPy's is up to half as fast again.

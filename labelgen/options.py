@@ -1,8 +1,9 @@
 """What a person asks of a build, and what follows from it: settings, choices, and the language that it needs."""
 
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import version
 
 import msgspec
@@ -13,10 +14,12 @@ from labelgen.distill import keep, teach
 from labelgen.extract import Extractor, Settings
 from labelgen.labelers import Tools
 from labelgen.lexicon import Lexicon
+from labelgen.memory import collections_spared
 from labelgen.nouns import CHUNKS, model_provenance
 from labelgen.resolve import Choice, Language
 from labelgen.sources.fields import Fields
-from labelgen.wordnet import Folder
+from labelgen.synsets import Synsets
+from labelgen.wordnet import Folder, Sense
 from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
 from labelshards.schema import FAMILIES, NOUNS
@@ -125,16 +128,20 @@ def as_in(given: LabelSet, choice: Choice) -> Choice:
 
 def load_language(labeler: str, terms: str | None, pins: str | None, folder: Folder) -> Language:
     """WordNet, checked, with the terms added to it and the senses decided by hand."""
-    synsets = wordnet.verify(folder)
-    lexicon = load_lexicon(labeler, terms, folder)
-    return Language(lexicon, synsets, wordlists.read_senses(pins, lexicon, synsets))
+    senses = cache(lambda: list(wordnet.read_senses(folder)))  # both may have to be made of them
+    with collections_spared():
+        synsets = Synsets.load(folder, senses)
+        lexicon = load_lexicon(labeler, terms, folder, senses)
+        return Language(lexicon, synsets, wordlists.read_senses(pins, lexicon, synsets))
 
 
-def load_lexicon(labeler: str, terms: str | None, folder: Folder) -> Lexicon:
-    """The lexicon that a labeler uses: the published rule knows WordNet's own terms alone."""
+def load_lexicon(
+    labeler: str, terms: str | None, folder: Folder, senses: Callable[[], Iterable[Sense]] | None = None
+) -> Lexicon:
+    """The lexicon that a labeler uses: the published rule knows WordNet's own terms alone. `senses`: as its `load`."""
     added = wordlists.read_terms(terms) if labelers.KINDS[labeler].parses else {}
     try:
-        return Lexicon.load(folder, added)
+        return Lexicon.load(folder, added, senses)
     except CatlipError as error:
         raise CatlipError(f"{terms}: {error}") from error
 
@@ -161,5 +168,5 @@ def make_extractor_elsewhere(options: Options, settings: Settings, candidate_fol
             "Install the same versions on all machines."
         )
     folder = language_data.find_wordnet()
-    wordnet.verify(folder)
+    Synsets.load(folder)  # checks it
     return make_extractor(settings, options.terms, model, folder, candidate_folder)

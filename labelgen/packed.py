@@ -1,6 +1,6 @@
 """Flat arrays of different lengths ↔ the bytes of one file that knows whether it is whole and what it belongs to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
@@ -10,26 +10,35 @@ _DIGEST_BYTES = 16
 _META_KEY = b"catlip.key"
 
 
-def to_bytes(arrays: Mapping[str, pa.Array], key: str) -> bytes:
-    """An Arrow stream (zstd) behind its own hash. `key`: what the arrays were made from."""
+def to_bytes(arrays: Mapping[str, pa.Array], key: str, compression: str | None = "zstd") -> bytes:
+    """An Arrow stream behind its own hash. `key`: what the arrays were made from."""
     # Arrays of different lengths: each is the one row of its column.
     columns = [pa.LargeListArray.from_arrays(pa.array([0, len(array)], pa.int64()), array) for array in arrays.values()]
     table = pa.Table.from_arrays(columns, names=list(arrays)).replace_schema_metadata({_META_KEY: key.encode()})
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+    options = pa.ipc.IpcWriteOptions(compression=compression, use_threads=False)
+    with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
         writer.write_table(table)
     payload = bytes(sink.getvalue())
     return storage.digest(payload).encode() + payload
 
 
-def from_bytes(data: bytes, key: str) -> dict[str, pa.Array] | None:
-    """The arrays, or None if the data is broken or was made from something else."""
-    if storage.digest(data[_DIGEST_BYTES:]).encode() != data[:_DIGEST_BYTES]:
+def from_bytes(data: bytes | memoryview, key: str, names: Sequence[str] | None = None) -> dict[str, pa.Array] | None:
+    """The arrays, or None if the data is broken or was made from something else. `names`: unpack these alone.
+
+    What was written without compression is not copied.
+    """
+    payload = memoryview(data)[_DIGEST_BYTES:]
+    if storage.digest(payload).encode() != data[:_DIGEST_BYTES]:
         return None
     try:
-        table = pa.ipc.open_stream(pa.py_buffer(data)[_DIGEST_BYTES:]).read_all()
+        with pa.ipc.open_stream(payload) as stream:
+            schema = stream.schema
+        if (schema.metadata or {}).get(_META_KEY) != key.encode():
+            return None
+        fields = None if names is None else [schema.get_field_index(name) for name in names]
+        options = pa.ipc.IpcReadOptions(included_fields=fields, use_threads=False)
+        table = pa.ipc.open_stream(payload, options=options).read_all()
     except pa.ArrowException:
-        return None
-    if (table.schema.metadata or {}).get(_META_KEY) != key.encode():
         return None
     return {name: table[name].chunk(0).values for name in table.column_names}

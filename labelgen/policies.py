@@ -68,8 +68,11 @@ class Chooser:
         self._policy = policy
         self.terms = list(terms)
         self._words = np.array([corpus.words.get(word_of(term) or ("", Pos.NOUN), -1) for term in terms], np.int64)
+        # The nouns, whose company is asked.
+        self._speaking = np.array([term.pos is Pos.NOUN for term in terms], bool) & (self._words >= 0)
         self._seen = share_seen(senses, corpus) if policy == CONTEXT else 1.0
-        self._candidates = senses.shown if policy != FIRST and self._seen > _MOSTLY else senses.candidates
+        self._is_shown = policy != FIRST and self._seen > _MOSTLY
+        self._candidates = senses.shown if self._is_shown else senses.candidates
         self._company = Company(senses, Topics(senses), corpus, self._seen) if policy == CONTEXT else None
         ranked = self._ranked([number for number, term in enumerate(self.terms) if term.role in roles])
         # The senses of each term that may win, likeliest by themselves first, with their scores.
@@ -77,7 +80,7 @@ class Chooser:
         self._priors = np.full((len(terms), _MAX_SENSES), -np.inf, np.float32)
         self._synsets[ranked.terms, ranked.places] = ranked.synsets
         self._priors[ranked.terms, ranked.places] = ranked.scores
-        self._undecided = self._speaking() & (self._synsets[:, 1] != NONE)
+        self._undecided = self._speaking & (self._synsets[:, 1] != NONE)
         asked = np.where(self._undecided[:, None], self._synsets, NONE)
         self._told = _Told(self._company, self._words, asked) if self._company else None
 
@@ -148,8 +151,7 @@ class Chooser:
                 near = list(candidates[:1])
                 own = [0.0] * len(near)
             else:
-                parts = self._senses.prior(self.terms[number], candidates, self._seen)
-                by_themselves = [sum(part.nats for part in reasons) for reasons in parts]
+                by_themselves = self._senses.by_themselves(self.terms[number], self._is_shown, self._seen)
                 least = max(by_themselves) - _OUT_OF_REACH - _OVERALL_REACH
                 within = [at for at, score in enumerate(by_themselves) if score > least]
                 near, own = [candidates[at] for at in within], [by_themselves[at] for at in within]
@@ -163,17 +165,13 @@ class Chooser:
         """float64 [n]: what the company of each term in the whole corpus says for each of its senses."""
         told = np.zeros(len(ranked.terms))
         several = np.bincount(ranked.terms, minlength=len(self.terms)) > 1
-        asked = (self._speaking() & several)[ranked.terms]
+        asked = (self._speaking & several)[ranked.terms]
         if self._company and asked.any():
             # Forms of a word ("dog", "dogs") ask the same.
             pairs = np.stack([self._words[ranked.terms[asked]], ranked.synsets[asked]])
             (words, synsets), places = np.unique(pairs, axis=1, return_inverse=True)
             told[asked] = self._company.overall(words, synsets)[places]
         return told
-
-    def _speaking(self) -> np.ndarray:
-        """bool [T]: the nouns, whose company is asked."""
-        return np.array([term.pos is Pos.NOUN for term in self.terms], bool) & (self._words >= 0)
 
 
 class _Ranked(NamedTuple):

@@ -2,26 +2,26 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from importlib.metadata import version
 
 import msgspec
+import numpy as np
+import pyarrow as pa
 
-from labelgen import candidates, policies, resolved
+from labelgen import candidates, examples
 from labelgen.distill import keep
+from labelgen.edit import Edit, edit_of
+from labelgen.edited import Edited
 from labelgen.encode import Encoder, encode_shard
-from labelgen.examples import Examples
+from labelgen.examples import Examples, Gathering
 from labelgen.extract import Settings
-from labelgen.resolve import Choice, Language, Resolver, make_resolver
-from labelgen.resolved import ResolvedShard
+from labelgen.resolve import Choice, Language
 from labelgen.sources.sample import InputShard
 from labelgen.support import Cooccurrence, Support, vocabulary
+from labelgen.unpruned import Unpruned
 from labelshards import parquet, schema, storage
 from labelshards.labelset import FailedShard, LabelSet, Manifest, Provenance, ShardEntry, Totals
-
-# A million samples or so tell enough of a corpus, if they are taken from everywhere.
-_STATISTICS_SHARDS = 100
-_STATISTICS_SAMPLES = 1 << 20
+from labelshards.schema import COMPOUNDS, HYPERNYMS
 
 
 class Steps:
@@ -49,47 +49,52 @@ def publish(
     fingerprint: str,
     failed: list[FailedShard],
     on_step: Callable[[int, int], None],
+    candidate_folder: str | None = None,
+    edit: Edit | None = None,
 ) -> Manifest:
     """Write the label set of `shards`, all of them extracted, one shard in memory at a time.
 
     The vocabulary is counted and pruned as `choice` says, or taken from the label set `vocabulary_from`. Until the
-    manifest is written, last, the folder is no label set. `on_step` hears of steps done and in all. Raises CatlipError
-    if no class is left.
+    manifest is written, last, the folder is no label set. `on_step` hears of steps done and in all. candidate_folder:
+    where the shards are, if not in `out`. edit: decisions about single classes; those with which a vocabulary that is
+    taken was made hold by themselves. Raises CatlipError if no class is left.
     """
     steps = Steps(on_step, len(shards) * (2 if vocabulary_from is None else 1))
-    folder = candidates.folder_of(out)
-    labels = _Labels(folder, [shard.name for shard in shards], language, choice)
-    if vocabulary_from is None:
+    folder = candidate_folder or candidates.folder_of(out)
+    given = LabelSet.open(vocabulary_from) if vocabulary_from else None
+    edit = edit_of(given) if given else edit
+    chosen = Unpruned(folder, [shard.name for shard in shards], language, choice)
+    unpruned = Edited(chosen, folder, edit) if edit and not edit.is_empty() else chosen
+    if given is None:
         support = Support(choice.families)
         for shard in shards:
-            support.add(labels.of(shard.name))
+            support.add(unpruned.support(shard.name))
             steps.take()
-        vocab = vocabulary(support, language.synsets, choice.families)
+        vocab = vocabulary(support, language.synsets, choice.families, edit.max_classes if edit else None)
     else:
-        vocab = LabelSet.open(vocabulary_from).vocabulary
+        vocab = given.vocabulary
     storage.remove(storage.join(out, schema.MANIFEST_NAME))
 
     encoder = Encoder(vocab)
     cooccurrence = Cooccurrence(len(vocab))
-    examples = Examples(encoder)
+    told = _Told(folder, unpruned, choice, encoder)
     entries: list[ShardEntry] = []
     totals: Counter[str] = Counter(samples=0, labelled=0, images=0, captions=0, labels=0)
     problems: Counter[str] = Counter()
     for shard in shards:
-        of_shard = labels.of(shard.name)
         entry, encoded, report = encode_shard(
             candidate_folder=folder,
             out=out,
             source=shard.uri,
             name=shard.name,
-            resolved=of_shard,
+            resolved=list(unpruned.labels(shard.name).values()),
             encoder=encoder,
             digest=vocab.digest,
         )
         entries.append(entry)
         steps.take()
         cooccurrence.add(encoded)
-        examples.add(folder, shard.name, of_shard)
+        told.add(shard.name)
         problems.update(report.problems)
         totals.update(samples=entry.rows, labelled=entry.labelled, images=entry.images)
         totals.update(captions=report.captions, labels=len(encoded.values))
@@ -98,7 +103,7 @@ def publish(
     files = {
         schema.VOCABULARY_NAME: vocab.to_bytes(),
         schema.COOCCURRENCE_NAME: parquet.to_bytes(cooccurrence.table()),
-        schema.EXAMPLES_NAME: parquet.to_bytes(examples.table()),
+        schema.EXAMPLES_NAME: parquet.to_bytes(told.table()),
     }
     tools = settings.tools
     if settings.table:
@@ -128,6 +133,7 @@ def publish(
                 "fields": msgspec.to_builtins(settings.fields),
                 "terms": settings.terms,
                 **msgspec.to_builtins(choice),
+                **({schema.EDIT: msgspec.to_builtins(edit)} if edit and not edit.is_empty() else {}),
             },
             tools=tools,
         ),
@@ -138,34 +144,32 @@ def publish(
     return manifest
 
 
-class _Labels:
-    """The labels of all shards before any is pruned, chosen where no earlier run with the same choice did it."""
+class _Told:
+    """The examples of all families, as an earlier run kept them, or gathered now."""
 
-    def __init__(self, folder: str, names: Sequence[str], language: Language, choice: Choice) -> None:
-        self._folder, self._names, self._language, self._choice = folder, names, language, choice
-        reports = [candidates.read_report(folder, name) for name in names]
-        prints = [(name, report.fingerprint if report else "") for name, report in zip(names, reports, strict=True)]
-        self._key = resolved.key_of(choice, prints)
+    def __init__(self, folder: str, unpruned: Unpruned | Edited, choice: Choice, encoder: Encoder) -> None:
+        self._folder, self._unpruned, self._encoder = folder, unpruned, encoder
+        self._kept: list[Examples] = []
+        self._gathering: dict[str, Gathering] = {}
+        for family in (each for each in choice.families if each != HYPERNYMS):  # which no term produced
+            wanted = np.sort(encoder.numbers) if family == COMPOUNDS else None
+            kept = examples.read(folder, family, unpruned.key(family))
+            if kept is not None and (wanted is None or kept.tells(wanted)):
+                self._kept.append(kept)
+            else:
+                self._gathering[family] = Gathering(wanted)
 
-    def of(self, name: str) -> ResolvedShard:
-        """One shard. Raises CatlipError if its candidates are gone or broken."""
-        found = resolved.read(self._folder, name, self._key)
-        if found is None:
-            chosen = self._resolver.resolve(candidates.read_mentions(self._folder, name))
-            found = resolved.pack_labels(chosen)
-            resolved.write(self._folder, name, self._key, found)
-        return found
+    def add(self, name: str) -> None:
+        """Add one shard; call it in the order of the shards."""
+        for family, gathering in self._gathering.items():
+            gathering.add(self._folder, name, *self._unpruned.produced(name, family))
 
-    @cached_property
-    def _resolver(self) -> Resolver:
-        of_context = self._choice.senses == policies.CONTEXT
-        told = self._names[:: max(1, len(self._names) // _STATISTICS_SHARDS)] if of_context else []
-        return make_resolver(
-            (candidates.read_entries(self._folder, name) for name in self._names),
-            (candidates.read_mentions(self._folder, name).first(_STATISTICS_SAMPLES // len(told) + 1) for name in told),
-            self._language,
-            self._choice,
-        )
+    def table(self) -> pa.Table:
+        """What is told of the classes; all that was gathered is kept."""
+        gathered = {family: gathering.examples() for family, gathering in self._gathering.items()}
+        for family, found in gathered.items():
+            examples.write(self._folder, family, self._unpruned.key(family), found)
+        return examples.table([*self._kept, *gathered.values()], self._encoder)
 
 
 def _remove_strangers(out: str, entries: Sequence[ShardEntry]) -> None:

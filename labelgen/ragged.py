@@ -76,6 +76,13 @@ def distinct(values: np.ndarray) -> np.ndarray:
     return ordered[new]
 
 
+def distinct_pairs(rows: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The pairs of a row and a value, each once, by row and then by value: int64 both."""
+    found, places = np.unique(values, return_inverse=True)
+    rows, places = np.divmod(distinct(rows * len(found) + places), max(1, len(found)))
+    return rows, found[places]
+
+
 def contains(rising: np.ndarray, values: np.ndarray) -> np.ndarray:
     """bool: which values are among those of a rising array."""
     if not len(rising):

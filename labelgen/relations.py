@@ -1,11 +1,9 @@
 """WordNet's relations between synsets as arrays: what the statistics of senses walk over, all synsets at once."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from labelgen.ragged import Rows, group, pack
-from labelgen.wordnet import Synset
+from labelgen.ragged import Rows, group
+from labelgen.synsets import RELATIONS, Synsets
 
 
 class Relations:
@@ -15,24 +13,18 @@ class Relations:
     how many stand below, itself included, each as often as there are ways down to it.
     """
 
-    def __init__(self, synsets: Mapping[int, Synset]) -> None:
-        self.ids = np.array(sorted(synsets), np.int64)
-        ordered = [synsets[number] for number in self.ids.tolist()]
-        self.hypernyms = self._targets([synset.hypernyms for synset in ordered])
-        self.parts = self._targets([synset.parts for synset in ordered])
-        self.topics = self._targets([synset.topics for synset in ordered])
-        self.derived = self._targets([synset.derived for synset in ordered])
-        below = np.repeat(np.arange(len(ordered)), self.hypernyms.lengths)
-        self.kinds = group(self.hypernyms.values, below, len(ordered))
+    def __init__(self, synsets: Synsets) -> None:
+        self.ids = synsets.ids
+        self.hypernyms, self.parts, self.topics, self.derived = (
+            Rows(related.starts, self.places(related.values)) for related in map(synsets.related, RELATIONS)
+        )
+        below = np.repeat(np.arange(len(self.ids)), self.hypernyms.lengths)
+        self.kinds = group(self.hypernyms.values, below, len(self.ids))
         self.size = self._sizes(below)
 
     def places(self, synsets: np.ndarray) -> np.ndarray:
         """int64 [n]: where synsets, given by number, stand."""
         return np.searchsorted(self.ids, synsets)
-
-    def _targets(self, of_synsets: list[tuple[int, ...]]) -> Rows:
-        packed = pack(of_synsets)
-        return Rows(packed.starts, np.searchsorted(self.ids, packed.values))
 
     def _sizes(self, below: np.ndarray) -> np.ndarray:
         """From the leaves up, one step a round: what does not change any more is counted."""

@@ -1,6 +1,6 @@
 """Terms of a candidate shard → synsets, family by family: where the sense policy and the choice of families act."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,13 +10,14 @@ import numpy as np
 from labelgen import stoplist
 from labelgen.candidates import Mentions
 from labelgen.corpus import Corpus, unique_rows, word_of
+from labelgen.hypernyms import Hypernyms
 from labelgen.lexicon import Lexicon
 from labelgen.policies import NONE, Chooser
-from labelgen.ragged import distinct, pack, rank_in_row
+from labelgen.ragged import distinct_pairs, rank_in_row
 from labelgen.senses import Pins, Senses
+from labelgen.synsets import Synsets
 from labelgen.terms import Role, Term
 from labelgen.termtable import Entries, TermTable
-from labelgen.wordnet import Synset
 from labelshards.schema import ACTIONS, ATTRIBUTES, COMPOUNDS, FAMILIES, HYPERNYMS, NOUNS
 
 # A compound's number: the modifier's synset above these bits, the head's below.
@@ -56,23 +57,33 @@ class Produced(NamedTuple):
     examples: np.ndarray
 
 
-@dataclass(frozen=True, kw_only=True)
-class Resolved:
-    """Labels of one shard's N samples. by_family: family → (rows int64 [L], numbers int64 [L]), unique and rising.
+NOTHING = Produced(*(np.empty(0, np.int64) for _ in Produced._fields))
+
+
+class Labels(NamedTuple):
+    """(row, number) pairs, each once, by row and then by number: int64 [L] both.
 
     A number is a synset's, or that of a compound: modifier · 2^32 + head.
     """
 
+    rows: np.ndarray
+    numbers: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolved:
+    """Labels of one shard's N samples, and what produced them, by family: each of those that were asked for."""
+
     num_rows: int
-    by_family: dict[str, tuple[np.ndarray, np.ndarray]]
-    produced: Produced
+    by_family: dict[str, Labels]
+    produced: dict[str, Produced]
 
 
 class Language(NamedTuple):
     """WordNet, with what was added to it and decided by hand."""
 
     lexicon: Lexicon
-    synsets: Mapping[int, Synset]
+    synsets: Synsets
     pins: Pins
 
 
@@ -113,17 +124,16 @@ def count_words(corpus: Corpus, words: np.ndarray, shard: Mentions) -> None:
 class Resolver:
     """Applies one choice to the shards of a corpus, whose terms `table` numbers as `chooser` does."""
 
-    def __init__(self, choice: Choice, chooser: Chooser, table: TermTable, synsets: Mapping[int, Synset]) -> None:
+    def __init__(self, choice: Choice, chooser: Chooser, table: TermTable, synsets: Synsets) -> None:
         self._choice = choice
         self._chooser = chooser
         self._table = table
-        self._synsets = synsets
         stopped = (choice.stoplist and stoplist.reason(term) is not None for term in chooser.terms)
         self._stopped = np.fromiter(stopped, bool, len(chooser.terms))
         families = (self._family(term) for term in chooser.terms)
         numbers = (_NO_FAMILY if family is None else FAMILIES.index(family) for family in families)
         self._families = np.fromiter(numbers, np.int64, len(chooser.terms))
-        self._above: dict[int, list[int]] = {}
+        self._hypernyms = Hypernyms(synsets, choice.hypernym_depth)
 
     def resolve(self, shard: Mentions) -> Resolved:
         """The labels of one shard, before any is pruned, and what produced them."""
@@ -139,14 +149,13 @@ class Resolver:
             self._pair(terms, entries.heads, rows, mentions, chosen)
         families = self._families_of(terms, entries.heads)[mentions]
         kept = (chosen != NONE) & (families != _NO_FAMILY)
-        by_family = {
-            family: _unique(rows[mine], chosen[mine])
-            for family in self._choice.families
-            if family != HYPERNYMS and (mine := kept & (families == FAMILIES.index(family))).any()
-        }
-        if HYPERNYMS in self._choice.families and NOUNS in by_family:
-            by_family[HYPERNYMS] = self._ancestors(*by_family[NOUNS])
-        produced = _produced(shard, rows[kept], mentions[kept], chosen[kept])
+        by_family, produced = {}, {}
+        for family in self._choice.families:
+            mine = kept & (families == FAMILIES.index(family))
+            by_family[family] = Labels(*distinct_pairs(rows[mine], chosen[mine]))
+            produced[family] = _produced(shard, rows[mine], mentions[mine], chosen[mine])
+        if HYPERNYMS in self._choice.families:
+            by_family[HYPERNYMS] = Labels(*self._hypernyms.of(*by_family[NOUNS]))
         return Resolved(num_rows=num_rows, by_family=by_family, produced=produced)
 
     def _pair(
@@ -182,23 +191,6 @@ class Resolver:
         family = FAMILY_OF[term.role]
         return family if family in self._choice.families else None
 
-    def _ancestors(self, rows: np.ndarray, synsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(rows, synsets above those given), each once a row."""
-        own, places = np.unique(synsets, return_inverse=True)
-        above = pack(self._ancestors_of(synset) for synset in own.tolist())
-        asked, found = above.expand(places)
-        return _unique(rows[asked], found)
-
-    def _ancestors_of(self, synset: int) -> list[int]:
-        if synset not in self._above:
-            found: dict[int, None] = {}
-            level: list[int] = [synset]
-            for _ in range(self._choice.hypernym_depth):
-                level = [above for at in level for above in self._synsets[at].hypernyms]
-                found.update(dict.fromkeys(level))
-            self._above[synset] = list(found)
-        return self._above[synset]
-
 
 def _produced(shard: Mentions, rows: np.ndarray, mentions: np.ndarray, chosen: np.ndarray) -> Produced:
     """Which entries gave which labels. `rows` and each row's `mentions` rise."""
@@ -214,10 +206,3 @@ def _produced(shard: Mentions, rows: np.ndarray, mentions: np.ndarray, chosen: n
     bits = np.zeros(len(keys), np.uint8)
     np.bitwise_or.at(bits, places[at[told]], np.left_shift(1, rank_in_row(of_entry)[told]).astype(np.uint8))
     return Produced(entries, given[of_label], samples, bits)
-
-
-def _unique(rows: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The pairs, each once, by row and then by number."""
-    found, places = np.unique(numbers, return_inverse=True)
-    rows, places = np.divmod(distinct(rows * len(found) + places), max(1, len(found)))
-    return rows, found[places]

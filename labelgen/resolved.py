@@ -1,10 +1,13 @@
-"""The labels of one shard before any is pruned, on disk: NAME.resolved beside the candidates.
+"""The labels of one shard before any is pruned, on disk: NAME.FAMILY.resolved beside the candidates.
 
-All that another threshold or vocabulary needs, so that no sense is chosen again. The key of a file says which choice,
-which corpus and which code made it; one with another key is as good as none.
+All that another threshold or vocabulary needs, so that no sense is chosen again; and as each family has a file of its
+own, another choice of families chooses senses only for those that are new. The key of a file says which choice, which
+corpus and which code made it; one with another key is as good as none.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -12,108 +15,105 @@ import numpy as np
 import pyarrow as pa
 
 from labelgen import packed
-from labelgen.ragged import Rows, distinct, offsets
-from labelgen.resolve import Choice, Produced, Resolved
+from labelgen.ragged import Rows, offsets
+from labelgen.resolve import Choice, Labels, Produced
 from labelshards import storage
-from labelshards.schema import FAMILIES, HYPERNYMS, NOUNS
+from labelshards.schema import HYPERNYMS, NOUNS
+
+_COUNTS = ("numbers", "support")
+_LABELS = ("numbers", "lengths", "labels")
+_PRODUCED = ("numbers", *(f"produced.{name}" for name in Produced._fields))
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedShard:
-    """N samples. numbers: int64 [D], the distinct labels; labels: places among them, a row a sample, unique.
+    """Labels of one family. numbers: int64 [D], the distinct ones, most frequent first; support: [D], samples of each.
 
-    families, counted, support: [C], so many samples have numbers[counted] in FAMILIES[families]. `produced`: as in
-    resolve.py, its labels being places, too.
+    labels: places among them, a row a sample, unique. produced: as in resolve.py, its labels being places, too.
     """
 
     numbers: np.ndarray
-    labels: Rows
-    families: np.ndarray
-    counted: np.ndarray
     support: np.ndarray
+    labels: Rows
     produced: Produced
 
 
-def pack_labels(resolved: Resolved) -> ResolvedShard:
-    """The labels of all families together.
-
-    Where hypernyms are labels, what is counted for them is the synset itself or anything below it.
-    """
-    by_family = dict(resolved.by_family)
-    if HYPERNYMS in by_family:
-        both = zip(by_family[HYPERNYMS], by_family[NOUNS], strict=True)
-        rows, numbers = (np.concatenate(each) for each in both)
-        by_family[HYPERNYMS] = rows, numbers
-    none = np.empty(0, np.int64)
-    all_rows = np.concatenate([none, *(rows for rows, _ in by_family.values())])
-    numbers, places = np.unique(
-        np.concatenate([none, *(numbers for _, numbers in by_family.values())]), return_inverse=True
-    )
-    keys = all_rows * len(numbers) + places
-    of_family = np.repeat([FAMILIES.index(name) for name in by_family], [len(rows) for rows, _ in by_family.values()])
-    families, counted, support = [none], [none], [none]
-    for family in np.unique(of_family).tolist():
-        once = distinct(keys[of_family == family])
-        counts = np.bincount(once % len(numbers), minlength=len(numbers))
-        seen = np.flatnonzero(counts)
-        families.append(np.full(len(seen), family))
-        counted.append(seen)
-        support.append(counts[seen])
-    rows, values = np.divmod(distinct(keys), max(1, len(numbers)))
+def pack_labels(num_rows: int, labels: Labels, produced: Produced) -> ResolvedShard:
+    """The labels of one family, and which entries gave them."""
+    numbers, places, support = np.unique(labels.numbers, return_inverse=True, return_counts=True)
+    order = np.argsort(-support, kind="stable")  # small places are frequent ones, so that the file packs well
+    place_of = np.empty(len(order), np.int64)
+    place_of[order] = np.arange(len(order))
+    of_produced = place_of[np.searchsorted(numbers, produced.labels)]
     return ResolvedShard(
-        numbers=numbers,
-        labels=Rows(offsets(np.bincount(rows, minlength=resolved.num_rows)), values),
-        families=np.concatenate(families),
-        counted=np.concatenate(counted),
-        support=np.concatenate(support),
-        produced=resolved.produced._replace(labels=np.searchsorted(numbers, resolved.produced.labels)),
+        numbers=numbers[order],
+        support=support[order],
+        labels=Rows(offsets(np.bincount(labels.rows, minlength=num_rows)), place_of[places]),
+        produced=produced._replace(labels=of_produced),
     )
 
 
-def key_of(choice: Choice, fingerprints: list[tuple[str, str]]) -> str:
-    """What decides the labels before pruning. `fingerprints`: (name, fingerprint) of all candidate shards."""
-    of_choice = msgspec.structs.replace(choice, families=dict.fromkeys(choice.families, 0))
-    code = [storage.digest(file.read_bytes()) for file in sorted(Path(__file__).parent.glob("*.py"))]
-    return storage.digest(msgspec.json.encode([of_choice, fingerprints, code]))
+def key_of(choice: Choice, family: str, fingerprints: Sequence[tuple[str, str]]) -> str:
+    """What decides the labels of a family before pruning. `fingerprints`: (name, fingerprint) of all shards."""
+    decides: list[object] = [family, choice.senses, choice.stoplist, choice.pins, fingerprints, _code()]
+    if family in (NOUNS, HYPERNYMS):
+        decides.append(choice.modifiers)
+    if family == HYPERNYMS:
+        decides.append(choice.hypernym_depth)
+    return storage.digest(msgspec.json.encode(decides))
 
 
-def write(folder: str, name: str, key: str, shard: ResolvedShard) -> None:
-    """Commit one shard."""
+def write(folder: str, name: str, family: str, key: str, shard: ResolvedShard) -> None:
+    """Commit one family of one shard."""
     arrays = {
         "numbers": pa.array(shard.numbers),
+        "support": _smallest(shard.support),
         "lengths": _smallest(shard.labels.lengths),
         "labels": _smallest(shard.labels.values),
-        "families": _smallest(shard.families),
-        "counted": _smallest(shard.counted),
-        "support": _smallest(shard.support),
         **{f"produced.{name}": _smallest(values) for name, values in shard.produced._asdict().items()},
     }
-    storage.write_bytes(_file(folder, name), packed.to_bytes(arrays, key))
+    storage.write_bytes(_file(folder, name, family), packed.to_bytes(arrays, key))
 
 
-def read(folder: str, name: str, key: str) -> ResolvedShard | None:
-    """One shard, or None if there is none that was made with this key."""
+def read_support(folder: str, name: str, family: str, key: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """(numbers, support) of one family of one shard, or None if there is none that was made with this key."""
+    found = _read(folder, name, family, key, _COUNTS)
+    return None if found is None else (found["numbers"], found["support"].astype(np.int64))
+
+
+def read_labels(folder: str, name: str, family: str, key: str) -> tuple[np.ndarray, Rows] | None:
+    """(numbers, labels), the same way; the labels' places are of some unsigned type."""
+    found = _read(folder, name, family, key, _LABELS)
+    return None if found is None else (found["numbers"], Rows(offsets(found["lengths"]), found["labels"]))
+
+
+def read_produced(folder: str, name: str, family: str, key: str) -> tuple[np.ndarray, Produced] | None:
+    """(numbers, produced), the same way."""
+    found = _read(folder, name, family, key, _PRODUCED)
+    if found is None:
+        return None
+    return found["numbers"], Produced(*(found[f"produced.{name}"].astype(np.int64) for name in Produced._fields))
+
+
+def _read(folder: str, name: str, family: str, key: str, columns: Sequence[str]) -> dict[str, np.ndarray] | None:
     try:
-        arrays = packed.from_bytes(storage.read_bytes(_file(folder, name)), key)
+        arrays = packed.from_bytes(storage.read_bytes(_file(folder, name, family)), key, columns)
     except OSError:
         return None
-    if arrays is None:
-        return None
-    columns = {name: array.to_numpy(zero_copy_only=False).astype(np.int64) for name, array in arrays.items()}
-    return ResolvedShard(
-        numbers=columns["numbers"],
-        labels=Rows(offsets(columns["lengths"]), columns["labels"]),
-        families=columns["families"],
-        counted=columns["counted"],
-        support=columns["support"],
-        produced=Produced(*(columns[f"produced.{name}"] for name in Produced._fields)),
-    )
+    return None if arrays is None else {name: array.to_numpy() for name, array in arrays.items()}
 
 
-def _file(folder: str, name: str) -> str:
-    return storage.join(folder, f"{name}.resolved")
+def _file(folder: str, name: str, family: str) -> str:
+    return storage.join(folder, f"{name}.{family}.resolved")
 
 
 def _smallest(values: np.ndarray) -> pa.Array:
     """The values in the smallest type that holds them all."""
     return pa.array(values.astype(np.min_scalar_type(int(values.max(initial=0)))))
+
+
+@cache
+def _code() -> str:
+    """Identity of this package's code."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return storage.digest("".join(storage.digest(file.read_bytes()) for file in files).encode())

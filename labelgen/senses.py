@@ -1,13 +1,14 @@
 """The senses that a term can have, and how likely a picture shows each of them before its company is looked at."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
 from labelgen.lexicon import Lexicon
+from labelgen.synsets import Synsets
 from labelgen.terms import Form, Role, Term
-from labelgen.wordnet import Pos, Synset
+from labelgen.wordnet import Pos
 
 # What speaks for a sense, in nats. The weights were fitted to senses of everyday words in captions and rounded;
 # docs/quality.md says on what, and what else was tried.
@@ -43,6 +44,7 @@ _THINGS = frozenset(
 _DEEDS = frozenset(
     "verb." + name for name in ("body", "competition", "consumption", "contact", "motion", "perception", "weather")
 )
+_SHOWN = _THINGS | _DEEDS
 _PEOPLE = frozenset({"noun.person", "noun.group"})
 _NAMES = frozenset({Form.NAME, Form.CAPITAL})
 _SLANG = ("slang", "offensive", "derogat", "disparag")
@@ -74,13 +76,15 @@ class Part(NamedTuple):
 class Senses:
     """What WordNet says of a term's senses. `pins`: what a person decided by hand."""
 
-    def __init__(self, lexicon: Lexicon, synsets: Mapping[int, Synset], pins: "Pins | None" = None) -> None:
+    def __init__(self, lexicon: Lexicon, synsets: Synsets, pins: "Pins | None" = None) -> None:
         self.lexicon = lexicon
         self.synsets = synsets
         self._pins = pins or Pins({}, {}, {})
         self.candidates = lru_cache(maxsize=None)(self._candidates)
         self.shown = lru_cache(maxsize=None)(self._shown)
+        self.by_themselves = lru_cache(maxsize=None)(self._by_themselves)
         self._ancestors = lru_cache(maxsize=None)(self._find_ancestors)
+        self._is_slang = lru_cache(maxsize=None)(self._find_slang)
 
     def _candidates(self, term: Term) -> tuple[Candidate, ...]:
         """The senses of a term in WordNet's order; none if it can be no label, as "Rose" where it is a name."""
@@ -140,7 +144,7 @@ class Senses:
         if " " in text:
             return names or own
         people = any(self._is_person(found) for found in names)
-        return [found for found in names if not people or self.synsets[found.synset].lexname == "noun.location"]
+        return [found for found in names if not people or self.synsets.lexname(found.synset) == "noun.location"]
 
     def _described(self, last: str, common: list[Candidate]) -> list[Candidate]:
         """Senses of a colour, size or age with a noun: kinds of what the noun names ("polar bear"), else the noun's."""
@@ -166,32 +170,42 @@ class Senses:
         return found.lemma not in lemmas and any(lemma.lower() == found.lemma for lemma in lemmas)
 
     def _is_person(self, found: Candidate) -> bool:
-        return self.synsets[found.synset].lexname in _PEOPLE
+        return self.synsets.lexname(found.synset) in _PEOPLE
 
     def _is_quality(self, found: Candidate) -> bool:
-        return self.synsets[found.synset].lexname == "noun.attribute"
+        return self.synsets.lexname(found.synset) == "noun.attribute"
 
     def _find_ancestors(self, synset: int) -> frozenset[int]:
         return frozenset({synset}).union(*(self._ancestors(above) for above in self.synsets[synset].hypernyms))
+
+    def _find_slang(self, synset: int) -> bool:
+        gloss = self.synsets[synset].gloss[:_SLANG_WITHIN].lower()
+        return any(mark in gloss for mark in _SLANG)
+
+    def _by_themselves(self, term: Term, is_shown: bool, seen: float = 1.0) -> tuple[float, ...]:
+        """The sums of `prior`, of `shown` or of all candidates; remembered, as forms and corpora ask the same."""
+        candidates = self.shown(term) if is_shown else self.candidates(term)
+        return tuple(sum(part.nats for part in parts) for parts in self.prior(term, candidates, seen))
 
     def prior(self, term: Term, candidates: Iterable[Candidate], seen: float = 1.0) -> list[list[Part]]:
         """Per candidate, what speaks for it by itself. `seen` in 0 … 1: how far the texts speak of what can be seen."""
         found = list(candidates)
         counts = [self.lexicon.count(each.lemma, each.synset) for each in found]
-        reasons = [
-            self._reasons(term, each, math.log((count + 1) / (sum(counts) + len(found))), seen)
-            for each, count in zip(found, counts, strict=True)
-        ]
+        all_counts = sum(counts) + len(found)
         usual = self._usual(term)
-        if any(each.synset in usual for each in found):
-            reasons = [
-                [_part_of_use(usual.get(each.synset), seen), *(Part(why, (1 - seen) * nats) for why, nats in of_each)]
-                for each, of_each in zip(found, reasons, strict=True)
-            ]
-        return [
-            [part for part in (*of_each, *self._against_mass(term, each)) if part.nats]
-            for each, of_each in zip(found, reasons, strict=True)
-        ]
+        is_decided = any(each.synset in usual for each in found)
+        is_counted = term.form in (Form.COUNTED, Form.PLURAL)
+        told = []
+        for each, count in zip(found, counts, strict=True):
+            reasons = [_part_of_use(usual.get(each.synset), seen)] if is_decided else []
+            if not is_decided or seen < 1:
+                weight = 1 - seen if is_decided else 1.0
+                own = self._reasons(term, each, math.log((count + 1) / all_counts), seen)
+                reasons += [Part(why, weight * nats) for why, nats in own]
+            if is_counted and self.synsets.lexname(each.synset) in _MASS:
+                reasons.append(Part("cannot be counted", MASS_COUNTED))
+            told.append([part for part in reasons if part.nats])
+        return told
 
     def _usual(self, term: Term) -> dict[int, float]:
         """Synset → nats, for the senses that captions mean by a term as far as a person has said so."""
@@ -208,15 +222,8 @@ class Senses:
         """Synset → the words that tell it from other senses of a noun, as far as a person has said so."""
         return {use.synset: use.cues for tier in self._pins.usual.get(text, ()) for use in tier}
 
-    def _against_mass(self, term: Term, found: Candidate) -> list[Part]:
-        is_counted = term.form in (Form.COUNTED, Form.PLURAL)
-        if is_counted and self.synsets[found.synset].lexname in _MASS:
-            return [Part("cannot be counted", MASS_COUNTED)]
-        return []
-
     def _reasons(self, term: Term, found: Candidate, log_share: float, seen: float) -> list[Part]:
         synset = self.synsets[found.synset]
-        gloss = synset.gloss[:_SLANG_WITHIN].lower()
         reasons = [Part(f"a picture shows {synset.lexname}", seen * SEEN.get(synset.lexname, 0.0))]
         reasons.append(Part("frequent in tagged texts", COUNT * log_share))
         if synset.lemmas[0].lower() == found.lemma and term.pos is Pos.NOUN:
@@ -225,7 +232,7 @@ class Senses:
             reasons.append(Part("a sense of the plural", OF_PLURAL))
         if term.form not in _NAMES and self._is_capital(found):
             reasons.append(Part("written with a capital", CAPITAL))
-        if any(mark in gloss for mark in _SLANG):
+        if self._is_slang(found.synset):
             reasons.append(Part("slang", SLANG))
         return reasons
 
@@ -237,7 +244,7 @@ class Senses:
         return sum(shown) / sum(weights) if weights else 0.0
 
     def _can_be_seen(self, synset: int) -> bool:
-        return self.synsets[synset].lexname in _THINGS | _DEEDS
+        return self.synsets.lexname(synset) in _SHOWN
 
 
 def _part_of_use(usual: float | None, seen: float) -> Part:

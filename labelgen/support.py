@@ -7,12 +7,11 @@ import numpy as np
 import pyarrow as pa
 
 from labelgen.resolve import COMPOUND_BITS
-from labelgen.resolved import ResolvedShard
 from labelgen.tally import Tally
 from labelgen.wordnet import Synset
 from labelshards import schema
 from labelshards.errors import CatlipError
-from labelshards.schema import FAMILIES, HYPERNYMS, NOUNS
+from labelshards.schema import HYPERNYMS, NOUNS
 from labelshards.shards import LabelShard
 from labelshards.vocabulary import Vocabulary
 
@@ -20,8 +19,9 @@ SHOWN_THRESHOLDS = (1, 5, 10, 25, 100, 500)
 # Pairs of classes seen together in fewer samples than this say nothing about either.
 MIN_PAIR_SUPPORT = 3
 MAX_PAIRS = 1 << 24
-# So many have a table of pairs of 134 MB.
+# So many have a table of pairs of 67 MB.
 _FREQUENT_CLASSES = 4_096
+_FEWEST_WAITING = 1 << 19
 
 
 class Support:
@@ -30,12 +30,10 @@ class Support:
     def __init__(self, families: Iterable[str]) -> None:
         self._tallies = {family: Tally() for family in families}
 
-    def add(self, shard: ResolvedShard) -> None:
-        """Count one shard."""
-        for number, family in enumerate(FAMILIES):
-            mine = shard.families == number
-            if mine.any():
-                self._tallies[family].add(shard.numbers[shard.counted[mine]], shard.support[mine])
+    def add(self, counted: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
+        """Count one shard: family → (int64 numbers, int64 samples that have each)."""
+        for family, (numbers, support) in counted.items():
+            self._tallies[family].add(numbers, support)
 
     def classes_at(self, thresholds: Sequence[int] = SHOWN_THRESHOLDS) -> dict[int, int]:
         """Threshold → how many nouns have more support than that."""
@@ -58,9 +56,16 @@ class Support:
         )
 
 
-def vocabulary(support: Support, synsets: Mapping[int, Synset], thresholds: Mapping[str, int]) -> Vocabulary:
-    """Labels with more support than their family's threshold, most frequent first. Raises CatlipError without any."""
-    kept = support.kept(thresholds)
+def vocabulary(
+    support: Support, synsets: Mapping[int, Synset], thresholds: Mapping[str, int], max_classes: int | None = None
+) -> Vocabulary:
+    """Labels with more support than their family's threshold, most frequent first. Raises CatlipError without any.
+
+    max_classes: the first so many of them.
+    """
+    kept = support.kept(thresholds)[:max_classes]
+    if not kept and not support.classes_at((0,))[0]:
+        raise CatlipError("No class is left: no sample has any noun that may be a label.")
     if not kept:
         table = ", ".join(f"{count:,} at {at}" for at, count in support.classes_at().items())
         raise CatlipError(
@@ -103,46 +108,61 @@ def _suggestion(support: Support) -> int:
 class Cooccurrence:
     """In how many samples two classes occur together.
 
-    Pairs of the most frequent classes, which are most of all pairs that occur, have a place each in a table; the rest
-    is tallied.
+    Pairs of the most frequent classes, which are most of all pairs that occur, have a place each in a table, the pair
+    a < b at b·(b-1)/2 + a; the rest is tallied.
     """
 
     def __init__(self, num_classes: int, num_frequent: int = _FREQUENT_CLASSES) -> None:
         """`num_frequent`: so many classes, the first ones, have their pairs in the table."""
         self._num_classes = num_classes
         self._num_frequent = min(num_classes, num_frequent)
-        self._frequent = np.zeros(self._num_frequent**2, np.int64)
+        before = np.arange(self._num_frequent)
+        self._starts = (before * (before - 1) // 2).astype(np.int32)
+        self._frequent = np.zeros(self._num_frequent * (self._num_frequent - 1) // 2, np.int64)
         self._waiting: list[np.ndarray] = []
+        self._num_waiting = 0
         self._rest = Tally()
 
     def add(self, shard: LabelShard) -> None:
         """Count one label shard."""
+        # Samples with most labels first, so that those with an n-th label are the first ones; column n holds these.
         lengths = np.diff(shard.offsets)
-        values = shard.values.astype(np.int64)
-        ends = np.repeat(shard.offsets[1:], lengths)
-        for distance in range(1, int(lengths.max(initial=0))):
-            # Labels `distance` apart in the same sample; those are sorted, so the first is the smaller.
-            firsts = np.flatnonzero(np.arange(distance, len(values)) < ends[: len(values) - distance])
-            a, b = values[firsts], values[firsts + distance]
-            frequent = b < self._num_frequent
-            self._waiting.append(a[frequent] * self._num_frequent + b[frequent])
-            self._rest.add(a[~frequent] * self._num_classes + b[~frequent])
-        if sum(map(len, self._waiting)) >= len(self._frequent) // 4:
-            self._count()
+        starts = shard.offsets[:-1][np.argsort(-lengths, kind="stable")]
+        num_columns = int(lengths.max(initial=0))
+        having = len(lengths) - np.cumsum(np.bincount(lengths, minlength=num_columns + 1))
+        columns = np.zeros((num_columns, int(having[0])), np.int32)
+        values = shard.values.astype(np.int32)
+        for number, num_rows in enumerate(having[:num_columns].tolist()):
+            columns[number, :num_rows] = values[starts[:num_rows] + number]
+            # The labels of a sample rise, so all that stand before are smaller.
+            self._count(columns[:number, :num_rows], columns[number, :num_rows])
 
-    def _count(self) -> None:
-        found = np.concatenate([np.empty(0, np.int64), *self._waiting])
+    def _count(self, a: np.ndarray, b: np.ndarray) -> None:
+        """int32 [n, m] and [m]: each of a column with the one below it."""
+        if self._num_frequent < self._num_classes:
+            is_frequent = b < self._num_frequent
+            rare = ~is_frequent
+            self._rest.add((a[:, rare] * np.int64(self._num_classes) + b[rare]).ravel())
+            a, b = a[:, is_frequent], b[is_frequent]
+        self._waiting.append((a + self._starts[b]).ravel())
+        self._num_waiting += a.size
+        if self._num_waiting >= max(_FEWEST_WAITING, len(self._frequent) // 4):
+            self._settle()
+
+    def _settle(self) -> None:
+        found = np.concatenate([np.empty(0, np.int32), *self._waiting])
         self._frequent += np.bincount(found, minlength=len(self._frequent))
-        self._waiting = []
+        self._waiting, self._num_waiting = [], 0
 
     def table(self) -> pa.Table:
         """Pairs with support of at least MIN_PAIR_SUPPORT (schema.COOCCURRENCE), by a, then b.
 
         Of more than MAX_PAIRS, those whose support is at least the smallest that leaves so few.
         """
-        self._count()
+        self._settle()
         frequent = np.flatnonzero(self._frequent >= MIN_PAIR_SUPPORT)
-        a, b = np.divmod(frequent, max(1, self._num_frequent))
+        b = np.searchsorted(self._starts, frequent, side="right") - 1
+        a = frequent - self._starts[b]
         others, counts = self._rest.above(MIN_PAIR_SUPPORT - 1, at_most=MAX_PAIRS)
         keys = np.concatenate([a * self._num_classes + b, others])
         counts = np.concatenate([self._frequent[frequent], counts])

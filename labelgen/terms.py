@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterator
 from enum import StrEnum
+from itertools import chain
 from typing import NamedTuple, TypeAlias
 
 from labelgen.fragments import ADJECTIVE_TAGS, NOUN_TAGS, Mender
@@ -96,16 +97,27 @@ _REMEMBERED_CHUNKS = 50_000
 Found: TypeAlias = "Mention | Dropped"
 
 
+class Phrase(tuple[Found, ...]):
+    """What one part of a caption gives; where that part comes again, mostly the same object.
+
+    It is equal to itself alone: that is found out at once, and what was made of it before with it.
+    """
+
+    __slots__ = ()
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
 class TermFinder:
     """Finds the terms of parsed captions. What it finds in one does not depend on those before."""
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._lexicon = lexicon
         self._mender = Mender(lexicon)
-        self._by_itself: Memory[tuple[Word, ...], list[Found]] = Memory(self._chunk_alone, _REMEMBERED_CHUNKS)
+        self._by_itself: Memory[tuple[Word, ...], Phrase] = Memory(self._chunk_alone, _REMEMBERED_CHUNKS)
         self._before_of = Memory(self._with_what_follows, _REMEMBERED_CHUNKS)
-        self._actions = Memory(self._action)
-        self._attributes: Memory[Word, list[Mention]] = Memory(self._attribute)
+        self._actions: Memory[Word, Phrase] = Memory(lambda word: Phrase(self._action(word)))
+        self._attributes: Memory[Word, Phrase] = Memory(lambda word: Phrase(self._attribute(word)))
 
     def find(self, parse: Parse) -> list[Found]:
         """Chunk by chunk: the head's term, its modifiers and attributes; then adjectives and verbs elsewhere.
@@ -113,49 +125,57 @@ class TermFinder:
         The longest term that WordNet knows wins: "a large polar bear" → polar bear; "a hot dog stand" → stand, with
         hot dog as a modifier; "a bird of prey" → bird of prey.
         """
-        return self.find_in(self._mender.mend(parse))
+        return list(chain.from_iterable(self.phrases(parse)))
 
     def find_in(self, mended: Parse) -> list[Found]:
         """The same of a parse that needs no mending."""
+        return list(chain.from_iterable(self.phrases_in(mended)))
+
+    def phrases(self, parse: Parse) -> list[Phrase]:
+        """What `find` finds, in pieces: one for each chunk, and each word outside of them."""
+        return self.phrases_in(self._mender.mend(parse))
+
+    def phrases_in(self, mended: Parse) -> list[Phrase]:
+        """The same of a parse that needs no mending."""
         words, chunks = mended
-        found: list[Found] = []
+        found: list[Phrase] = []
         taken = 0
         inside = [False] * len(words)
         for start, end in chunks:
             inside[start:end] = [True] * (end - start)
-            opens = _opens(words, start, end)
+            opens = start == 0 and end == 1 and _opens(words)
             if opens or start < taken or words[start].text in HYPHENS or _is_inside_hyphens(words, start):
                 start = max(start, taken)
                 if start < end:
                     across = self._across(words, start, end)
-                    found += self._chunk(words, start, end, across, opens)
+                    found.append(Phrase(self._chunk(words, start, end, across, opens)))
                     taken = max(end, across)
             elif _followed_by_of(words, end):
                 across, of_chunk = self._before_of[words[start : end + REACH], end - start]
-                found += of_chunk
+                found.append(of_chunk)
                 taken = max(end, start + across)
             else:
-                found += self._by_itself[words[start:end]]
+                found.append(self._by_itself[words[start:end]])
         for at, word in enumerate(words):
             if word.tag in _VERB_TAGS:
-                found += self._actions[word]
+                found.append(self._actions[word])
             elif word.tag in ADJECTIVE_TAGS and not inside[at]:
-                found += self._attributes[word]
+                found.append(self._attributes[word])
         return found
 
-    def _chunk_alone(self, chunk: tuple[Word, ...]) -> list[Found]:
+    def _chunk_alone(self, chunk: tuple[Word, ...]) -> Phrase:
         """What is found in a chunk around which nothing matters."""
-        return list(self._chunk(chunk, 0, len(chunk), 0))
+        return Phrase(self._chunk(chunk, 0, len(chunk), 0))
 
-    def _with_what_follows(self, chunk: tuple[tuple[Word, ...], int]) -> tuple[int, list[Found]]:
+    def _with_what_follows(self, chunk: tuple[tuple[Word, ...], int]) -> tuple[int, Phrase]:
         """Words that begin with a chunk, and its length → (where a term across "of" ends, what is found)."""
         words, length = chunk
         across = self._across(words, 0, length)
-        return across, list(self._chunk(words, 0, length, across))
+        return across, Phrase(self._chunk(words, 0, length, across))
 
     def _chunk(
         self, words: tuple[Word, ...], start: int, end: int, across: int, opens: bool = False
-    ) -> Iterator[Mention | Dropped]:
+    ) -> Iterator[Found]:
         """One chunk. `across`: where a term that reaches over "of" into the next chunk ends, else 0.
 
         `opens`: it is the first word of a caption, which has a capital whatever it is.
@@ -180,7 +200,7 @@ class TermFinder:
         """True for "group", and for "lots", which is a term beside "lot"."""
         return not PARTITIVES.isdisjoint((text, *self._lexicon.singulars(text)))
 
-    def _before(self, words: tuple[Word, ...], start: int, end: int, head: Term) -> Iterator[Mention | Dropped]:
+    def _before(self, words: tuple[Word, ...], start: int, end: int, head: Term) -> Iterator[Found]:
         """What stands between `start` and the head's term."""
         while end > start:
             word = words[end - 1]
@@ -201,7 +221,8 @@ class TermFinder:
     ) -> tuple[int, Mention | None]:
         """(where it begins, the longest term that ends before `end`); no term begins before `start`."""
         plural = words[end - 1].tag in _PLURAL_TAGS
-        for first, span in self._spans(words, start, end):
+        for first in self._beginnings(words, start, end):
+            span = words[first:end]
             surface = _surface(span)
             if len(surface) == 1:
                 continue  # a letter is a mark, not the unit or the element that it may stand for
@@ -217,18 +238,17 @@ class TermFinder:
                 return first, Mention(Term(text, Role.HEAD, form), surface)
         return end, None
 
-    def _spans(self, words: tuple[Word, ...], start: int, end: int) -> Iterator[tuple[int, tuple[Word, ...]]]:
-        """(where they begin, the words) of everything that may be a term ending before `end`, longest first."""
+    def _beginnings(self, words: tuple[Word, ...], start: int, end: int) -> list[int]:
+        """Where everything that may be a term ending before `end` begins, longest first."""
         begin = end
         following = None
-        for word in reversed(words[max(start, end - self._lexicon.longest_term_words) : end]):
-            if _ends_a_term(word, following):
+        while begin > max(start, end - self._lexicon.longest_term_words):
+            word = words[begin - 1]
+            if word.tag in _NEVER_IN_A_TERM and _ends_a_term(word, following):
                 break
             begin -= 1
             following = word
-        for first in range(begin, end):
-            if not _is_inside_hyphens(words, first):
-                yield first, words[first:end]
+        return [first for first in range(begin, end) if not _is_inside_hyphens(words, first)]
 
     def chunks(self, parse: Parse) -> list[tuple[str, list[str]]]:
         """(its words, what is looked up for its head until something is found) of each chunk; for explanations."""
@@ -239,8 +259,8 @@ class TermFinder:
         told = []
         for start, end in parse.chunks:
             tried = []
-            for first, span in self._spans(parse.words, start, end):
-                tried.append(_surface(span))
+            for first in self._beginnings(parse.words, start, end):
+                tried.append(_surface(parse.words[first:end]))
                 if self._longest(parse.words, first, end, ())[0] == first:
                     break
             told.append((_surface(parse.words[start:end]), tried))
@@ -287,14 +307,13 @@ def _form(span: tuple[Word, ...], plural: bool, chunk: tuple[Word, ...], opens: 
 
 
 def _ends_a_term(word: Word, following: Word | None) -> bool:
-    """True for "the" and "four"; not for the number in "four-poster"."""
-    hyphenated = following is not None and following.text in HYPHENS and not word.space_after
-    return word.tag in _NEVER_IN_A_TERM and not hyphenated
+    """True for "the" and "four", which are never in a term; not for the number in "four-poster"."""
+    return following is None or following.text not in HYPHENS or word.space_after
 
 
-def _opens(words: tuple[Word, ...], start: int, end: int) -> bool:
+def _opens(words: tuple[Word, ...]) -> bool:
     """True for "Blender" in "Blender with a lid": a first word by itself, and nothing that a name would begin."""
-    return start == 0 and end == 1 and len(words) > 1 and words[1].tag in _AFTER_AN_OPENING
+    return len(words) > 1 and words[1].tag in _AFTER_AN_OPENING
 
 
 def _followed_by_of(words: tuple[Word, ...], end: int) -> bool:
@@ -312,6 +331,8 @@ def _why_unknown(words: tuple[Word, ...], at: int) -> str:
 
 def _surface(words: tuple[Word, ...]) -> str:
     """Lower-case text of the words with the spaces that stood between them ("t-shirt" and "t - shirt" are one)."""
+    if len(words) == 1:
+        return plain(words[0].text)
     text = "".join([f"{word.text} " if word.space_after else word.text for word in words])
     return without_loose_hyphens(plain(text.strip()))
 

@@ -5,12 +5,12 @@ usual_senses.tsv.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from labelgen.lexicon import Lexicon
 from labelgen.senses import Pins, Use
-from labelgen.wordnet import Synset
+from labelgen.synsets import Synsets
 from labelshards import storage
 from labelshards.errors import CatlipError
 
@@ -44,7 +44,7 @@ def read_terms(uri: str | None) -> dict[str, str]:
     return terms
 
 
-def read_senses(uri: str | None, lexicon: Lexicon, synsets: Mapping[int, Synset]) -> Pins:
+def read_senses(uri: str | None, lexicon: Lexicon, synsets: Synsets) -> Pins:
     """Decided senses: the built-in ones, changed by the file at `uri`.
 
     `term<TAB>synset` pins, `term<TAB>!synset` forbids, `*<TAB>!synset` forbids for every term. `term<TAB>a b(cue) > c`
@@ -52,7 +52,7 @@ def read_senses(uri: str | None, lexicon: Lexicon, synsets: Mapping[int, Synset]
     brackets are cues, which speak for b where a caption has them. `*<TAB>-` takes out the built-in ones. Raises
     CatlipError with the line that is wrong.
     """
-    names = {synset.name: synset.id for synset in synsets.values()}
+    names: dict[str, int] = dict(zip(synsets.names, synsets.ids.tolist(), strict=True))
 
     def find(where: str, term: str, name: str) -> int:
         if name not in names:

@@ -7,7 +7,7 @@ import hashlib
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -76,7 +76,7 @@ class Synset(NamedTuple):
     @property
     def pos(self) -> Pos:
         """Its part of speech."""
-        return Pos(self.id // _OFFSETS)
+        return pos_of(self.id)
 
     @property
     def wnid(self) -> str:
@@ -101,6 +101,11 @@ class Sense(NamedTuple):
 def synset_id(pos: Pos, offset: int) -> int:
     """The number of a synset in this project."""
     return pos * _OFFSETS + offset
+
+
+def pos_of(synset: int) -> Pos:
+    """The part of speech of a synset, by its number."""
+    return Pos(synset // _OFFSETS)
 
 
 def wnid_of(synset: int) -> str:
@@ -133,22 +138,35 @@ def read_exceptions(folder: Folder, pos: Pos) -> dict[str, tuple[str, ...]]:
     return exceptions
 
 
-def read_synsets(folder: Folder) -> dict[int, Synset]:
-    """All nouns, verbs and adjectives by id."""
-    ranks = {(sense.term, sense.synset): sense.rank for sense in read_senses(folder)}
+def read_synsets(folder: Folder, senses: Callable[[], Iterable[Sense]] | None = None) -> dict[int, Synset]:
+    """All nouns, verbs and adjectives by id. `senses`: what `read_senses` gives, where somebody has it."""
+    ranks = {(sense.term, sense.synset): sense.rank for sense in (senses() if senses else read_senses(folder))}
     lexnames = [line.split("\t")[1] for line in lines(folder, "lexnames")]
     return {synset.id: synset for pos in Pos for synset in _synsets(folder, pos, ranks, lexnames)}
 
 
-def verify(folder: Folder) -> dict[int, Synset]:
-    """All synsets of `folder`, after making sure that it is WordNet 3.0. Raises CatlipError if it is not."""
+def identity(folder: Folder) -> str | None:
+    """Where the files lie, how large they are, and when they were changed; None if one is missing."""
+    archive = getattr(getattr(folder, "root", None), "filename", None)
+    try:
+        files = [Path(str(archive))] if archive else [Path(str(folder), name) for name in _READ]
+        return "\n".join(f"{file.absolute()} {(found := file.stat()).st_size} {found.st_mtime_ns}" for file in files)
+    except OSError:
+        return None
+
+
+def verify(folder: Folder, senses: Callable[[], Iterable[Sense]] | None = None) -> dict[int, Synset]:
+    """All synsets of `folder`, after making sure that it is WordNet 3.0. Raises CatlipError if it is not.
+
+    `senses`: as in `read_synsets`.
+    """
     where = str(folder)
     try:
         head = (folder / "data.noun").read_bytes()[:4096]
         if _HEAD_OF_3_0 not in head:
             raise CatlipError(f"{where} is not WordNet 3.0. {_MEND}")
         digest = _digest(folder)
-        synsets = read_synsets(folder) if digest == DIGEST else {}
+        synsets = read_synsets(folder, senses) if digest == DIGEST else {}
     except (OSError, ValueError, LookupError, zipfile.BadZipFile, zlib.error) as error:
         raise CatlipError(f"{where} does not hold readable WordNet files ({error}). {_MEND}") from error
     if digest != DIGEST:

@@ -13,6 +13,9 @@ EXAMPLES_NAME = "examples.parquet"
 DISTILLED_NAME = "distilled.parquet"
 SHARD_FOLDER = "shards"
 
+# In the manifest's provenance, among the settings: what was decided about single classes.
+EDIT = "edit"
+
 # Keys of a Parquet file's own metadata.
 META_VERSION = b"catlip.format_version"
 META_VOCABULARY = b"catlip.vocabulary"

@@ -193,6 +193,6 @@ def remove_leftovers(uri: str) -> None:
                 leftover.unlink(missing_ok=True)
 
 
-def digest(data: bytes) -> str:
+def digest(data: bytes | memoryview) -> str:
     """xxh3_64 of `data`, 16 hexadecimal digits: the hash of every file in a label set."""
     return xxhash.xxh3_64_hexdigest(data)

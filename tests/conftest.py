@@ -9,14 +9,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in a worker; NumPy reads it when it is imported
 
 if TYPE_CHECKING:
+    from labelgen.atlas import Atlas
     from labelgen.inmemory import Labelling
     from labelgen.lexicon import Lexicon
     from labelgen.nouns import ChunkParser
-    from labelgen.wordnet import Folder, Synset
+    from labelgen.synsets import Synsets
+    from labelgen.wordnet import Folder
+
+# No time limit for an example: a busy machine is no failure. Drawn anew at a desk, the same ones where CI is said.
+settings.register_profile("catlip", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("catlip")
 
 ROOT = Path(__file__).parent.parent
 TEST_DATA = Path(os.environ.get("CATLIP_TEST_DATA", ROOT.parent / "shared" / "data"))
@@ -42,11 +49,11 @@ def wordnet_folder() -> "Folder":
 
 
 @pytest.fixture(scope="session")
-def synsets(wordnet_folder: "Folder") -> "dict[int, Synset]":
+def synsets(wordnet_folder: "Folder") -> "Synsets":
     """All synsets of the real WordNet 3.0, by id."""
-    from labelgen import wordnet
+    from labelgen.synsets import Synsets
 
-    return wordnet.verify(wordnet_folder)
+    return Synsets.load(wordnet_folder)
 
 
 @pytest.fixture(scope="session")
@@ -87,24 +94,25 @@ def write_tar() -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def use_loaded(
-    chunk_parser: "ChunkParser", lexicon: "Lexicon", synsets: "dict[int, Synset]"
+    chunk_parser: "ChunkParser", lexicon: "Lexicon", synsets: "Synsets"
 ) -> Callable[[pytest.MonkeyPatch], None]:
     """`use_loaded(patch)` lets whatever is built take the language data that this process has loaded."""
-    from labelgen import build, labelers, options, wordnet
+    from labelgen import build, labelers, options
     from labelgen.distill import teach
+    from labelgen.synsets import Synsets
 
     load_lexicon = options.load_lexicon
 
-    def load(labeler: str, terms: str | None, folder: "Folder") -> "Lexicon":
+    def load(labeler: str, terms: str | None, folder: "Folder", senses: Any = None) -> "Lexicon":  # noqa: ANN401
         usual = terms is None and labelers.KINDS[labeler].parses
-        return lexicon if usual else load_lexicon(labeler, terms, folder)
+        return lexicon if usual else load_lexicon(labeler, terms, folder, senses)
 
     def use(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(labelers, "ChunkParser", lambda _model, nouns="chunks": chunk_parser)
         patch.setattr(teach, "ChunkParser", lambda _model: chunk_parser)
         patch.setattr(options, "load_lexicon", load)
         patch.setattr(build, "load_lexicon", load)
-        patch.setattr(wordnet, "verify", lambda _folder: synsets)
+        patch.setattr(Synsets, "load", lambda _folder, _senses=None: synsets)
 
     return use
 
@@ -128,9 +136,9 @@ def labelling(make_labelling: "Callable[..., Labelling]") -> "Labelling":
     return make_labelling()
 
 
-@pytest.fixture
-def one_process(monkeypatch: pytest.MonkeyPatch, use_loaded: Callable[[pytest.MonkeyPatch], None]) -> None:
-    """Let builds extract in this process, with the language data that it has loaded: the same work in milliseconds."""
+@pytest.fixture(scope="session")
+def work_here(use_loaded: Callable[[pytest.MonkeyPatch], None]) -> Callable[[pytest.MonkeyPatch], None]:
+    """`work_here(patch)` lets builds extract in this process, with the language data that it has loaded."""
     from labelgen import engines, extract
     from labelgen.engines.worker import Done, Failed, Outcome
     from labelgen.sources.sample import InputShard, SourceError
@@ -145,6 +153,43 @@ def one_process(monkeypatch: pytest.MonkeyPatch, use_loaded: Callable[[pytest.Mo
             except SourceError as error:
                 yield Failed(shard, str(error))
 
-    monkeypatch.setattr(engines, "run", run)
-    monkeypatch.setattr(engines, "run_alone", lambda function, *arguments: function(*arguments))
-    use_loaded(monkeypatch)
+    def use(patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(engines, "run", run)
+        patch.setattr(engines, "run_alone", lambda function, *arguments: function(*arguments))
+        use_loaded(patch)
+
+    return use
+
+
+@pytest.fixture
+def one_process(monkeypatch: pytest.MonkeyPatch, work_here: Callable[[pytest.MonkeyPatch], None]) -> None:
+    """Let builds extract in this process: the same work in milliseconds."""
+    work_here(monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def atlas(wordnet_folder: "Folder") -> "Atlas":
+    """The real map of WordNet."""
+    from labelgen.atlas import read_atlas
+
+    return read_atlas()
+
+
+@pytest.fixture(scope="session")
+def build_labels(work_here: Callable[[pytest.MonkeyPatch], None]) -> Callable[..., str]:
+    """`build_labels(folder, captions, **options)` builds `folder`/labels from two shards of captions."""
+    from labelgen.build import build
+    from labelgen.options import Options
+
+    def make(folder: Path, captions: list[str], **options: Any) -> str:  # noqa: ANN401
+        folder.mkdir(parents=True, exist_ok=True)
+        half = (len(captions) + 1) // 2
+        for name, part in (("a", captions[:half]), ("b", captions[half:])):
+            (folder / f"{name}.tsv").write_text("".join(f"{text}\thttp://x\n" for text in part))
+        sources = [str(folder / name) for name in ("a.tsv", "b.tsv")]
+        with pytest.MonkeyPatch.context() as patch:
+            work_here(patch)
+            build(Options(sources=sources, out=str(folder / "labels"), **options))
+        return str(folder / "labels")
+
+    return make

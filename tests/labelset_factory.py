@@ -2,7 +2,7 @@
 
 import io
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from labelshards import schema, storage
+from labelshards import parquet, schema, storage
 from labelshards.images import ImageFile
 from labelshards.labelset import Manifest, Provenance, ShardEntry, Totals
 from labelshards.shards import LabelShard
@@ -82,11 +82,18 @@ def write_label_set(
     num_classes: int = 4,
     with_captions: bool = True,
     prefix: str = "colour",
+    words: Vocabulary | None = None,
+    tables: Mapping[str, pa.Table] | None = None,
 ) -> Path:
-    """Write `folder`/tars and `folder`/labels; returns the latter, a finished label set."""
+    """Write `folder`/tars and `folder`/labels; returns the latter, a finished label set.
+
+    words: a vocabulary instead of an invented one; tables: what else lies in it, by name.
+    """
     root = folder / "labels"
     support = np.bincount([label for items in shards for item in items for label in item.labels], minlength=num_classes)
-    words = vocabulary(num_classes, support.tolist(), prefix)
+    words = vocabulary(num_classes, support.tolist(), prefix) if words is None else words
+    files = {name: parquet.to_bytes(table) for name, table in (tables or {}).items()}
+    files[schema.VOCABULARY_NAME] = words.to_bytes()
     entries = []
     for number, items in enumerate(shards):
         tar = folder / "tars" / f"{number:05d}.tar"
@@ -114,7 +121,8 @@ def write_label_set(
                 source=str(tar),
             )
         )
-    storage.write_bytes(f"{root}/{schema.VOCABULARY_NAME}", words.to_bytes())
+    for name, data in files.items():
+        storage.write_bytes(f"{root}/{name}", data)
     manifest = Manifest(
         format=schema.FORMAT,
         format_version=schema.FORMAT_VERSION,
@@ -129,10 +137,10 @@ def write_label_set(
             images=sum(entry.images for entry in entries),
             captions=sum(len(item.captions) for items in shards for item in items),
             labels=int(support.sum()),
-            classes=num_classes,
+            classes=len(words),
             problems={},
         ),
-        files={schema.VOCABULARY_NAME: storage.digest(words.to_bytes())},
+        files={name: storage.digest(data) for name, data in files.items()},
         provenance=Provenance(catlip="0", sources=[], labeler="test", settings={}, tools={}),
         shards=entries,
         failed=[],

@@ -11,7 +11,7 @@ import os
 import tempfile
 import traceback
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import DupFd
 from typing import Any
@@ -63,7 +63,7 @@ class Ring:
         os.close(self._descriptor)
 
 
-def pooled(reader: StepReader, steps: range, *, num_workers: int) -> Iterator[Batch]:
+def pooled(reader: StepReader, steps: range, *, num_workers: int) -> Generator[Batch, None, None]:
     """The batches of `steps`, in order; one is valid until the next is asked for.
 
     Raises the CatlipError that a worker met, and one that says so if a worker died.
@@ -104,14 +104,14 @@ def _start(reader: StepReader, ring: Ring, number: int, num_workers: int) -> tup
 
 
 def _tell(pipe: Connection, task: tuple[int, int]) -> None:
-    with contextlib.suppress(BrokenPipeError):  # it died; who waits for its answer will say so
+    with contextlib.suppress(ConnectionError):  # it died; who waits for its answer will say so
         pipe.send(task)
 
 
 def _receive(process: Any, pipe: Connection) -> Piece:  # noqa: ANN401  (a process of whatever context)
     try:
         answer = pipe.recv()
-    except (EOFError, ConnectionResetError) as error:
+    except (EOFError, ConnectionError) as error:
         process.join(_JOIN_SECONDS)
         raise CatlipError(
             f"A loader process died (exit code {process.exitcode}); -9 often means that memory ran out. "
@@ -129,7 +129,7 @@ def _work(reader: StepReader, ring: Ring, pipe: Connection, number: int, num_wor
     while True:
         try:
             step, slot = pipe.recv()
-        except EOFError:
+        except (EOFError, ConnectionError):
             return
         try:
             answer: Piece | Exception = reader.read(step, ring.slot(slot, reader.shape(step)), number, num_workers)
@@ -138,5 +138,5 @@ def _work(reader: StepReader, ring: Ring, pipe: Connection, number: int, num_wor
             answer = error
         try:
             pipe.send(answer)
-        except BrokenPipeError:
+        except ConnectionError:
             return

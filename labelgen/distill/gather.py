@@ -11,6 +11,7 @@ from labelgen.distill.labeler import Distilled, Found
 from labelgen.distill.spans import NONE
 from labelgen.gather import EXAMPLES_PER_ENTRY, Gathered
 from labelgen.labelers import Caption
+from labelgen.ragged import distinct
 from labelshards import schema
 
 _OF_STEP = 1 << 31  # above any number of a term
@@ -54,28 +55,28 @@ class AllAtOnce:
         keys = np.stack([terms, terms + (of + 1) * _OF_STEP], axis=1).ravel()
         counts = np.stack([np.ones(len(of), np.bool_), of != NONE], axis=1).ravel()
         keys, captions = keys[counts], np.repeat(captions, 2)[counts]
-        distinct, firsts, numbers = np.unique(keys, return_index=True, return_inverse=True)
+        keys_once, firsts, numbers = np.unique(keys, return_index=True, return_inverse=True)
         order = np.argsort(firsts)
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
         numbers = rank[numbers]
         return Gathered(
-            _lists(rows[captions], numbers, self._num_rows, len(distinct)),
-            self._entries(distinct, order, rank),
-            self._examples(captions, numbers, len(distinct)),
+            _lists(rows[captions], numbers, self._num_rows, len(keys_once)),
+            self._entries(keys_once, order, rank),
+            self._examples(captions, numbers, len(keys_once)),
             int((with_caption & ~with_noun).sum()),
         )
 
-    def _entries(self, distinct: np.ndarray, order: np.ndarray, rank: np.ndarray) -> list[Entry]:
-        keys = distinct[order]
+    def _entries(self, keys_once: np.ndarray, order: np.ndarray, rank: np.ndarray) -> list[Entry]:
+        keys = keys_once[order]
         terms, of = keys % _OF_STEP, keys // _OF_STEP - 1
-        heads = np.where(of == NONE, NONE, rank[np.searchsorted(distinct, of) % max(1, len(rank))])
-        names = {number: self._labeler.term(number) for number in np.unique(terms).tolist()}
+        heads = np.where(of == NONE, NONE, rank[np.searchsorted(keys_once, of) % max(1, len(rank))])
+        names = {number: self._labeler.term(number) for number in distinct(terms).tolist()}
         return [Entry(names[term], head) for term, head in zip(terms.tolist(), heads.tolist(), strict=True)]
 
     def _examples(self, captions: np.ndarray, numbers: np.ndarray, num_entries: int) -> list[list[Example]]:
         """The first captions of each entry, one that is repeated at once only once."""
-        pairs = np.unique(numbers * (len(self._texts) + 1) + captions)
+        pairs = distinct(numbers * (len(self._texts) + 1) + captions)
         entries, captions = np.divmod(pairs, len(self._texts) + 1)
         place = np.arange(len(entries)) - np.searchsorted(entries, entries)
         few = place < EXAMPLES_PER_ENTRY
@@ -89,7 +90,7 @@ class AllAtOnce:
 
 def _lists(rows: np.ndarray, numbers: np.ndarray, num_rows: int, num_entries: int) -> pa.ListArray:
     """The distinct numbers of each row, rising."""
-    pairs = np.unique(rows * max(1, num_entries) + numbers)
+    pairs = distinct(rows * max(1, num_entries) + numbers)
     rows, numbers = np.divmod(pairs, max(1, num_entries))
     offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=num_rows))]).astype(np.int32)
     values = pa.array(numbers.astype(np.uint32))

@@ -15,7 +15,7 @@ from labelgen.distill.weights import Weights
 from labelgen.fragments import Mender
 from labelgen.lexicon import Lexicon
 from labelgen.nouns import Parse, Word
-from labelgen.terms import Dropped, Mention, Term, TermFinder
+from labelgen.terms import Phrase, Term, TermFinder
 
 # Words that are remembered at most, about 500 MB; then everything is looked up anew.
 _MAX_WORDS = 500_000
@@ -71,9 +71,9 @@ class Distilled:
         bounds = zip(row.firsts.tolist(), row.ends.tolist(), strict=True)
         return [self._parse(row, classes, first, end) for first, end in bounds]
 
-    def find(self, parsed: Parse) -> list[Mention | Dropped]:
+    def phrases(self, parsed: Parse) -> list[Phrase]:
         """See terms.py. The same mentions as those of `read`."""
-        return self._finder.find_in(parsed)
+        return self._finder.phrases_in(parsed)
 
     def chunks(self, parsed: Parse) -> list[tuple[str, list[str]]]:
         """See terms.py."""

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from importlib.abc import MetaPathFinder
 from typing import NamedTuple, TypeAlias
 
 from labelgen.candidates import Report
@@ -35,9 +36,18 @@ class Failed(NamedTuple):
 Outcome: TypeAlias = Done | Failed
 
 
+class _WithoutTorch(MetaPathFinder):
+    """Finds no torch. An entry of None in sys.modules would do that, too, but SciPy takes it for torch itself."""
+
+    def find_spec(self, fullname: str, _path: object, _target: object = None) -> None:
+        if fullname == "torch":
+            raise ModuleNotFoundError("No module named 'torch', so that spaCy does not load it", name=fullname)
+
+
 def do_without_torch() -> None:
     """spaCy imports torch wherever it is installed, 2.5 s that nothing here needs."""
-    sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
+    if not any(isinstance(finder, _WithoutTorch) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _WithoutTorch())
 
 
 def extract(shard: InputShard, make_extractor: Callable[[], Extractor]) -> Outcome:

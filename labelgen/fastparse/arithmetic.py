@@ -4,17 +4,18 @@ Every row's result depends on that row alone, to the last bit: products are take
 rest works row by row. So what a caption gives does not depend on which captions are parsed with it.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-_VARIANCE_FLOOR = np.float32(1e-8)  # as in thinc
+from labelgen.fastparse import layers
 
 
 class Maxout(NamedTuple):
-    """A linear layer of several pieces, of which the largest counts, and layer normalisation.
+    """A linear layer of three pieces, of which the largest counts, and layer normalisation.
 
-    W float32 [inputs, pieces · width] and b float32 [pieces · width], piece after piece; gain, shift float32 [width].
+    W float32 [inputs, 3 · width] and b float32 [3 · width], piece after piece; gain, shift float32 [width].
     """
 
     W: np.ndarray
@@ -28,21 +29,8 @@ class Maxout(NamedTuple):
         return len(self.gain)
 
     def settle(self, pieces: np.ndarray) -> np.ndarray:
-        """float32 [R, pieces · width], bias included → float32 [R, width]: the largest pieces, normalised."""
-        width = self.width
-        largest: np.ndarray = np.maximum(pieces[:, :width], pieces[:, width : 2 * width])
-        for start in range(2 * width, pieces.shape[1], width):
-            np.maximum(largest, pieces[:, start : start + width], out=largest)
-        largest -= largest.mean(axis=1, keepdims=True)
-        scale = np.einsum("rw,rw->r", largest, largest)
-        scale /= np.float32(width)
-        scale += _VARIANCE_FLOOR
-        np.sqrt(scale, out=scale)
-        np.divide(np.float32(1), scale, out=scale)
-        largest *= scale[:, None]
-        largest *= self.gain
-        largest += self.shift
-        return largest
+        """float32 [R, 3 · width], bias included → float32 [R, width]: the largest pieces, normalised."""
+        return layers.largest(pieces, self.gain, self.shift)
 
 
 def product(rows: np.ndarray, weights: np.ndarray, block: int) -> np.ndarray:
@@ -60,3 +48,17 @@ def product(rows: np.ndarray, weights: np.ndarray, block: int) -> np.ndarray:
         last[0, : len(rows) - whole] = rows[whole:]
         result[whole:] = np.matmul(last, weights)[0, : len(rows) - whole]
     return result
+
+
+def in_groups(lengths: np.ndarray, num_words: int) -> Iterator[tuple[slice, slice]]:
+    """Captions of these lengths, int64 [D], in groups of so many words at most → (captions, words) of each.
+
+    A longer caption is a group of its own.
+    """
+    ends = np.cumsum(lengths)
+    first, start = 0, 0
+    while first < len(lengths):
+        last = max(first + 1, int(np.searchsorted(ends, start + num_words, side="right")))
+        end = int(ends[last - 1])
+        yield slice(first, last), slice(start, end)
+        first, start = last, end

@@ -8,14 +8,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
-from labelgen.fastparse.arithmetic import Maxout, product
+from labelgen.fastparse import layers
+from labelgen.fastparse.arithmetic import Maxout, in_groups, product
 from labelgen.fastparse.ranges import ranges
 
-_BLOCK = 64
-_BLOCK_OF_TABLE = 32
-# Words that are taken through the layers together: their activations fit into a core's second-level cache.
+_BLOCK = 32
+# Words that are taken through the layers together: their activations fit into a core's caches.
 _WORDS_AT_ONCE = 512
 _FIRST_ROWS = 4_096
 
@@ -34,80 +33,74 @@ class Encoder:
 
     def __init__(self, weights: EncoderWeights) -> None:
         self._weights = weights
-        first = weights.convolutions[0]
+        first, *others = weights.convolutions
         width = self._width = weights.mix.width
         self._by_place = np.concatenate([first.W[:width], first.W[width : 2 * width], first.W[2 * width :]], axis=1)
-        self._beside_nothing = first.settle(first.b[None].copy())[0]
+        self._beside_nothing = first.settle(first.b[None])[0]
+        self._for_pairs = [layers.for_pairs(layer.W) for layer in others]
+        self._inputs = np.zeros((layers.NUM_PRODUCTS, 0, width), np.float32)
+        self._products = np.zeros((layers.NUM_PRODUCTS, 0, len(first.b)), np.float32)
         self.forget()
 
     def forget(self) -> None:
         """Empty the table."""
-        pieces = len(self._weights.convolutions[0].b)
+        bias = self._weights.convolutions[0].b
         self.num_words = 1
         self._embeddings = np.zeros((_FIRST_ROWS, self._width), np.float32)
-        self._as_left, self._as_itself, self._as_right = np.zeros((3, _FIRST_ROWS, pieces), np.float32)
-        self._as_itself[0] = self._weights.convolutions[0].b
+        self._places = np.zeros((_FIRST_ROWS, 3, len(bias)), np.float32)  # as left neighbour, as itself, as right one
+        self._places[0, 1] = bias
 
     def learn(self, features: np.ndarray) -> None:
         """Add a row for each of uint64 [R, F]: a word's hashed features."""
         mix = self._weights.mix
-        embedded = product(self._weights.embed(features), mix.W, _BLOCK_OF_TABLE)
+        embedded = product(self._weights.embed(features), mix.W, _BLOCK)
         embedded += mix.b
         embedded = mix.settle(embedded)
-        by_place = product(embedded, self._by_place, _BLOCK_OF_TABLE)
         end = self.num_words + len(features)
         while end > len(self._embeddings):
-            self._embeddings = _doubled(self._embeddings)
-            self._as_left, self._as_itself, self._as_right = map(
-                _doubled, (self._as_left, self._as_itself, self._as_right)
-            )
+            self._embeddings, self._places = _doubled(self._embeddings), _doubled(self._places)
         rows = slice(self.num_words, end)
         self._embeddings[rows] = embedded
-        self._as_left[rows], itself, self._as_right[rows] = np.split(by_place, 3, axis=1)
-        self._as_itself[rows] = itself + self._weights.convolutions[0].b
+        self._places[rows] = product(embedded, self._by_place, _BLOCK).reshape(len(features), 3, -1)
+        self._places[rows, 1] += self._weights.convolutions[0].b
         self.num_words = end
 
     def encode(self, words: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """Rows of the table, int64 [N], of D captions, and their lengths, int64 [D] → float32 [N, width]."""
         vectors = np.empty((len(words), self._width), np.float32)
-        ends = np.cumsum(lengths)
-        first, done = 0, 0
-        while first < len(lengths):
-            last = max(first + 1, int(np.searchsorted(ends, done + _WORDS_AT_ONCE, side="right")))
-            end = int(ends[last - 1])
-            vectors[done:end] = self._encode(words[done:end], lengths[first:last])
-            first, done = last, end
+        for captions, own in in_groups(lengths, _WORDS_AT_ONCE):
+            vectors[own] = self._encode(words[own], lengths[captions])
         return vectors
 
     def _encode(self, words: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        """The same for a few captions.
-
-        They stand in one array of rows with as many empty ones before, between and after them as there are layers.
-        Only rows that some word sees through the layers above are computed.
-        """
-        gap = len(self._weights.convolutions)
-        first_rows = np.cumsum(lengths) - lengths + gap * np.arange(1, len(lengths) + 1)
-        at = ranges(first_rows, lengths)
-        near = ranges(first_rows - 1, lengths + 2)
-        around = ranges(first_rows - 2, lengths + 4)
-        numbers = np.zeros(len(words) + gap * (len(lengths) + 1), np.int64)
-        numbers[at] = words
-
-        convolved = self._as_itself.take(numbers[near], axis=0)
-        convolved += self._as_left.take(numbers[near - 1], axis=0)
-        convolved += self._as_right.take(numbers[near + 1], axis=0)
-        convolved = self._weights.convolutions[0].settle(convolved)
-        convolved += self._embeddings.take(numbers[near], axis=0)
-        rows = np.empty((len(numbers), self._width), np.float32)
-        rows[:] = self._beside_nothing
-        rows[near] = convolved
-        for layer, seen in zip(self._weights.convolutions[1:], (around, near, at), strict=True):
-            windows = as_strided(rows, (len(rows) - 2, 3 * self._width), (rows.strides[0], rows.strides[1]))
-            convolved = product(windows[seen - 1], layer.W, _BLOCK)
-            convolved += layer.b
-            rows[seen] += layer.settle(convolved)
-        vectors: np.ndarray = rows[at]
+        """The same for a few captions. Only rows that some word sees through the layers above are computed."""
+        first, *others = self._weights.convolutions
+        rows = layers.first_convolution(
+            words, lengths, self._embeddings, self._places, self._beside_nothing, first.gain, first.shift
+        )
+        self._make_room(len(rows))
+        for beyond, layer, weights in zip((2, 1, 0), others, self._for_pairs, strict=True):
+            pairs = layers.spread(rows, lengths, beyond, self._inputs)
+            pairs += -pairs % _BLOCK
+            inputs, products = self._inputs[:, :pairs], self._products[:, :pairs]
+            np.matmul(_blocks(inputs), weights[:, None], out=_blocks(products))
+            layers.settle(products, layer.b, layer.gain, layer.shift, rows, lengths, beyond)
+        before = layers.MARGIN * np.arange(1, 2 * len(lengths), 2)
+        vectors: np.ndarray = rows[ranges(np.cumsum(lengths) - lengths + before, lengths)]
         return vectors
+
+    def _make_room(self, num_rows: int) -> None:
+        """For the inputs and products of these rows in pairs, and to fill the last block."""
+        width, pieces = self._width, self._products.shape[2]
+        if num_rows > self._inputs.shape[1]:
+            room = num_rows + -num_rows % _BLOCK
+            self._inputs = np.zeros((layers.NUM_PRODUCTS, room, width), np.float32)
+            self._products = np.zeros((layers.NUM_PRODUCTS, room, pieces), np.float32)
+
+
+def _blocks(rows: np.ndarray) -> np.ndarray:
+    """[NUM_PRODUCTS, R, width] → [NUM_PRODUCTS, R / _BLOCK, _BLOCK, width], without a copy."""
+    return rows.reshape(len(rows), -1, _BLOCK, rows.shape[2])
 
 
 def _doubled(table: np.ndarray) -> np.ndarray:

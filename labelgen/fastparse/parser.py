@@ -13,15 +13,12 @@ from labelgen.fastparse import tag_chunks
 from labelgen.fastparse.arithmetic import product
 from labelgen.fastparse.chunks import noun_chunks
 from labelgen.fastparse.encoder import Encoder
-from labelgen.fastparse.ranges import ranges
 from labelgen.fastparse.recognise import recognise
 from labelgen.fastparse.transitions import Arcs, TransitionParser
 from labelgen.fastparse.words import WordTable
 from labelgen.parse import Parse, Word
 
 _BLOCK = 64
-# Captions that make their transitions together; they are of like length, so that all are busy for as long.
-_CAPTIONS_AT_ONCE = 256
 # Distinct words, with and without a space behind them, after which all are forgotten; each takes 4.2 KB.
 _MAX_WORDS = 40_000
 
@@ -78,26 +75,14 @@ class FastParser:
         words: list[Word],
     ) -> list[list[tuple[int, int]]]:
         """The noun chunks of each text, in words of that text."""
-        found: list[list[tuple[int, int]]] = [[] for _ in lengths]
-        starts = np.cumsum(lengths) - lengths
-        by_length = np.argsort(lengths, kind="stable")
-        for first in range(0, len(by_length), _CAPTIONS_AT_ONCE):
-            group = by_length[first : first + _CAPTIONS_AT_ONCE]
-            at = ranges(starts[group], lengths[group])
-            arcs = transitions.parse(vectors[at], lengths[group])
-            ends = np.cumsum(lengths[group])
-            for text, chunks in zip(
-                group.tolist(), _by_text(noun_chunks(tags[at], arcs, self._model.rule), ends), strict=True
-            ):
-                found[text] = chunks
-            rare = self._model.lifted[arcs.labels] | (
-                self._table.unsure[rows[at]] & self._model.rule.nominal[tags[at], arcs.labels]
-            )
-            for number in np.unique(np.searchsorted(ends, np.flatnonzero(rare), side="right")).tolist():
-                start, length = int(starts[group[number]]), int(lengths[group[number]])
-                found[group[number]] = self._spacys_chunks(
-                    words[start : start + length], arcs, int(ends[number]) - length
-                )
+        ends = np.cumsum(lengths)
+        arcs = transitions.parse(vectors, lengths)
+        found = _by_text(noun_chunks(tags, arcs, self._model.rule), ends)
+        rare = self._model.lifted[arcs.labels]
+        rare |= self._table.unsure[rows] & self._model.rule.nominal[tags, arcs.labels]
+        for number in np.unique(np.searchsorted(ends, np.flatnonzero(rare), side="right")).tolist():
+            end, length = int(ends[number]), int(lengths[number])
+            found[number] = self._spacys_chunks(words[end - length : end], arcs, end - length)
         return found
 
     def _spacys_chunks(self, words: list[Word], arcs: Arcs, first: int) -> list[tuple[int, int]]:

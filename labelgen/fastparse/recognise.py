@@ -92,6 +92,8 @@ def _encoder(tok2vec: Any) -> tuple[tuple[str, ...], EncoderWeights]:  # noqa: A
 def _maxout(layer: Any) -> Maxout:  # noqa: ANN401
     maxout, norm = layer.layers
     weights = maxout.get_param("W")  # [width, pieces, inputs]
+    _expect("pieces", weights.shape[1], 3)
+    _expect("remainder of its width by eight", weights.shape[0] % 8, 0)
     return Maxout(
         W=_copy(weights.transpose(2, 1, 0).reshape(weights.shape[2], -1)),
         b=_copy(maxout.get_param("b").T.reshape(-1)),
@@ -108,6 +110,7 @@ def _parser(parser: Any) -> tuple[ParserWeights, tuple[str, ...]]:  # noqa: ANN4
     linear = narrow.layers[2]
     _expect("features of its parser", affine.get_dim("nF"), NUM_FEATURES)
     _expect("pieces of its parser", affine.get_dim("nP"), 2)
+    _expect("remainder of its parser's width by four", affine.get_dim("nO") % 4, 0)
     names = [parser.moves.get_class_name(number).partition("-") for number in range(parser.moves.n_moves)]
     labels = tuple(dict.fromkeys(label for _, _, label in names))
     if "subtok" in labels:
@@ -118,8 +121,8 @@ def _parser(parser: Any) -> tuple[ParserWeights, tuple[str, ...]]:  # noqa: ANN4
     return ParserWeights(
         narrow=_copy(linear.get_param("W").T),
         narrow_bias=_copy(linear.get_param("b")),
-        features=_copy(weights.transpose(3, 0, 2, 1).reshape(weights.shape[3], -1)),
-        padding=_copy(affine.get_param("pad")[0].transpose(0, 2, 1).reshape(-1)),
+        features=_copy(weights.transpose(0, 3, 2, 1).reshape(NUM_FEATURES, weights.shape[3], -1)),
+        padding=_copy(affine.get_param("pad")[0].transpose(0, 2, 1).reshape(NUM_FEATURES, -1)),
         hidden_bias=_copy(affine.get_param("b").T.reshape(-1)),
         scores=_copy(scores.get_param("W").T),
         scores_bias=_copy(scores.get_param("b")),

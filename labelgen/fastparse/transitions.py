@@ -1,4 +1,4 @@
-"""The arc-eager parser, many captions at once: NumPy moves all of them by one transition after the other.
+"""The arc-eager parser: one caption after the other, each word by word, as a compiled loop.
 
 A word is known by its number, counted through all captions of a batch from 1 on; 0 is no word. Stack and buffer are
 linked lists over words: `below[w]` is the word under w on the stack, `after[w]` the one behind w in the buffer.
@@ -9,10 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from labelgen.fastparse.arithmetic import product
+from labelgen.fastparse.arithmetic import in_groups, product
+from labelgen.fastparse.native import native
 
 _BLOCK = 32
-_BLOCK_OF_TABLE = 128
+# Words whose features are tabulated together: half a megabyte, which stays in a core's second-level cache.
+_WORDS_AT_ONCE = 128
 # Words that a state is judged by: the first two of the buffer, the upper three of the stack, and children of both tops.
 NUM_FEATURES = 8
 
@@ -27,13 +29,13 @@ class Move(IntEnum):
     BREAK = 4  # B-label: a sentence begins at the buffer's second word
 
 
-# As plain numbers: looking up an enumeration's member takes as long as comparing a few hundred moves with it.
+# As plain numbers, which a compiled loop knows.
 _SHIFT, _REDUCE, _LEFT, _RIGHT, _BREAK = map(int, Move)
 
 
 class ParserWeights(NamedTuple):
-    """float32. narrow: [width, H], its bias [H]; features: [H, NUM_FEATURES · 2 · H'], for each feature two pieces;
-    padding: the same for no word [NUM_FEATURES · 2 · H']; hidden_bias [2 · H']; scores: [H', T], its bias [T].
+    """float32. narrow: [width, H], its bias [H]; features: [NUM_FEATURES, H, 2 · H'], two pieces one after the other;
+    padding: the same for no word [NUM_FEATURES, 2 · H']; hidden_bias [2 · H']; scores: [H', T], its bias [T].
 
     moves int64 [T], labels int64 [T]: what each of T transitions does, and the number of its label.
     """
@@ -63,145 +65,159 @@ class TransitionParser:
 
     def __init__(self, weights: ParserWeights) -> None:
         self._weights = weights
-        allowed = [[code >> _BIT_OF[Move(move)] & 1 for move in weights.moves] for code in range(16)]
-        self._forbidden = np.where(allowed, np.float32(0), np.float32(-np.inf)).astype(np.float32)
+        self._table = weights.padding[:, None]
 
     def parse(self, vectors: np.ndarray, lengths: np.ndarray) -> Arcs:
         """float32 [N, width] of all words, and int64 [D]: how many of them each caption has, none of them empty."""
-        state = _State(lengths)
-        table = self._table(vectors)
-        while len(state.tops):
-            best = (self._judge(table, state.features()) + self._forbidden[state.allowed()]).argmax(axis=1)
-            state.advance(self._weights.moves[best], self._weights.labels[best])
-        return state.arcs()
-
-    def _table(self, vectors: np.ndarray) -> np.ndarray:
-        """float32 [(N + 1) · NUM_FEATURES, 2 · H']: what each word, and no word, adds to a state as each feature."""
         weights = self._weights
-        narrow = product(vectors, weights.narrow, _BLOCK_OF_TABLE)
+        arcs = Arcs(*np.empty((3, len(vectors)), np.int64))
+        narrow = product(vectors, weights.narrow, _BLOCK)
         narrow += weights.narrow_bias
-        of_words = product(narrow, weights.features, _BLOCK_OF_TABLE)
-        return np.concatenate([weights.padding[None], of_words]).reshape(-1, len(weights.hidden_bias))
+        for captions, words in in_groups(lengths, _WORDS_AT_ONCE):
+            table = self._features(narrow[words])
+            best = (weights.hidden_bias, weights.scores, weights.scores_bias, weights.moves, weights.labels)
+            _parse(table, lengths[captions], *best, *(column[words] for column in arcs))
+            arcs.heads[words] += words.start
+            arcs.edges[words] += words.start
+        return arcs
 
-    def _judge(self, table: np.ndarray, features: np.ndarray) -> np.ndarray:
-        """int64 [NUM_FEATURES, D] → float32 [D, T]: how good each transition would be."""
-        weights = self._weights
-        hidden = table.take(features[0] * NUM_FEATURES, axis=0)
-        part = np.empty_like(hidden)
-        for number in range(1, NUM_FEATURES):  # one after the other, as spaCy adds them
-            table.take(features[number] * NUM_FEATURES + number, axis=0, out=part, mode="clip")
-            hidden += part
-        hidden += weights.hidden_bias
-        half = hidden.shape[1] // 2
-        scores = product(np.maximum(hidden[:, :half], hidden[:, half:]), weights.scores, _BLOCK)
-        scores += weights.scores_bias
-        return scores
+    def _features(self, narrow: np.ndarray) -> np.ndarray:
+        """float32 [N, H] → [NUM_FEATURES, N + 1 or more, 2 · H']: what no word, and each word, adds as each feature.
+
+        It lies where the one before lay.
+        """
+        room = len(narrow) + -len(narrow) % _BLOCK
+        rows = np.zeros((room, narrow.shape[1]), np.float32)
+        rows[: len(narrow)] = narrow
+        if self._table.shape[1] <= room:
+            self._table = np.empty((NUM_FEATURES, room + 1, self._table.shape[2]), np.float32)
+            self._table[:, 0] = self._weights.padding
+        blocks = self._table[:, 1 : room + 1].reshape(NUM_FEATURES, -1, _BLOCK, self._table.shape[2])
+        np.matmul(rows.reshape(-1, _BLOCK, narrow.shape[1]), self._weights.features[:, None], out=blocks)
+        return self._table
 
 
-# A move's bit in the code of what a state allows; both arcs are allowed together.
-_BIT_OF = {Move.SHIFT: 0, Move.REDUCE: 1, Move.LEFT: 2, Move.RIGHT: 2, Move.BREAK: 3}
+@native
+def _judge(
+    table: np.ndarray,
+    words: tuple[int, ...],
+    hidden_bias: np.ndarray,
+    weights: np.ndarray,
+    bias: np.ndarray,
+    hidden: np.ndarray,
+    scores: np.ndarray,
+) -> None:
+    """How good each transition would be, float32 [T], for a state's words. `hidden`: room for [2 · H']."""
+    a, b, c, d = table[0, words[0]], table[1, words[1]], table[2, words[2]], table[3, words[3]]
+    for each in range(len(hidden)):  # one after the other, as spaCy adds them
+        hidden[each] = a[each] + b[each] + c[each] + d[each]
+    a, b, c, d = table[4, words[4]], table[5, words[5]], table[6, words[6]], table[7, words[7]]
+    for each in range(len(hidden)):
+        hidden[each] = hidden[each] + a[each] + b[each] + c[each] + d[each] + hidden_bias[each]
+    half = len(hidden) // 2
+    for each in range(half):
+        hidden[each] = max(hidden[each], hidden[half + each])
+    scores[:] = bias
+    for row in range(0, half, 4):
+        one, two, three, four = hidden[row], hidden[row + 1], hidden[row + 2], hidden[row + 3]
+        a, b, c, d = weights[row], weights[row + 1], weights[row + 2], weights[row + 3]
+        for each in range(len(scores)):
+            scores[each] = scores[each] + one * a[each] + two * b[each] + three * c[each] + four * d[each]
 
 
-class _State:
-    """D captions on their way. `tops` int64 [D]: the top of each stack, `fronts` int64 [D]: the first word of each
-    buffer. A caption that is finished drops out of both."""
+@native
+def _parse(
+    table: np.ndarray,
+    lengths: np.ndarray,
+    hidden_bias: np.ndarray,
+    weights: np.ndarray,
+    bias: np.ndarray,
+    moves: np.ndarray,
+    labels: np.ndarray,
+    heads_found: np.ndarray,
+    labels_found: np.ndarray,
+    edges_found: np.ndarray,
+) -> None:
+    """All captions, with the table of their words; what is found is written to the last three."""
+    num_words = len(heads_found) + 1
+    after = np.arange(1, num_words + 1)
+    below = np.zeros(num_words, np.int64)
+    heads = np.zeros(num_words, np.int64)
+    arc_labels = np.full(num_words, -1)
+    last_left = np.zeros(num_words, np.int64)  # the child that was attached last, on either side
+    last_right = np.zeros(num_words, np.int64)
+    sibling = np.zeros(num_words, np.int64)  # the right child that was attached to a word's head before it
+    returned = np.zeros(num_words, np.bool_)  # went back to the buffer: it may not be shifted again
+    begins = np.zeros(num_words, np.bool_)  # a sentence
+    scores = np.empty_like(bias)
+    hidden = np.empty_like(hidden_bias)
+    allowed = np.empty(5, np.bool_)
+    end = 0
+    for length in lengths:
+        front = end + 1
+        end += length
+        after[0] = after[end] = 0
+        top = 0
+        while top > 0 or front > 0:
+            following = after[front]
+            goes_on = not begins[front]
+            allowed[_SHIFT] = top == 0 or (following > 0 and goes_on and not returned[front])
+            allowed[_REDUCE] = top > 0
+            allowed[_LEFT] = allowed[_RIGHT] = top > 0 and front > 0 and goes_on
+            allowed[_BREAK] = following == front + 1 and not begins[following]
+            if top == 0 and not allowed[_BREAK]:
+                move, label = _SHIFT, 0
+            elif front == 0:
+                move, label = _REDUCE, 0
+            else:
+                second = below[top]
+                words = (
+                    front,
+                    following,
+                    top,
+                    second,
+                    below[second],
+                    last_left[front],
+                    last_left[top],
+                    last_right[top],
+                )
+                _judge(table, words, hidden_bias, weights, bias, hidden, scores)
+                best = -1
+                for transition in range(len(scores)):
+                    if allowed[moves[transition]] and (best < 0 or scores[transition] > scores[best]):
+                        best = transition
+                move, label = moves[best], labels[best]
 
-    def __init__(self, lengths: np.ndarray) -> None:
-        ends = np.cumsum(lengths)
-        words = int(ends[-1]) + 1
-        self.tops = np.zeros(len(lengths), np.int64)
-        self.fronts = ends - lengths + 1
-        self._after = np.arange(1, words + 1)
-        self._after[0] = 0
-        self._after[ends] = 0
-        self._below = np.zeros(words, np.int64)
-        self._heads = np.zeros(words, np.int64)
-        self._labels = np.full(words, -1)
-        self._last_left = np.zeros(words, np.int64)  # the child that was attached last, on either side
-        self._last_right = np.zeros(words, np.int64)
-        self._sibling = np.zeros(words, np.int64)  # the right child that was attached to a word's head before it
-        self._returned = np.zeros(words, np.bool_)  # went back to the buffer: it may not be shifted again
-        self._begins = np.zeros(words, np.bool_)  # a sentence
-
-    def features(self) -> np.ndarray:
-        """int64 [NUM_FEATURES, D], in spaCy's order."""
-        second = self._below[self.tops]
-        return np.stack(
-            [
-                self.fronts,
-                self._after[self.fronts],
-                self.tops,
-                second,
-                self._below[second],
-                self._last_left[self.fronts],
-                self._last_left[self.tops],
-                self._last_right[self.tops],
-            ]
-        )
-
-    def allowed(self) -> np.ndarray:
-        """int64 [D]: for each caption the bits (_BIT_OF) of the moves that it may make."""
-        fronts, following = self.fronts, self._after[self.fronts]
-        has_top = self.tops > 0
-        goes_on = ~self._begins[fronts]
-        shift = ~has_top | ((following > 0) & goes_on & ~self._returned[fronts])
-        arc = has_top & (fronts > 0) & goes_on
-        may_break = (following == fronts + 1) & ~self._begins[following]
-        code: np.ndarray = shift + 2 * has_top + 4 * arc + 8 * may_break
-        return code
-
-    def advance(self, moves: np.ndarray, labels: np.ndarray) -> None:
-        """Make one transition in each caption: int64 [D] moves and the labels of their arcs."""
-        tops, fronts = self.tops, self.fronts
-        (left,) = np.nonzero(moves == _LEFT)
-        (right,) = np.nonzero(moves == _RIGHT)
-        (reduce,) = np.nonzero(moves == _REDUCE)
-        (shift,) = np.nonzero((moves == _SHIFT) | (moves == _RIGHT))
-        self._begins[self._after[fronts[moves == _BREAK]]] = True
-        if len(left):
-            self._attach_left(tops[left], fronts[left], labels[left])
-            tops[left] = self._below[tops[left]]
-        if len(right):
-            self._attach_right(fronts[right], tops[right], labels[right])
-        if len(reduce):
-            self._reduce(reduce)
-        if len(shift):
-            pushed = fronts[shift]
-            self._below[pushed] = tops[shift]
-            tops[shift] = pushed
-            fronts[shift] = self._after[pushed]
-        unfinished = (tops > 0) | (fronts > 0)
-        if not unfinished.all():
-            self.tops, self.fronts = tops[unfinished], fronts[unfinished]
-
-    def _attach_left(self, children: np.ndarray, heads: np.ndarray, labels: np.ndarray) -> None:
-        given_up = children[self._heads[children] > 0]  # each the last right child of its former head
-        self._last_right[self._heads[given_up]] = self._sibling[given_up]
-        self._heads[children] = heads
-        self._labels[children] = labels
-        self._last_left[heads] = children
-        self._returned[heads] = False
-
-    def _attach_right(self, children: np.ndarray, heads: np.ndarray, labels: np.ndarray) -> None:
-        self._heads[children] = heads
-        self._labels[children] = labels
-        self._sibling[children] = self._last_right[heads]
-        self._last_right[heads] = children
-
-    def _reduce(self, which: np.ndarray) -> None:
-        tops = self.tops[which]
-        under = self._below[tops]
-        self.tops[which] = under
-        back = (self._heads[tops] == 0) & (under > 0)
-        returned = tops[back]
-        self._returned[returned] = True
-        self._after[returned] = self.fronts[which[back]]
-        self.fronts[which[back]] = returned
-
-    def arcs(self) -> Arcs:
-        """What was found, once all captions are finished."""
-        edges = np.arange(len(self._heads))
-        while (further := self._last_left[edges]).any():  # the last left child is the leftmost
-            edges = np.where(further > 0, further, edges)
-        heads = np.where(self._heads > 0, self._heads, np.arange(len(self._heads)))
-        return Arcs(heads[1:] - 1, self._labels[1:], edges[1:] - 1)
+            if move == _BREAK:
+                begins[following] = True
+            elif move == _LEFT:
+                if heads[top] > 0:  # it was the last right child of its former head
+                    last_right[heads[top]] = sibling[top]
+                heads[top] = front
+                arc_labels[top] = label
+                last_left[front] = top
+                returned[front] = False
+                top = below[top]
+            elif move == _REDUCE:
+                under = below[top]
+                if heads[top] == 0 and under > 0:
+                    returned[top] = True
+                    after[top] = front
+                    front = top
+                top = under
+            else:
+                if move == _RIGHT:
+                    heads[front] = top
+                    arc_labels[front] = label
+                    sibling[front] = last_right[top]
+                    last_right[top] = front
+                below[front] = top
+                top = front
+                front = following
+    for word in range(1, num_words):
+        heads_found[word - 1] = (heads[word] if heads[word] > 0 else word) - 1
+        labels_found[word - 1] = arc_labels[word]
+        edge = word
+        while last_left[edge] > 0:  # the last left child is the leftmost
+            edge = last_left[edge]
+        edges_found[word - 1] = edge - 1

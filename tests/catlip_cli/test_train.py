@@ -93,7 +93,7 @@ def test_dry_run__says_what_bounds(labels: Path, tmp_path: Path, capsys: pytest.
     assert run(["train", "--labels", str(labels), "--dry-run", *settings]) == 0
     said = capsys.readouterr().out
     assert "Dry run: 8 images of 32 px a step on cpu" in said
-    assert "images/s in the trainer's own process" in said
+    assert "images/s (the trainer's own process)" in said
     assert "bounds" in said
     assert run(words(labels, tmp_path / "run", "--dry-run", "--json")) == 0
     found = json.loads(capsys.readouterr().out)

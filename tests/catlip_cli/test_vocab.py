@@ -4,88 +4,249 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from catlip_cli.main import run
-from labelgen import audit
-from labelshards.labelset import LabelSet
+from catlip_cli.vocab.inspect import SORTS
+from labelgen.audit import select, totals
+from labelshards.errors import CatlipError
 
 CAPTIONS = [
-    "a dog and a cat",
-    "two dogs on a sofa",
-    "a polar bear on the ice",
-    "a teddy bear on a couch",
-    "it rains",
-]
+    "a dog and a cat", "two dogs on a sofa", "a polar bear on the ice", "a teddy bear on a couch", "it rains",
+    "photo",
+]  # fmt: skip
+Said = Callable[[], tuple[str, str]]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, build_labels: Callable[..., str]) -> str:
+    return build_labels(tmp_path_factory.mktemp("vocab"), CAPTIONS, threshold=0)
 
 
 @pytest.fixture
-def folder(
-    tmp_path: Path, one_process: None, write_tar: Callable[..., Path], capsys: pytest.CaptureFixture[str]
-) -> str:
-    tar = write_tar(tmp_path / "x.tar", [(f"{row}.txt", text.encode()) for row, text in enumerate(CAPTIONS)])
-    assert run(["labels", "build", str(tar), "--out", str(tmp_path / "labels"), "--threshold", "0"]) == 0
-    capsys.readouterr()
-    return str(tmp_path / "labels")
+def said(capsys: pytest.CaptureFixture[str]) -> Said:
+    def both() -> tuple[str, str]:
+        captured = capsys.readouterr()
+        return captured.out, captured.err
+
+    return both
 
 
-def test_inspect__table(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_inspect__table_and_sums(folder: str, said: Said) -> None:
     assert run(["vocab", "inspect", folder]) == 0
-    said = capsys.readouterr()
-    lines = said.out.splitlines()
-    assert lines[0].split() == ["rank", "synset", "wnid", "family", "lemmas", "support", "gloss"]
-    assert lines[1].split()[:3] == ["1", "dog.n.01", "n02084071"]
-    assert "dog, domestic dog, Canis familiaris" in lines[1]
-    assert f"Vocabulary of {folder}" in said.out
-    assert "  samples            5, 80.0 % with labels" in said.out
-    assert "  by threshold       6 at 0  2 at 1  0 at 5" in said.out
-    assert lines[-1] == f"Next: catlip train --labels {folder} --out RUN"
-    assert said.err == ""
+    out, err = said()
+    lines = out.splitlines()
+    assert lines[0].split() == ["rank", "synset", "support", "share", "branch", "term", "ambiguity", "flags", "gloss"]
+    assert lines[1].split()[:6] == ["1", "dog.n.01", "2", "33.3", "%", "mammal.n.01"]
+    assert f"Vocabulary of {folder}" in lines
+    assert "  samples          6, 66.7 % with labels" in lines
+    assert any(line.split() == ["1", "2", "50.0", "%"] for line in lines)  # 2 classes above 1, in half of the samples
+    reasons = [line.split("%")[1].strip() for line in lines if line.strip().startswith(("16.7 %", "33.3 %"))]
+    assert totals.NO_LABEL in reasons
+    assert lines[-1] == f"Next: catlip vocab inspect {folder} --class dog.n.01"
+    assert err == ""
 
 
-def test_inspect__json_is_one_object(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_inspect__json_is_one_object(folder: str, said: Said) -> None:
     assert run(["vocab", "inspect", folder, "--json", "--limit", "2"]) == 0
-    found = json.loads(capsys.readouterr().out)
+    found = json.loads(said()[0])
     assert found["matching"] == found["totals"]["classes"] == 6
     assert [row["synset"] for row in found["classes"]] == ["dog.n.01", "sofa.n.01"]
-    assert found["classes"][0]["share"] == 0.4
-    assert found["labels_per_sample"] == {"0": 1, "2": 4}
-    assert found["classes_by_threshold"]["1"] == 2
+    assert found["labels_per_sample"] == {"0": 2, "2": 4}
+    assert found["by_threshold"][1] == {"threshold": 1, "classes": 2, "samples": 3}
+    assert sum(found["without_labels"].values()) == 2
+
+
+def test_inspect__filters_say_what_part_they_are(folder: str, said: Said) -> None:
+    assert run(["vocab", "inspect", folder, "--filter", "word=bear", "--under", "bear.n.01"]) == 0
+    out, _ = said()
+    assert "ice_bear.n.01" in out
+    assert "teddy.n.01" not in out
+    assert "1 of 6 classes, with 12.5 % of all labels." in out
+    assert run(["vocab", "inspect", folder, "--filter", "word=zebra"]) == 0
+    assert said()[0].startswith(f"No class of {folder} is like that.")
+
+
+def test_inspect__limit(folder: str, said: Said) -> None:
+    assert run(["vocab", "inspect", folder, "--limit", "2", "--sort", "name"]) == 0
+    assert "… 4 more; --limit 0 shows all." in said()[0]
+    assert run(["vocab", "inspect", folder, "--limit", "0"]) == 0
+    assert " more; " not in said()[0]
+
+
+def test_inspect__csv_and_parquet_hold_all_columns(folder: str, said: Said, tmp_path: Path) -> None:
+    files = [str(tmp_path / name) for name in ("a.csv", "a.parquet")]
+    assert run(["vocab", "inspect", folder, "--csv", files[0], "--parquet", files[1], "--limit", "1"]) == 0
+    assert f"Wrote 6 classes to {files[0]}." in said()[1]
+    lines = Path(files[0]).read_text().splitlines()
+    assert len(lines) == 7
+    assert lines[0].startswith("class_id,family,wnid,synset,lemmas,lexname,support,share")
+    assert "dog | domestic dog | Canis familiaris" in lines[1]
+    assert pq.read_table(files[1]).num_rows == 6
+    assert run(["vocab", "inspect", folder, "--csv", "-"]) == 0
+    assert said()[0] == Path(files[0]).read_text()
+
+
+def test_inspect__one_class(folder: str, said: Said) -> None:
+    assert run(["vocab", "inspect", folder, "--class", "couch"]) == 0
+    out, _ = said()
+    assert out.startswith("sofa.n.01\n")
+    assert "a teddy bear on a couch" in out
+    assert "above" in out
+    assert run(["vocab", "inspect", folder, "--class", "n02084071", "--json"]) == 0
+    found = json.loads(said()[0])
+    assert found["class"]["synset"] == "dog.n.01"
+    assert found["class"]["terms"][0]["term"] == "dog"
+
+
+def test_inspect__unknown_class_names_the_nearest(folder: str, said: Said) -> None:
+    assert run(["vocab", "inspect", folder, "--class", "dogg"]) == 1
+    assert said()[1] == f"Error: {folder} has no class 'dogg'. The nearest: dog.n.01.\n"
+
+
+def test_inspect__without_wordnet_shows_the_rest(folder: str, said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise CatlipError("WordNet 3.0 was not found. Run: catlip labels setup")
+
+    monkeypatch.setattr("labelgen.atlas.read_atlas", missing)
+    assert run(["vocab", "inspect", folder]) == 0
+    out, err = said()
+    assert "dog.n.01" in out
+    assert err == (
+        "Note: no branches, ambiguity and neighbours are shown. WordNet 3.0 was not found. Run: catlip labels setup\n"
+    )
+    assert run(["vocab", "inspect", folder, "--class", "dog"]) == 0
+    assert "a dog and a cat" in said()[0]
 
 
 @pytest.mark.parametrize(
-    ("word", "expected"),
+    ("options", "message"),
     [
-        ("bear", ["ice_bear.n.01", "teddy.n.01"]),
-        ("BEAR", ["ice_bear.n.01", "teddy.n.01"]),
-        ("couch", ["sofa.n.01"]),
-        ("ice_bear", ["ice_bear.n.01"]),
-        ("n02084071", ["dog.n.01"]),
-        ("dog.n.01", ["dog.n.01"]),
-        ("zebra", []),
+        (["other"], "Got 2 label sets, and shows one. A word goes with --filter word=other"),
+        (["--filter", "dog"], "'dog' is not KEY=VALUE with a KEY of family, lexname, branch, flag, word"),
+        (["--filter", "colour=red"], "is not KEY=VALUE"),
+        (["--sort", "colour"], "Invalid value for '--sort'"),
+        (["--limit", "many"], "not a valid integer"),
     ],
 )
-def test_inspect__search(folder: str, word: str, expected: list[str]) -> None:
-    assert [row.synset for row in audit.classes(LabelSet.open(folder), word)] == expected
+def test_inspect__usage_errors(options: list[str], message: str, folder: str, said: Said) -> None:
+    assert run(["vocab", "inspect", folder, *options]) == 2
+    assert message in " ".join(said()[1].split())
 
 
-def test_inspect__nothing_found_says_so(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["vocab", "inspect", folder, "zebra"]) == 0
-    assert capsys.readouterr().out.startswith(f"No class of {folder} has 'zebra' in its names.")
+def test_inspect__sorts_are_those_that_there_are() -> None:
+    assert set(SORTS) == {*select.SORTS, select.SORT_BY_FLAGS}
 
 
-def test_inspect__limit(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["vocab", "inspect", folder, "--limit", "1"]) == 0
-    assert "… 5 more; --limit 0 shows all." in capsys.readouterr().out
-    assert run(["vocab", "inspect", folder, "--limit", "0"]) == 0
-    assert " more; " not in capsys.readouterr().out
+def test_coverage__table(folder: str, said: Said, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("n02084071\nice_bear.n.01\npoodle.n.01\nn05833840\n")
+    assert run(["vocab", "coverage", folder, "--against", str(tmp_path / "mine.txt")]) == 0
+    out, _ = said()
+    table = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.strip()}
+    assert table["exact"][:3] == ["2", "50.0", "%"]
+    assert table["similar"] == ["1", "25.0", "%", "2", "2"]
+    assert table["n05833840"][:2] == ["idea", "idea.n.01"]
 
 
-def test_inspect__vocabulary_of_another_corpus_has_no_shares(folder: str, tmp_path: Path) -> None:
-    out = str(tmp_path / "other")
-    assert run(["labels", "build", str(tmp_path / "x.tar"), "--out", out, "--vocabulary", folder]) == 0
-    assert {row.share for row in audit.classes(LabelSet.open(out))} == {None}
-    assert audit.classes_at(LabelSet.open(out).vocabulary, None)[0] == 6
+def test_coverage__json(folder: str, said: Said) -> None:
+    assert run(["vocab", "coverage", folder, "--against", "coco", "--json"]) == 0
+    found = json.loads(said()[0])
+    assert found["classes"] == 80 == len(found["targets"])
+    dog = next(each for each in found["targets"] if each["target"] == "dog")
+    assert dog["match"] == "exact"
+    assert dog["classes"][0]["support"] == 2
+    assert sum(found["matches"].values()) == 80
+
+
+def test_coverage__wrong_input(folder: str, said: Said) -> None:
+    assert run(["vocab", "coverage", folder, "--against", "imagenet"]) == 1
+    assert "There is no list 'imagenet'. Lists: imagenet-1k" in said()[1]
+    assert run(["vocab", "coverage", folder, "--against", "coco", "--alpha", "0"]) == 2
+    assert run(["vocab", "coverage", folder]) == 2
+
+
+@pytest.mark.usefixtures("one_process")
+def test_prune__then_diff(folder: str, said: Said, tmp_path: Path) -> None:
+    (tmp_path / "deny").write_text("furniture.n.01\nsofa.n.01\n")
+    (tmp_path / "merge").write_text("below bear.n.01\tbear.n.01\n")
+    out = str(tmp_path / "clean")
+    options = ["--deny", str(tmp_path / "deny"), "--merge", str(tmp_path / "merge"), "--out", out]
+    assert run(["vocab", "prune", folder, *options]) == 0
+    text = said()[0]
+    assert "  classes    5, before 6" in text
+    assert text.endswith(f"Next: catlip vocab diff {folder} {out}\n")
+    assert run(["labels", "verify", out]) == 0
+    said()
+    assert run(["vocab", "diff", folder, out]) == 0
+    text = said()[0]
+    assert "sofa.n.01" in text
+    assert "polar bear" in text
+    assert run(["vocab", "diff", folder, out, "--json"]) == 0
+    found = json.loads(said()[0])["difference"]
+    assert [each["synset"] for each in found["added"]] == ["bear.n.01"]
+    assert [each["synset"] for each in found["removed"]] == ["sofa.n.01", "ice_bear.n.01"]
+    assert run(["vocab", "diff", folder, out, "--term", "Polar  bear"]) == 0
+    assert "ice_bear.n.01 1" in said()[0]
+
+
+def test_prune__wrong_input(folder: str, said: Said, tmp_path: Path) -> None:
+    out = str(tmp_path / "out")
+    assert run(["vocab", "prune", folder, "--out", out]) == 2
+    assert "Nothing to do" in said()[1]
+    assert run(["vocab", "prune", folder, "--out", out, "--deny", str(tmp_path / "none")]) == 1
+    assert "No such file" in said()[1]
+    (tmp_path / "deny").write_text("dogg.n.01\n")
+    assert run(["vocab", "prune", folder, "--out", out, "--deny", str(tmp_path / "deny")]) == 1
+    assert "no synset 'dogg.n.01'" in said()[1]
+    assert not Path(out, "labelset.json").exists()
+
+
+def test_import_and_export__round_trip(folder: str, said: Said, tmp_path: Path) -> None:
+    pickled, out = str(tmp_path / "vocab.pkl"), str(tmp_path / "corenet")
+    assert run(["vocab", "export", folder, "--format", "corenet", "--out", pickled]) == 0
+    assert said() == (f"Next: catlip train --labels {folder} --out RUN\n", f"Wrote 6 classes to {pickled}.\n")
+    assert run(["vocab", "import-corenet", pickled, "--out", out]) == 0
+    assert "dog.n.01 (2)" in said()[0]
+    assert run(["vocab", "inspect", out]) == 0
+    text = said()[0]
+    assert "samples  0: a vocabulary alone" in text
+    assert "labels a sample" not in text
+    assert run(["vocab", "export", out, "--format", "csv"]) == 0
+    assert len(said()[0].splitlines()) == 7
+
+
+def test_import__hostile(said: Said, tmp_path: Path) -> None:
+    (tmp_path / "bad.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    assert run(["vocab", "import-corenet", str(tmp_path / "bad.pkl"), "--out", str(tmp_path / "out")]) == 1
+    assert said()[1].startswith(f"Error: {tmp_path / 'bad.pkl'} was refused")
+    assert run(["vocab", "import-corenet", str(tmp_path / "none.pkl"), "--out", str(tmp_path / "out")]) == 1
+    assert "No such file" in said()[1]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["inspect"],
+        ["coverage", "--against", "coco"],
+        ["prune", "--threshold", "1", "--out", "x"],
+        ["export", "--format", "csv"],
+    ],
+)
+def test_every_verb__other_version_and_missing_files(words: list[str], said: Said, folder: str, tmp_path: Path) -> None:
+    manifest = json.loads(Path(folder, "labelset.json").read_text())
+    old = tmp_path / "old"
+    old.mkdir()
+    (old / "labelset.json").write_text(json.dumps({**manifest, "format_version": 1}))
+    assert run(["vocab", words[0], str(old), *words[1:]]) == 1
+    assert "has format version 1; this catlip reads version 2" in said()[1]
+    (old / "labelset.json").write_text(json.dumps(manifest))
+    assert run(["vocab", words[0], str(old), *words[1:]]) == 1
+    assert f"{old}/vocabulary.parquet is missing. Run `catlip labels build` again." in said()[1]
+    assert run(["vocab", words[0], str(tmp_path / "none"), *words[1:]]) == 1
+    assert "is not a finished label set" in said()[1]
+    assert run(["vocab", "diff", folder, str(old)]) == 1
+    assert "is missing" in said()[1]
 
 
 @pytest.mark.slow

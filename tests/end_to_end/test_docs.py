@@ -28,6 +28,7 @@ PAGES = (
     "docs/label-set-format.md",
     "docs/sources.md",
     "docs/at-scale.md",
+    "docs/vocabulary.md",
     "docs/training.md",
 )
 # The same commands on less data, so that a test can run them; a setting already there is not repeated.
@@ -54,7 +55,9 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the README's first commands have run, with the project's recipes beside them."""
     folder = tmp_path_factory.mktemp("docs")
     shutil.copytree(ROOT / "recipes", folder / "recipes")
-    for page in ("README.md", "docs/at-scale.md", "docs/training.md"):
+    for block in blocks("docs/vocabulary.md", "tsv"):  # the files that its commands read, named in their first lines
+        (folder / re.findall(r"# (\S+):", block)[0]).write_text(block)
+    for page in ("README.md", "docs/at-scale.md", "docs/vocabulary.md", "docs/training.md"):
         for block in blocks(page, "bash"):
             for words in commands(block):
                 if words[0] in ("catlip", "torchrun"):
@@ -95,18 +98,35 @@ def sources_folder(tmp_path_factory: pytest.TempPathFactory, write_tar: Callable
 
 
 _SOURCE_LINES = [line for block in blocks("docs/sources.md", "bash") for line in block.splitlines()]
+AS_JSON = ("--threshold", "0", "--json")  # on few captions every synset must count
 
 
-@pytest.mark.parametrize("line", _SOURCE_LINES)
-def test_source_commands__run(line: str, sources_folder: Path) -> None:
-    """Each example, as the shell runs it; on few captions every synset must count."""
+@pytest.mark.parametrize("line", [line for line in _SOURCE_LINES if "|" not in line])
+@pytest.mark.usefixtures("one_process")
+def test_source_commands__run(
+    line: str, sources_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(sources_folder)
+    command, *arguments = shlex.split(line)
+    assert command == "catlip"
+    assert main.run([*arguments, *AS_JSON]) == 0, capsys.readouterr().err
+    all_are_labelled(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("line", [line for line in _SOURCE_LINES if "|" in line])
+def test_source_commands__run_in_a_pipe(line: str, sources_folder: Path) -> None:
+    """As the shell runs it."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", f"{line} --threshold 0 --json"],
+        ["bash", "-o", "pipefail", "-c", f"{line} {shlex.join(AS_JSON)}"],
         cwd=sources_folder, capture_output=True, text=True, check=False, timeout=120, env=os.environ | {"PATH": path},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    all_are_labelled(done.stdout)
+
+
+def all_are_labelled(said: str) -> None:
+    found = json.loads(said)
     assert found["labelled"] == found["samples"] > 0
     assert not found["problems"]
 

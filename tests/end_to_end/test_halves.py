@@ -78,6 +78,7 @@ def test_train_half__needs_no_spacy(tmp_path: Path, catlip: Catlip) -> None:
         (("labels", "build", "x.tar", "--out", "x", "--engine", "ray"), ("ray",), "ray"),
         (("train", "--labels", "x", "--out", "y"), ("torch", "timm"), "train"),
         (("sample", "x"), ("emoji",), "demo"),
+        (("vocab", "inspect", "x", "--html", "y"), ("PIL", "plotly"), "report"),
     ],
 )
 def test_missing_half__is_named_with_the_extra_that_brings_it(

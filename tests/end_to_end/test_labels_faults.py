@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,10 @@ ADDRESS_SPACE_BYTES = 4 << 30
 HUGE_CAPTION_BYTES = (8 << 30) - 1
 
 
-@pytest.fixture
-def tars(tmp_path: Path, write_tar: object) -> Path:
-    """Tars of a few captions each."""
-    assert callable(write_tar)
-    folder = tmp_path / "tars"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def tars(tmp_path_factory: pytest.TempPathFactory, write_tar: Callable[..., Path]) -> Path:
+    """Tars of a few captions each; no test changes them."""
+    folder = tmp_path_factory.mktemp("tars")
     for number in range(NUM_TARS):
         captions = [f"A dog and {row} cats on a sofa.".encode() for row in range(30)]
         write_tar(
@@ -36,13 +35,24 @@ def tars(tmp_path: Path, write_tar: object) -> Path:
     return folder
 
 
-def undisturbed(tars: Path, out: Path, code: int = 0) -> dict[str, bytes]:
+@pytest.fixture(scope="module")
+def undisturbed(tars: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    return built_alone(tars, tmp_path_factory.mktemp("undisturbed") / "labels")
+
+
+def built_alone(tars: Path, out: Path) -> dict[str, bytes]:
     done = build(f"{tars}/*.tar", out, "--workers", "1")
-    assert done.returncode == code, done.stderr
+    assert done.returncode == 0, done.stderr
     return content(out)
 
 
-def test_build__sigterm_ends_it_cleanly(tars: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def own_tars(tars: Path, tmp_path: Path) -> Path:
+    """A copy that a test may change."""
+    return shutil.copytree(tars, tmp_path / "tars")
+
+
+def test_build__sigterm_ends_it_cleanly(tars: Path, tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
     out = tmp_path / "labels"
     with started(f"{tars}/*.tar", out, "--workers", "2") as process:
         wait_until(lambda: (out / "_candidates" / "settings.json").exists())
@@ -53,10 +63,10 @@ def test_build__sigterm_ends_it_cleanly(tars: Path, tmp_path: Path) -> None:
         assert error.strip() == "Terminated. Run the same command again to go on."
         wait_until_alone(process.pid)
     assert build(f"{tars}/*.tar", out).returncode == 0
-    assert content(out) == undisturbed(tars, tmp_path / "other")
+    assert content(out) == undisturbed
 
 
-def test_slices__side_by_side_one_killed(tars: Path, tmp_path: Path) -> None:
+def test_slices__side_by_side_one_killed(tars: Path, tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
     out, sources = tmp_path / "labels", f"{tars}/*.tar"
     with (
         started(sources, out, "--slice", "0/2", "--workers", "1") as first,
@@ -76,35 +86,35 @@ def test_slices__side_by_side_one_killed(tars: Path, tmp_path: Path) -> None:
         assert "--slice 1/2" not in done.stderr
     assert build(sources, out, "--slice", "0/2").returncode == 0
     subprocess.run(finish, capture_output=True, timeout=DEADLINE_SECONDS, check=True)
-    assert content(out) == undisturbed(tars, tmp_path / "other")
+    assert content(out) == undisturbed
 
 
-def test_build__input_that_changes_meanwhile_is_done_by_the_next_run(tars: Path, tmp_path: Path) -> None:
-    out, last = tmp_path / "labels", tars / f"{NUM_TARS - 1}.tar"
-    with started(f"{tars}/*.tar", out, "--workers", "1") as process:
+def test_build__input_that_changes_meanwhile_is_done_by_the_next_run(own_tars: Path, tmp_path: Path) -> None:
+    out, last = tmp_path / "labels", own_tars / f"{NUM_TARS - 1}.tar"
+    with started(f"{own_tars}/*.tar", out, "--workers", "1") as process:
         wait_until(lambda: (out / "_candidates" / "plan.json").exists())
         os.killpg(process.pid, signal.SIGSTOP)
-        shutil.copy(tars / "0.tar", tmp_path / "new.tar")
+        shutil.copy(own_tars / "0.tar", tmp_path / "new.tar")
         (tmp_path / "new.tar").replace(last)
         os.killpg(process.pid, signal.SIGCONT)
         _, error = process.communicate(timeout=DEADLINE_SECONDS)
     assert process.returncode == 3, error
     assert f"{last} changed while it was read. Run the same build again when it is whole." in error
-    assert build(f"{tars}/*.tar", out).returncode == 0
-    assert content(out) == undisturbed(tars, tmp_path / "other")
+    assert build(f"{own_tars}/*.tar", out).returncode == 0
+    assert content(out) == built_alone(own_tars, tmp_path / "other")
 
 
-def test_build__worker_out_of_memory_blames_the_guilty_shard_alone(tars: Path, tmp_path: Path) -> None:
+def test_build__worker_out_of_memory_blames_the_guilty_shard_alone(own_tars: Path, tmp_path: Path) -> None:
     """The limit of the address space stands for a machine's memory; the caption is a hole in a sparse file."""
     member = tarfile.TarInfo("a.txt")
     member.size = HUGE_CAPTION_BYTES
-    with (tars / "1huge.tar").open("wb") as file:
+    with (own_tars / "1huge.tar").open("wb") as file:
         file.write(member.tobuf())
         file.truncate(tarfile.BLOCKSIZE + HUGE_CAPTION_BYTES + 20 * tarfile.BLOCKSIZE)
     out = tmp_path / "labels"
     limit = (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES)
     done = subprocess.run(
-        command(f"{tars}/*.tar", out, "--workers", "2"),
+        command(f"{own_tars}/*.tar", out, "--workers", "2"),
         capture_output=True,
         text=True,
         timeout=DEADLINE_SECONDS,
@@ -113,7 +123,7 @@ def test_build__worker_out_of_memory_blames_the_guilty_shard_alone(tars: Path, t
     )
     assert done.returncode == 3, done.stderr
     warnings = [line for line in done.stderr.splitlines() if line.startswith("Warning: ")]
-    assert warnings == [f"Warning: {tars}/1huge.tar: the worker died on it twice (killed, or out of memory)"]
+    assert warnings == [f"Warning: {own_tars}/1huge.tar: the worker died on it twice (killed, or out of memory)"]
     assert sorted(path.name for path in (out / "shards").iterdir()) == [f"{n}.parquet" for n in range(NUM_TARS)]
 
 
@@ -129,7 +139,7 @@ cp -r "$MOUNT/labels" "$COPY"
 """
 
 
-def test_build__full_disk_loses_nothing(tars: Path, tmp_path: Path) -> None:
+def test_build__full_disk_loses_nothing(tars: Path, tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
     """A tmpfs in a mount namespace of its own, too small at first."""
     private = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
     mount = tmp_path / "mount"
@@ -150,4 +160,4 @@ def test_build__full_disk_loses_nothing(tars: Path, tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
     assert ".partial-" not in done.stdout
     assert "labelset.json" not in done.stdout
-    assert content(tmp_path / "labels") == undisturbed(tars, tmp_path / "other")
+    assert content(tmp_path / "labels") == undisturbed

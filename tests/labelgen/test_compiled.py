@@ -60,3 +60,22 @@ def test_compiled__where_nothing_can_be_written(tmp_path: Path, monkeypatch: pyt
     make = Maker()
     assert values("x", "1", make) == values("x", "1", make)
     assert make.times == 2
+
+
+def test_compiled__without_a_key_nothing_is_kept(cache: Path) -> None:
+    make = Maker()
+    for _ in range(2):
+        assert compiled("x", None, make)["texts"].to_pylist() == ["a", "b"]
+    assert make.times == 2
+    assert not cache.exists()
+
+
+def test_compiled__is_mapped_and_outlives_its_file(cache: Path) -> None:
+    make = Maker()
+    values("x", "1", make)
+    found = compiled("x", "1", make)
+    before = pa.total_allocated_bytes()
+    assert found["numbers"].to_numpy().base is not None
+    assert pa.total_allocated_bytes() == before
+    (cache / "x-1.arrow").unlink()
+    assert found["numbers"].to_pylist() == list(range(1_000))

@@ -22,7 +22,8 @@ from nltk.tokenize import NLTKWordTokenizer, word_tokenize
 from nltk.tokenize.punkt import PunktTrainer, save_punkt_params
 
 from labelgen.corenet import CoreNet, Reading
-from labelgen.wordnet import Folder, Pos, Synset, lines
+from labelgen.synsets import Synsets
+from labelgen.wordnet import Folder, Pos, lines
 
 Tokenize = Callable[[str], list[str]]
 Published = Callable[[str], list[str]]
@@ -190,7 +191,7 @@ def test_clean__cases(corenet: CoreNet, raw: str, clean: str) -> None:
 
 
 def test_synset__is_the_first_sense_and_named_after_the_word(
-    corenet: CoreNet, synsets: dict[int, Synset], captions: list[str]
+    corenet: CoreNet, synsets: Synsets, captions: list[str]
 ) -> None:
     words = {word for caption in captions for word in corenet.words(caption)} | {"new york"}
     assert len(words) > 1_000
@@ -214,7 +215,7 @@ def test_readings__say_why(corenet: CoreNet) -> None:
     }
 
 
-def test_words__reach(corenet: CoreNet, synsets: dict[int, Synset]) -> None:
+def test_words__reach(corenet: CoreNet, synsets: Synsets) -> None:
     """How many of WordNet's nouns and of ImageNet-1k's classes any caption can reach."""
     firsts = (synset.name.removesuffix(".n.01") for synset in synsets.values() if synset.name.endswith(".n.01"))
     own = {word for word in firsts if "_" not in word}

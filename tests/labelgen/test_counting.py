@@ -5,20 +5,21 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labelgen import candidates, examples
 from labelgen import resolved as resolved_files
-from labelgen.candidates import Samples, Texts
+from labelgen.candidates import Example, Samples
 from labelgen.encode import Encoder, number_of
-from labelgen.examples import Examples
+from labelgen.examples import Gathering
 from labelgen.extract import Seconds, _take
 from labelgen.ragged import Rows as Ragged
-from labelgen.resolve import COMPOUND_BITS, Produced, Resolved
+from labelgen.resolve import COMPOUND_BITS, NOTHING, Labels, Produced
 from labelgen.resolved import ResolvedShard, pack_labels
 from labelgen.sources.sample import Sample
 from labelgen.support import MIN_PAIR_SUPPORT, Cooccurrence, Support, vocabulary
@@ -66,18 +67,21 @@ SHARDS: st.SearchStrategy[list[Rows]] = st.lists(
 THRESHOLDS = st.fixed_dictionaries({family: st.integers(0, 5) for family in (NOUNS, ATTRIBUTES, COMPOUNDS)})
 
 
-NOTHING = Produced(*(np.empty(0, np.int64) for _ in Produced._fields))
+def resolved(rows: Rows) -> dict[str, ResolvedShard]:
+    found = {}
+    for family, of_family in rows.items():
+        of_row = np.repeat(np.arange(len(of_family)), [len(row) for row in of_family])
+        numbers = np.array([number for row in of_family for number in row], np.int64)
+        found[family] = pack_labels(len(of_family), Labels(of_row, numbers), NOTHING)
+    return found
 
 
-def resolved(rows: Rows) -> ResolvedShard:
-    by_family = {
-        family: (
-            np.repeat(np.arange(len(of_family)), [len(row) for row in of_family]),
-            np.array([number for row in of_family for number in row], np.int64),
-        )
-        for family, of_family in rows.items()
-    }
-    return pack_labels(Resolved(num_rows=max(map(len, rows.values())), by_family=by_family, produced=NOTHING))
+def counts(rows: Rows) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    return {family: (packed.numbers, packed.support) for family, packed in resolved(rows).items()}
+
+
+def labels(rows: Rows) -> list[tuple[np.ndarray, Ragged]]:
+    return [(packed.numbers, packed.labels) for packed in resolved(rows).values()]
 
 
 def samples(num_rows: int) -> Samples:
@@ -92,7 +96,7 @@ def nouns(*shards: list[list[int]]) -> list[Rows]:
 def counted(shards: list[Rows]) -> Support:
     support = Support(dict.fromkeys(family for rows in shards for family in rows))
     for rows in shards:
-        support.add(resolved(rows))
+        support.add(counts(rows))
     return support
 
 
@@ -126,7 +130,8 @@ def test_support__is_a_counter(shards: list[Rows], thresholds: dict[str, int]) -
 
 def test_support__of_a_hypernym_is_of_all_below_it() -> None:
     dog, cat, animal = NOUN_IDS[:3]
-    support = counted([{NOUNS: [[dog], [cat], [dog, cat], [animal], []], HYPERNYMS: [[animal]] * 3 + [[], []]}])
+    nouns = [[dog], [cat], [dog, cat], [animal], []]
+    support = counted([{NOUNS: nouns, HYPERNYMS: [[dog, animal], [cat, animal], [dog, cat, animal], [animal], []]}])
     assert support.kept({NOUNS: 1, HYPERNYMS: 1}) == [(animal, HYPERNYMS, 4), (dog, NOUNS, 2), (cat, NOUNS, 2)]
     # A noun of the captions stays one, with the support of all below it.
     assert support.kept({NOUNS: 0, HYPERNYMS: 0})[0] == (animal, NOUNS, 4)
@@ -187,7 +192,7 @@ def test_encoder__is_a_dictionary(shards: list[Rows], thresholds: dict[str, int]
     class_of = {number_of(wnid): number for number, wnid in enumerate(vocab.wnids)}
     encoder = Encoder(vocab)
     for rows in shards:
-        encoded = encoder.encode(samples(NUM_ROWS), resolved(rows))
+        encoded = encoder.encode(samples(NUM_ROWS), labels(rows))
         encoded.check(len(vocab), "x")
         assert len(encoded) == NUM_ROWS
         for row in range(NUM_ROWS):
@@ -200,7 +205,7 @@ def test_encoder__a_noun_that_is_also_above_another_is_one_label() -> None:
     rows = {NOUNS: [[dog, animal], [dog]], HYPERNYMS: [[animal], [animal]]}
     vocab = kept([rows], {NOUNS: 0, HYPERNYMS: 0})
     assert vocab is not None
-    encoded = Encoder(vocab).encode(samples(2), resolved(rows))
+    encoded = Encoder(vocab).encode(samples(2), labels(rows))
     encoded.check(len(vocab), "x")
     assert encoded.offsets.tolist() == [0, 2, 4]
 
@@ -212,7 +217,7 @@ def test_encoder__vocabulary_of_another_corpus() -> None:
         NOUNS: [[NOUN_IDS[0], NOUN_IDS[3], NOUN_IDS[8]], [], [NOUN_IDS[1]]],
         ATTRIBUTES: [[ADJECTIVE_IDS[0]], [], []],
     }
-    encoded = Encoder(vocab).encode(samples(3), resolved(rows))
+    encoded = Encoder(vocab).encode(samples(3), labels(rows))
     assert encoded.values.tolist() == [0]
     assert encoded.offsets.tolist() == [0, 1, 1, 1]
 
@@ -220,7 +225,7 @@ def test_encoder__vocabulary_of_another_corpus() -> None:
 def test_encoder__keeps_rows_without_labels() -> None:
     vocab = kept(nouns([[NOUN_IDS[0]]]), {NOUNS: 0})
     assert vocab is not None
-    encoded = Encoder(vocab).encode(samples(2), resolved({NOUNS: [[], []]}))
+    encoded = Encoder(vocab).encode(samples(2), labels({NOUNS: [[], []]}))
     assert encoded.keys.to_pylist() == ["0", "1"]
     assert encoded.num_labelled == 0
 
@@ -235,7 +240,7 @@ def test_cooccurrence__is_a_brute_force_count(num_frequent: int, shards: list[Ro
     pairs = Cooccurrence(len(vocab), num_frequent)
     expected: Counter[tuple[int, int]] = Counter()
     for rows in shards:
-        encoded = encoder.encode(samples(NUM_ROWS), resolved(rows))
+        encoded = encoder.encode(samples(NUM_ROWS), labels(rows))
         pairs.add(encoded)
         for row in range(NUM_ROWS):
             expected.update(combinations(encoded.labels(row).tolist(), 2))
@@ -244,70 +249,86 @@ def test_cooccurrence__is_a_brute_force_count(num_frequent: int, shards: list[Ro
     ]
 
 
-def test_examples__add_up_over_shards() -> None:
+def told(folder: Path, shards: list[list[tuple[str, int, int, list[str], int]]], vocab: Vocabulary) -> list[Any]:
+    """Of shards: terms with their labels, samples, captions of the term, and bits that say which are of that label."""
+    gathering = Gathering(None)
+    for number, produced in enumerate(shards):
+        columns = list(zip(*produced, strict=True))
+        numbers, places = np.unique(columns[1], return_inverse=True)
+        whole = shard([list(columns[0])])
+        captions = [[Example(0, text) for text in texts] for texts in columns[3]]
+        candidates.write(str(folder), str(number), dataclasses.replace(whole, examples=captions))
+        found = Produced(np.arange(len(produced)), places, np.array(columns[2]), np.array(columns[4], np.uint8))
+        gathering.add(str(folder), str(number), numbers, found)
+    examples.write(str(folder), NOUNS, "key", gathering.examples())
+    kept = examples.read(str(folder), NOUNS, "key")
+    assert kept is not None
+    assert examples.read(str(folder), NOUNS, "another key") is None
+    assert examples.table([kept], Encoder(vocab)) == examples.table([gathering.examples()], Encoder(vocab))
+    return [tuple(row.values()) for row in examples.table([kept], Encoder(vocab)).to_pylist()]
+
+
+def test_examples__add_up_over_shards(tmp_path: Path) -> None:
     sofa, dog, gone = NOUN_IDS[:3]
     vocab = kept(nouns([[dog], [dog], [sofa]]), {NOUNS: 0})
     assert vocab is not None
-    examples = Examples(Encoder(vocab))
-
-    def add(produced: list[tuple[str, int, int, list[str], int]]) -> None:
-        """Terms with their labels, samples, captions of the term, and bits that say which are of that label."""
-        columns = list(zip(*produced, strict=True))
-        numbers, labels = np.unique(columns[1], return_inverse=True)
-        texts = Texts(pa.array(columns[0]), np.full(len(produced), -1))
-        told = Produced(np.arange(len(produced)), labels, np.array(columns[2]), np.array(columns[4], np.uint8))
-        none = np.empty(0, np.int64)
-        examples.count(
-            ResolvedShard(
-                numbers=numbers, labels=Ragged(np.zeros(1, np.int64), none), families=none, counted=none, support=none,
-                produced=told,
-            ),
-            texts,
-            lambda: pa.array(columns[3], pa.list_(pa.string())),
-        )  # fmt: skip
-
-    add([("sofa", sofa, 2, ["a", "b"], 0b11), ("couch", sofa, 1, ["x", "c"], 0b10), ("gone", gone, 9, ["d"], 0b1)])
-    add([("couch", sofa, 4, ["c", "e"], 0b11), ("sofa", sofa, 1, ["f", "g"], 0b11), ("dog", dog, 1, ["h"], 0b1)])
-    assert [tuple(row.values()) for row in examples.table().to_pylist()] == [
+    shards = [
+        [("sofa", sofa, 2, ["a", "b"], 0b11), ("couch", sofa, 1, ["x", "c"], 0b10), ("gone", gone, 9, ["d"], 0b1)],
+        [("couch", sofa, 4, ["c", "e"], 0b11), ("sofa", sofa, 1, ["f", "g"], 0b11), ("dog", dog, 1, ["h"], 0b1)],
+    ]
+    assert told(tmp_path, shards, vocab) == [
         (0, "dog", 1, ["h"]),
         (1, "couch", 5, ["c", "e"]),
         (1, "sofa", 3, ["a", "b", "f"]),
     ]
 
 
-def test_examples__a_pair_is_told_by_both_words() -> None:
+def test_examples__of_classes_alone_where_not_all_are_wanted(tmp_path: Path) -> None:
     ball, red = NOUN_IDS[0], ADJECTIVE_IDS[0]
-    vocab = kept([{NOUNS: [[ball]], COMPOUNDS: [[red << COMPOUND_BITS | ball]]}], {NOUNS: 0, COMPOUNDS: 0})
+    compound, other = red << COMPOUND_BITS | ball, red << COMPOUND_BITS | NOUN_IDS[1]
+    vocab = kept([{NOUNS: [[ball]], COMPOUNDS: [[compound]]}], {NOUNS: 0, COMPOUNDS: 0})
     assert vocab is not None
-    examples = Examples(Encoder(vocab))
-    texts = Texts(pa.array(["red", "ball"]), np.array([1, -1]))
-    told = Produced(np.array([0]), np.array([0]), np.array([1]), np.array([1], np.uint8))
-    of_shard = resolved({COMPOUNDS: [[red << COMPOUND_BITS | ball]]})
-    examples.count(dataclasses.replace(of_shard, produced=told), texts, lambda: pa.array([["a red ball"], []]))
-    assert examples.table().to_pylist() == [{"class_id": 1, "term": "red ball", "count": 1, "captions": ["a red ball"]}]
+    candidates.write(str(tmp_path), "x", shard([[("red:attribute", "ball")]]))
+    pair = candidates.read_entries(str(tmp_path), "x").heads.tolist().index(0)
+    gathering = Gathering(np.array([ball, compound]))
+    found = Produced(np.array([pair, pair]), np.array([0, 1]), np.array([1, 1]), np.array([1, 1], np.uint8))
+    gathering.add(str(tmp_path), "x", np.array([compound, other]), found)
+    examples_found = gathering.examples()
+    assert examples.table([examples_found], Encoder(vocab)).to_pylist() == [
+        {"class_id": 1, "term": "red ball", "count": 1, "captions": ["caption 0"]}
+    ]
+    assert examples_found.tells(np.array([compound]))
+    assert not examples_found.tells(np.array([ball, other]))
+
+
+FAMILY_ROWS = {NOUNS: [[NOUN_IDS[0], NOUN_IDS[2]], [NOUN_IDS[2]], []]}
 
 
 @given(shards=SHARDS)
 def test_resolved__on_disk(tmp_path_factory: pytest.TempPathFactory, shards: list[Rows]) -> None:
     folder = str(tmp_path_factory.getbasetemp() / "resolved")
     for rows in shards:
-        written = resolved(rows)
-        resolved_files.write(folder, "x", "key", written)
-        assert resolved_files.read(folder, "x", "another key") is None
-        read = resolved_files.read(folder, "x", "key")
-        assert read is not None
-        for name in ("numbers", "families", "counted", "support"):
-            assert getattr(read, name).tolist() == getattr(written, name).tolist()
-        assert [part.tolist() for part in read.labels] == [part.tolist() for part in written.labels]
+        for family, written in resolved(rows).items():
+            resolved_files.write(folder, "x", family, "key", written)
+            assert resolved_files.read_labels(folder, "x", family, "another key") is None
+            support = resolved_files.read_support(folder, "x", family, "key")
+            read = resolved_files.read_labels(folder, "x", family, "key")
+            assert support is not None
+            assert read is not None
+            assert [part.tolist() for part in support] == [written.numbers.tolist(), written.support.tolist()]
+            assert read[0].tolist() == written.numbers.tolist()
+            assert [part.tolist() for part in read[1]] == [part.tolist() for part in written.labels]
+            assert np.all(np.diff(written.support) <= 0)
 
 
 @pytest.mark.parametrize("change", [lambda data: data[:-1], lambda _: b"", lambda data: data[:40] + b"?" + data[41:]])
 def test_resolved__broken_is_as_good_as_none(tmp_path: Path, change: Callable[[bytes], bytes]) -> None:
-    resolved_files.write(str(tmp_path), "x", "key", resolved({NOUNS: [[NOUN_IDS[0]]]}))
-    file = tmp_path / "x.resolved"
+    resolved_files.write(str(tmp_path), "x", NOUNS, "key", resolved(FAMILY_ROWS)[NOUNS])
+    assert resolved_files.read_produced(str(tmp_path), "x", NOUNS, "key") is not None
+    file = tmp_path / f"x.{NOUNS}.resolved"
     file.write_bytes(change(file.read_bytes()))
-    assert resolved_files.read(str(tmp_path), "x", "key") is None
-    assert resolved_files.read(str(tmp_path), "y", "key") is None
+    assert resolved_files.read_produced(str(tmp_path), "x", NOUNS, "key") is None
+    assert resolved_files.read_labels(str(tmp_path), "x", ATTRIBUTES, "key") is None
 
 
 @given(counts=st.lists(st.integers(0, 9), max_size=30), size=st.integers(1, 12))

@@ -12,7 +12,7 @@ from typing import TypedDict
 
 import pytest
 
-from labelgen.wordnet import Synset
+from labelgen.synsets import Synsets
 
 HARD_CAPTIONS = Path(__file__).parent / "golden" / "hard_captions.json"
 
@@ -55,7 +55,7 @@ def test_hard_captions__are_many_and_each_once(entries: list[Entry]) -> None:
     assert [caption for caption, count in Counter(entry["caption"] for entry in entries).items() if count > 1] == []
 
 
-def test_hard_captions__name_real_synsets(entries: list[Entry], synsets: dict[int, Synset]) -> None:
+def test_hard_captions__name_real_synsets(entries: list[Entry], synsets: Synsets) -> None:
     names = {synset.name for synset in synsets.values()}
     used = {name for entry in entries for name in (*demanded(entry), *entry["also"], *entry["forbidden"])}
     assert used - names == set()

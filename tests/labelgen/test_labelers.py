@@ -6,6 +6,7 @@ golden/captions.json is written anew with CATLIP_UPDATE_GOLDEN=1; read the diffe
 import json
 import os
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ import pytest
 
 from labelgen import labelers, stoplist
 from labelgen.inmemory import Labelling
-from labelgen.labelers import Caption, NounChunks, PosNouns, Published, Tools
+from labelgen.labelers import Caption, Labeler, NounChunks, PosNouns, Published, Tools
 from labelgen.lexicon import Lexicon
 from labelgen.normalize import normalize
 from labelgen.nouns import ChunkParser
-from labelgen.terms import Mention
+from labelgen.terms import Found, Mention
 from labelgen.wordnet import Folder
 
 GOLDEN = Path(__file__).parent / "golden" / "captions.json"
@@ -44,6 +45,10 @@ def captions_of(texts: list[str]) -> list[Caption]:
     return [Caption(text, normalize(text)[0]) for text in texts]
 
 
+def found_by(labeler: Labeler, parsed: Any) -> list[Found]:  # noqa: ANN401  (what its own `parse` gave)
+    return list(chain.from_iterable(labeler.phrases(parsed)))
+
+
 def written(mention: Mention) -> str:
     """`red:attribute > dog`, `glasses:head:plural`."""
     term = mention.term
@@ -57,7 +62,7 @@ def test_golden(noun_chunks: NounChunks, labelling: Labelling, first: Labelling)
     assert len(entries) >= 250
     texts = [entry["caption"] * entry.get("times", 1) for entry in entries]
     mentions = [
-        [written(found) for found in noun_chunks.find(parse) if isinstance(found, Mention)]
+        [written(found) for found in found_by(noun_chunks, parse) if isinstance(found, Mention)]
         for parse in noun_chunks.parse(captions_of(texts))
     ]
     found = [
@@ -122,7 +127,7 @@ def test_labelling__several_captions_are_one_sample(labelling: Labelling) -> Non
 
 def test_noun_chunks__batches_make_no_difference(noun_chunks: NounChunks) -> None:
     captions = captions_of(["a dog on the grass", "two polar bears", "a man riding a horse"] * 50)
-    together = [list(noun_chunks.find(parse)) for parse in noun_chunks.parse(captions)]
+    together = [found_by(noun_chunks, parse) for parse in noun_chunks.parse(captions)]
     assert len(together) == 150
     assert together[:3] == together[3:6] == together[-3:]
 
@@ -131,7 +136,7 @@ def test_pos_nouns__words_alone(tools: Tools, chunk_parser: ChunkParser, monkeyp
     monkeypatch.setattr(labelers, "ChunkParser", lambda _model, nouns="chunks": chunk_parser)
     labeler = PosNouns(tools)
     (parse,) = labeler.parse(captions_of(["a hot dog stand with two polar bears"]))
-    assert [written(found) for found in labeler.find(parse) if isinstance(found, Mention)] == [
+    assert [written(found) for found in found_by(labeler, parse) if isinstance(found, Mention)] == [
         "dog:head",
         "stand:head",
         "bear:head",
@@ -141,7 +146,7 @@ def test_pos_nouns__words_alone(tools: Tools, chunk_parser: ChunkParser, monkeyp
 def test_published__reads_the_raw_caption(tools: Tools) -> None:
     labeler = Published(tools)
     (raw,) = labeler.parse([Caption("A%20dog on <b>us</b>", "anything else")])
-    found = list(labeler.find(raw))
+    found = found_by(labeler, raw)
     assert [written(each) for each in found if isinstance(each, Mention)] == ["dog:head"]
     assert [each.surface for each in found if not isinstance(each, Mention)] == ["a", "on", "us"]
 

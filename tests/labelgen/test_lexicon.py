@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labelgen.lexicon import Lexicon
-from labelgen.wordnet import Folder, Pos, Synset
+from labelgen.synsets import Synsets
+from labelgen.wordnet import Folder, Pos
 
 
 def test_singulars__are_nltks(nltk_wordnet: Any, lexicon_of_wordnet: Lexicon) -> None:  # noqa: ANN401
@@ -145,15 +146,13 @@ def test_find__any_text_gives_a_term_or_nothing(lexicon: Lexicon, words: list[st
     assert found is None or (found[1] and found[1] == lexicon.senses(found[0]))
 
 
-def test_find__synonyms_meet(lexicon: Lexicon, synsets: dict[int, Synset]) -> None:
+def test_find__synonyms_meet(lexicon: Lexicon, synsets: Synsets) -> None:
     names = {term: synsets[lexicon.senses(term)[0]].name for term in ("sofa", "couch", "airplane", "plane")}
     assert names["sofa"] == names["couch"] == "sofa.n.01"
     assert names["airplane"] == names["plane"] == "airplane.n.01"
 
 
-def test_added_terms__stand_beside_wordnets(
-    lexicon: Lexicon, lexicon_of_wordnet: Lexicon, synsets: dict[int, Synset]
-) -> None:
+def test_added_terms__stand_beside_wordnets(lexicon: Lexicon, lexicon_of_wordnet: Lexicon, synsets: Synsets) -> None:
     assert lexicon_of_wordnet.added == frozenset()
     assert lexicon_of_wordnet.find("smartphone", False) is None
     assert "smartphone" in lexicon.added
@@ -162,7 +161,7 @@ def test_added_terms__stand_beside_wordnets(
     assert lexicon.senses("dog") == lexicon_of_wordnet.senses("dog")
 
 
-def test_added_terms__take_a_synset_that_wordnet_has(wordnet_folder: Folder, synsets: dict[int, Synset]) -> None:
+def test_added_terms__take_a_synset_that_wordnet_has(wordnet_folder: Folder, synsets: Synsets) -> None:
     found = Lexicon.load(wordnet_folder, {"good boy": "dog.n.01", "dog": "hotdog.n.02"})
     assert [synsets[synset].name for term in ("good boy", "dog") for synset in found.senses(term)] == [
         "dog.n.01",

@@ -1,4 +1,8 @@
-from labelgen.memory import Memory
+import gc
+
+import pytest
+
+from labelgen.memory import Memory, collections_spared
 
 
 def test_memory__asks_once_and_forgets_when_full() -> None:
@@ -12,3 +16,19 @@ def test_memory__asks_once_and_forgets_when_full() -> None:
     assert [memory[key] for key in ("a", "bb", "a", "bb")] == [1, 2, 1, 2]
     assert asked == ["a", "bb"]
     assert (memory["ccc"], dict(memory)) == (3, {"ccc": 3})
+
+
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_collections_spared__leaves_the_collector_as_it_was(is_enabled: bool) -> None:
+    def fail() -> None:
+        with collections_spared():
+            raise KeyError(gc.isenabled())
+
+    before = gc.isenabled()
+    (gc.enable if is_enabled else gc.disable)()
+    try:
+        with pytest.raises(KeyError, match="False"):
+            fail()
+        assert gc.isenabled() is is_enabled
+    finally:
+        (gc.enable if before else gc.disable)()

@@ -19,8 +19,9 @@ from labelgen.policies import CONTEXT, FIRST, NAMES, NONE, VISUAL, Chooser, shar
 from labelgen.resolve import count_words, words_of
 from labelgen.senses import Pins, Senses, Use
 from labelgen.sources.sample import Sample
+from labelgen.synsets import Synsets
 from labelgen.terms import Role, Term
-from labelgen.wordnet import Pos, Synset
+from labelgen.wordnet import Pos
 from tests.labelgen.shards import term
 
 SAMPLES = [
@@ -31,12 +32,12 @@ SAMPLES = [
 
 
 @pytest.fixture(scope="module")
-def senses(lexicon: Lexicon, synsets: dict[int, Synset]) -> Senses:
+def senses(lexicon: Lexicon, synsets: Synsets) -> Senses:
     return Senses(lexicon, synsets)
 
 
 @pytest.fixture(scope="module")
-def by_name(synsets: dict[int, Synset]) -> dict[str, int]:
+def by_name(synsets: Synsets) -> dict[str, int]:
     return {synset.name: synset.id for synset in synsets.values()}
 
 
@@ -203,7 +204,7 @@ def test_chooser__of_nothing(senses: Senses, policy: str) -> None:
 
 
 @pytest.mark.parametrize("policy", NAMES)
-def test_pins__decide(lexicon: Lexicon, synsets: dict[int, Synset], by_name: dict[str, int], policy: str) -> None:
+def test_pins__decide(lexicon: Lexicon, synsets: Synsets, by_name: dict[str, int], policy: str) -> None:
     pins = Pins(
         {"mouse": by_name["mouse.n.04"], "dog": by_name["cat.n.01"]},
         {"bank": frozenset({by_name["bank.n.01"]}), "*": frozenset({by_name["cheese.n.01"]})},
@@ -223,7 +224,7 @@ def usual(**tiers: tuple[tuple[int, ...], ...]) -> Pins:
 
 @pytest.mark.parametrize("policy", [VISUAL, CONTEXT])
 def test_usual__the_first_wins_without_company(
-    lexicon: Lexicon, synsets: dict[int, Synset], by_name: dict[str, int], policy: str
+    lexicon: Lexicon, synsets: Synsets, by_name: dict[str, int], policy: str
 ) -> None:
     rodent, device = by_name["mouse.n.01"], by_name["mouse.n.04"]
     for first, second in ((rodent, device), (device, rodent)):
@@ -232,9 +233,7 @@ def test_usual__the_first_wins_without_company(
             assert choosing.choose(choosing.samples) == [{term("mouse"): first}]
 
 
-def test_usual__company_chooses_among_them_alone(
-    lexicon: Lexicon, synsets: dict[int, Synset], by_name: dict[str, int]
-) -> None:
+def test_usual__company_chooses_among_them_alone(lexicon: Lexicon, synsets: Synsets, by_name: dict[str, int]) -> None:
     samples = terms_of(["mouse keyboard computer", "mouse cheese trap", "shiner eye fist mouse"])
     rodent, device = by_name["mouse.n.01"], by_name["mouse.n.04"]
     senses = Senses(lexicon, synsets, usual(mouse=((rodent, device),)))
@@ -245,9 +244,7 @@ def test_usual__company_chooses_among_them_alone(
     assert {of_sample[term("mouse")] for of_sample in Choosing(CONTEXT, senses, samples).choose(samples)} == {rodent}
 
 
-def test_usual__a_sense_that_wordnet_does_not_list(
-    lexicon: Lexicon, synsets: dict[int, Synset], by_name: dict[str, int]
-) -> None:
+def test_usual__a_sense_that_wordnet_does_not_list(lexicon: Lexicon, synsets: Synsets, by_name: dict[str, int]) -> None:
     keys = by_name["computer_keyboard.n.01"]
     assert keys not in lexicon.senses("keyboard")
     senses = Senses(lexicon, synsets, usual(keyboard=((keys,),)))
@@ -255,9 +252,7 @@ def test_usual__a_sense_that_wordnet_does_not_list(
     assert choosing.choose(choosing.samples)[0][term("keyboard")] == keys
 
 
-def test_usual__not_of_names_nor_in_wordnets_order(
-    lexicon: Lexicon, synsets: dict[int, Synset], by_name: dict[str, int]
-) -> None:
+def test_usual__not_of_names_nor_in_wordnets_order(lexicon: Lexicon, synsets: Synsets, by_name: dict[str, int]) -> None:
     pins = usual(turkey=((by_name["turkey.n.01"],),), mouse=((by_name["mouse.n.04"],),))
     senses = Senses(lexicon, synsets, pins)
     assert senses.shown(term("turkey::name")) == Senses(lexicon, synsets).shown(term("turkey::name"))
@@ -266,9 +261,7 @@ def test_usual__not_of_names_nor_in_wordnets_order(
 
 
 @given(seen=st.floats(0, 1), word=st.sampled_from(["mouse", "bank", "glass::counted", "glasses::plural"]))
-def test_usual__counts_for_as_much_as_can_be_seen(
-    lexicon: Lexicon, synsets: dict[int, Synset], seen: float, word: str
-) -> None:
+def test_usual__counts_for_as_much_as_can_be_seen(lexicon: Lexicon, synsets: Synsets, seen: float, word: str) -> None:
     plain = Senses(lexicon, synsets)
     last = plain.candidates(term(word))[-1].synset
     senses = Senses(lexicon, synsets, usual(**{term(word).text: ((last,),)}))
@@ -321,7 +314,7 @@ def test_senses_share_seen__is_a_share(senses: Senses, word: str, pos: Pos) -> N
     ],
 )
 def test_shown__names_and_descriptions(
-    senses: Senses, synsets: dict[int, Synset], text: str, allowed: list[str], never: list[str]
+    senses: Senses, synsets: Synsets, text: str, allowed: list[str], never: list[str]
 ) -> None:
     names = [synsets[candidate.synset].name for candidate in senses.shown(term(text))]
     assert set(allowed) <= set(names)

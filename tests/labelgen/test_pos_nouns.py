@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from labelgen.lexicon import Lexicon
 from labelgen.nouns import Word
 from labelgen.pos_nouns import pos_nouns
-from labelgen.wordnet import Synset
+from labelgen.synsets import Synsets
 
 
 def words(tagged: str) -> list[Word]:
@@ -37,7 +37,7 @@ def test_pos_nouns__terms(lexicon: Lexicon, tagged: str, terms: list[str]) -> No
     assert [term for term, _ in pos_nouns(words(tagged), lexicon)] == terms
 
 
-def test_pos_nouns__first_sense_and_its_word(lexicon: Lexicon, synsets: dict[int, Synset]) -> None:
+def test_pos_nouns__first_sense_and_its_word(lexicon: Lexicon, synsets: Synsets) -> None:
     found = pos_nouns(words("Couches/NNS face/VBP the/DT sofa/NN"), lexicon)
     assert found == [("couch", Word("Couches", "NNS", True)), ("sofa", Word("sofa", "NN", True))]
     assert {synsets[lexicon.senses(term)[0]].name for term, _ in found} == {"sofa.n.01"}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from labelgen import candidates, resolve
+from labelgen import candidates, examples, resolve
 from labelgen.extract import Settings
 from labelgen.lexicon import Lexicon
 from labelgen.publish import publish
@@ -14,7 +14,8 @@ from labelgen.resolve import Choice, Language
 from labelgen.senses import Pins
 from labelgen.sources.fields import Fields
 from labelgen.sources.sample import InputShard
-from labelgen.wordnet import Synset
+from labelgen.synsets import Synsets
+from labelshards import storage
 from labelshards.labelset import LabelSet
 from labelshards.schema import ATTRIBUTES, COMPOUNDS, HYPERNYMS, NOUNS
 from tests.labelgen.shards import Written, shard
@@ -26,7 +27,7 @@ SHARDS: dict[str, list[list[Written]]] = {
 
 
 @pytest.fixture
-def language(lexicon: Lexicon, synsets: dict[int, Synset]) -> Language:
+def language(lexicon: Lexicon, synsets: Synsets) -> Language:
     return Language(lexicon, synsets, Pins({}, {}, {}))
 
 
@@ -89,6 +90,49 @@ def test_publish__another_threshold_chooses_no_sense_again(
     assert published(**families) == first
 
 
+def test_publish__other_families_choose_only_what_is_new(
+    published: Callable[..., list[Any]], chosen: list[int], tmp_path: Path
+) -> None:
+    everything: dict[str, int] = {ATTRIBUTES: 0, COMPOUNDS: 0, HYPERNYMS: 0}
+    nouns = published()
+    assert chosen == [3, 3]
+    above = published(**{HYPERNYMS: 0})
+    assert chosen == [3, 3]  # they follow from the nouns
+    added = published(**everything)
+    assert chosen == [3] * 4
+    assert published() == nouns
+    assert published(**{HYPERNYMS: 0}) == above
+    assert published(**everything) == added
+    assert chosen == [3] * 4
+    storage.remove(candidates.folder_of(str(tmp_path)))
+    for name, rows in SHARDS.items():
+        candidates.write(candidates.folder_of(str(tmp_path)), name, shard(rows))
+    assert published(**everything) == added
+
+
+def test_publish__examples_are_gathered_once(
+    published: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gathered: list[str] = []
+    original = examples.Gathering.add
+
+    def counting(self: examples.Gathering, folder: str, name: str, *found: Any) -> None:  # noqa: ANN401
+        gathered.append(name)
+        original(self, folder, name, *found)
+
+    monkeypatch.setattr(examples.Gathering, "add", counting)
+    first, few = published(**{COMPOUNDS: 0}), published(**{COMPOUNDS: 1})
+    assert gathered == ["a", "a", "b", "b"]  # nouns and compounds
+    assert published(**{COMPOUNDS: 0}) == first
+    assert gathered == ["a", "a", "b", "b"]
+    assert all(row["class_id"] < len(few[0]) for row in few[2])
+
+
+def test_publish__compounds_that_were_no_classes_are_gathered_again(published: Callable[..., list[Any]]) -> None:
+    none, some = ({row["term"] for row in published(**{COMPOUNDS: at})[2]} for at in (2, 1))
+    assert some - none == {"red ball"}
+
+
 def test_publish__another_policy_or_corpus_chooses_again(
     published: Callable[..., list[Any]], chosen: list[int]
 ) -> None:
@@ -105,7 +149,7 @@ def test_publish__lost_or_broken_labels_are_chosen_again(
     published: Callable[..., list[Any]], chosen: list[int], tmp_path: Path, content: bytes | None
 ) -> None:
     first = published()
-    file = tmp_path / candidates.FOLDER_NAME / "b.resolved"
+    file = tmp_path / candidates.FOLDER_NAME / "b.nouns.resolved"
     file.unlink()
     if content is not None:
         file.write_bytes(content)

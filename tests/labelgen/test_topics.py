@@ -7,12 +7,13 @@ import pytest
 
 from labelgen.lexicon import Lexicon
 from labelgen.senses import Senses
+from labelgen.synsets import Synsets
 from labelgen.topics import Topics
-from labelgen.wordnet import Pos, Synset
+from labelgen.wordnet import Pos
 
 
 @pytest.fixture(scope="module")
-def senses(lexicon: Lexicon, synsets: dict[int, Synset]) -> Senses:
+def senses(lexicon: Lexicon, synsets: Synsets) -> Senses:
     return Senses(lexicon, synsets)
 
 
@@ -22,7 +23,7 @@ def topics(senses: Senses) -> Topics:
 
 
 @pytest.fixture(scope="module")
-def by_name(synsets: dict[int, Synset]) -> dict[str, int]:
+def by_name(synsets: Synsets) -> dict[str, int]:
     return {synset.name: synset.id for synset in synsets.values()}
 
 
@@ -42,7 +43,7 @@ def likeness(one: Vector, other: Vector) -> float:
     return float(one.weights[mine] @ other.weights[theirs])
 
 
-def test_of_synsets__sorted_and_of_length_one(topics: Topics, synsets: dict[int, Synset]) -> None:
+def test_of_synsets__sorted_and_of_length_one(topics: Topics, synsets: Synsets) -> None:
     for vector in of(topics, *list(synsets)[::500]):
         assert vector.words.dtype == np.int32
         assert vector.weights.dtype == np.float32
@@ -95,7 +96,7 @@ def test_blend__is_a_weighted_sum(topics: Topics, by_name: dict[str, int]) -> No
     assert half.weights.tolist() == pytest.approx([weight_of[word] / 2 for word in half.words.tolist()])
 
 
-def test_relations__as_wordnet_has_them(topics: Topics, synsets: dict[int, Synset], by_name: dict[str, int]) -> None:
+def test_relations__as_wordnet_has_them(topics: Topics, synsets: Synsets, by_name: dict[str, int]) -> None:
     relations = topics.relations
     entity, dog = (int(relations.places(np.array(by_name[name]))) for name in ("entity.n.01", "dog.n.01"))
     assert relations.size[entity] >= 74_000

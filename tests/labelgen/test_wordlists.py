@@ -7,8 +7,9 @@ import pytest
 from labelgen import wordlists
 from labelgen.lexicon import Lexicon
 from labelgen.senses import Use
+from labelgen.synsets import Synsets
 from labelgen.wordlists import BUILT_IN_SENSES, BUILT_IN_TERMS, digest, read_senses, read_terms
-from labelgen.wordnet import Pos, Synset
+from labelgen.wordnet import Pos
 from labelshards.errors import CatlipError
 
 
@@ -72,7 +73,7 @@ def test_read_terms__missing_file(write: Path) -> None:
         read_terms(str(write))
 
 
-def test_read_senses__pin_and_forbid(write: Path, lexicon: Lexicon, synsets: dict[int, Synset]) -> None:
+def test_read_senses__pin_and_forbid(write: Path, lexicon: Lexicon, synsets: Synsets) -> None:
     write.write_text("Mouse\tmouse.n.04\ncrane\t!crane.n.01\ncrane\t!crane.n.02  # a person\n*\t!angstrom.n.01\n")
     pins = read_senses(str(write), lexicon, synsets)
     assert {term: synsets[synset].name for term, synset in pins.pinned.items()} == {"mouse": "mouse.n.04"}
@@ -85,9 +86,7 @@ def test_read_senses__pin_and_forbid(write: Path, lexicon: Lexicon, synsets: dic
     assert pins.usual == built_in.usual
 
 
-def test_read_senses__usual_ones_added_replaced_cleared(
-    write: Path, lexicon: Lexicon, synsets: dict[int, Synset]
-) -> None:
+def test_read_senses__usual_ones_added_replaced_cleared(write: Path, lexicon: Lexicon, synsets: Synsets) -> None:
     def named(tiers: tuple[tuple[Use, ...], ...]) -> list[list[str]]:
         return [[" ".join((synsets[use.synset].name, *use.cues)) for use in tier] for tier in tiers]
 
@@ -115,9 +114,7 @@ def test_read_senses__usual_ones_added_replaced_cleared(
         ("*\tdog.n.01\n", "line 1: one synset cannot stand for all terms"),
     ],
 )
-def test_read_senses__malformed(
-    write: Path, lexicon: Lexicon, synsets: dict[int, Synset], content: str, reason: str
-) -> None:
+def test_read_senses__malformed(write: Path, lexicon: Lexicon, synsets: Synsets, content: str, reason: str) -> None:
     write.write_text(content)
     with pytest.raises(CatlipError, match=rf"list\.tsv, {reason}") as error:
         read_senses(str(write), lexicon, synsets)
@@ -134,7 +131,7 @@ def test_digest__of_what_is_said(write: Path) -> None:
     assert digest(str(write)) != said
 
 
-def test_built_in__synsets_are_nouns_of_wordnet(synsets: dict[int, Synset]) -> None:
+def test_built_in__synsets_are_nouns_of_wordnet(synsets: Synsets) -> None:
     names = {synset.name for synset in synsets.values()}
     terms = read_terms(None)
     assert {term: name for term, name in terms.items() if name not in names} == {}
@@ -148,7 +145,7 @@ def test_built_in__each_once_and_as_it_is_looked_up(file: Path) -> None:
     assert all(term == term.lower() for term in lines)
 
 
-def test_built_in_senses__nouns_each_once_of_words_that_need_them(lexicon: Lexicon, synsets: dict[int, Synset]) -> None:
+def test_built_in_senses__nouns_each_once_of_words_that_need_them(lexicon: Lexicon, synsets: Synsets) -> None:
     usual = read_senses(None, lexicon, synsets).usual
     assert len(usual) > 5_000
     for term, tiers in usual.items():
@@ -160,7 +157,7 @@ def test_built_in_senses__nouns_each_once_of_words_that_need_them(lexicon: Lexic
         assert len(senses | set(named)) > 1, term
 
 
-def test_built_in__say_what_wordnet_does_not(lexicon_of_wordnet: Lexicon, synsets: dict[int, Synset]) -> None:
+def test_built_in__say_what_wordnet_does_not(lexicon_of_wordnet: Lexicon, synsets: Synsets) -> None:
     redundant = {
         term
         for term, name in read_terms(None).items()

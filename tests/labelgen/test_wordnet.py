@@ -12,6 +12,7 @@ import pytest
 
 from labelgen import language_data, wordnet
 from labelgen.lexicon import Lexicon
+from labelgen.synsets import Synsets
 from labelgen.wordnet import Pos, Synset, id_of, read_senses, synset_id, wnid_of
 from labelshards.errors import CatlipError
 
@@ -19,7 +20,7 @@ _PARTS = ("part_meronyms", "part_holonyms", "member_meronyms", "member_holonyms"
           "substance_holonyms")  # fmt: skip
 
 
-def pairs(reader: Any, synsets: dict[int, Synset], pos: Pos, step: int = 1) -> Iterator[tuple[Synset, Any]]:  # noqa: ANN401  (NLTK is untyped)
+def pairs(reader: Any, synsets: Synsets, pos: Pos, step: int = 1) -> Iterator[tuple[Synset, Any]]:  # noqa: ANN401  (NLTK is untyped)
     """Every `step`-th of our synsets of a part of speech, and what NLTK reads at its offset."""
     for ours in [synset for synset in synsets.values() if synset.pos is pos][::step]:
         yield ours, reader.synset_from_pos_and_offset(pos.letter, int(ours.wnid[1:]))
@@ -47,7 +48,7 @@ def name(full: str) -> str:
 )
 def test_read_synsets__are_nltks(
     nltk_wordnet: Any,  # noqa: ANN401
-    synsets: dict[int, Synset],
+    synsets: Synsets,
     pos: Pos,
     count: int,
     step: int,
@@ -69,7 +70,7 @@ def test_read_synsets__are_nltks(
     assert sum(synset.pos is pos for synset in synsets.values()) == count
 
 
-def test_read_synsets__other_relatives_are_nltks(nltk_wordnet: Any, synsets: dict[int, Synset]) -> None:  # noqa: ANN401
+def test_read_synsets__other_relatives_are_nltks(nltk_wordnet: Any, synsets: Synsets) -> None:  # noqa: ANN401
     different = []
     for pos in Pos:
         for ours, theirs in pairs(nltk_wordnet, synsets, pos, 20):
@@ -105,7 +106,7 @@ def test_read_senses__order_is_nltks(
 
 def test_read_senses__counts_are_nltks(
     nltk_wordnet: Any,  # noqa: ANN401
-    synsets: dict[int, Synset],
+    synsets: Synsets,
     wordnet_folder: wordnet.Folder,
 ) -> None:
     counted = {(sense.pos, sense.term, sense.synset): sense.uses for sense in read_senses(wordnet_folder)}
@@ -125,9 +126,7 @@ def test_read_senses__counts_are_nltks(
     assert num_used > 500
 
 
-def test_read_senses__lexicographers_files_are_the_synsets(
-    synsets: dict[int, Synset], wordnet_folder: wordnet.Folder
-) -> None:
+def test_read_senses__lexicographers_files_are_the_synsets(synsets: Synsets, wordnet_folder: wordnet.Folder) -> None:
     names = [line.split("\t")[1] for line in wordnet.lines(wordnet_folder, "lexnames")]
     senses = list(read_senses(wordnet_folder))
     assert {(sense.synset, names[sense.lexfile]) for sense in senses} == {
@@ -152,14 +151,14 @@ def test_read_exceptions__are_nltks(nltk_wordnet: Any, wordnet_folder: wordnet.F
     assert len(different) <= 10
 
 
-def test_synset__dog(synsets: dict[int, Synset]) -> None:
+def test_synset__dog(synsets: Synsets) -> None:
     dog = synsets[id_of("n02084071")]
     assert (dog.id, dog.name, dog.wnid, dog.lexname) == (102_084_071, "dog.n.01", "n02084071", "noun.animal")
     assert dog.lemmas == ("dog", "domestic dog", "Canis familiaris")
     assert dog.pos is Pos.NOUN
 
 
-def test_wnid__and_back(synsets: dict[int, Synset]) -> None:
+def test_wnid__and_back(synsets: Synsets) -> None:
     assert all(id_of(wnid_of(synset)) == synset for synset in synsets)
     assert len({synset.name for synset in synsets.values()}) == len(synsets)
 
@@ -178,7 +177,7 @@ def pack(folder: Path, archive: Path) -> None:
             packed.write(folder / name, f"wordnet/{name}")
 
 
-def test_verify__zipped_with_other_line_ends(copy: Path, tmp_path: Path, synsets: dict[int, Synset]) -> None:
+def test_verify__zipped_with_other_line_ends(copy: Path, tmp_path: Path, synsets: Synsets) -> None:
     for name in wordnet.FILES:
         (copy / name).write_bytes((copy / name).read_bytes().replace(b"\n", b"\r\n"))
     pack(copy, tmp_path / "wordnet.zip")

@@ -71,7 +71,7 @@ SYMMETRIC = ("next to", "near")
 
 
 @given(st.integers(0, 2**30), st.integers(0, 10_000))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_true_relations__agree_with_their_opposites(seed: int, index: int) -> None:
     things = compose_scene(seed, 0, index).things
     for a in things:
@@ -92,7 +92,7 @@ def _drawn(scene: Scene, thing: Thing) -> npt.NDArray[np.bool_]:
 
 
 @given(st.integers(0, 2**30), st.integers(0, 10_000))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_true_relations__are_seen_in_the_picture(seed: int, index: int) -> None:
     scene = compose_scene(seed, 0, index)
     drawn = {thing: _drawn(scene, thing) for thing in scene.things}

@@ -1,7 +1,6 @@
 from collections import Counter
 from itertools import combinations
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +15,7 @@ indices = st.integers(0, 100_000)
 
 
 @given(seeds, splits, indices)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_compose_scene__is_legible(seed: int, split: int, index: int) -> None:
     scene = compose_scene(seed, split, index)
     assert 1 <= len(scene.things) <= 4
@@ -29,7 +28,7 @@ def test_compose_scene__is_legible(seed: int, split: int, index: int) -> None:
 
 
 @given(seeds, splits, indices)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_compose_scene__depends_on_nothing_else(seed: int, split: int, index: int) -> None:
     once = compose_scene(seed, split, index)
     compose_scene(seed + 1, split, index)
@@ -47,13 +46,11 @@ def test_compose_scene__has_one_to_four_things_and_plurals() -> None:
     assert any(len({thing.noun for thing in scene.things}) < len(scene.things) for scene in scenes)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1])
-def test_compose_scene__every_noun_has_its_share(seed: int) -> None:
+def test_compose_scene__every_noun_has_its_share() -> None:
     num_scenes = Counter(
-        noun for index in range(4000) for noun in {thing.noun for thing in compose_scene(seed, 0, index).things}
+        noun for index in range(1000) for noun in {thing.noun for thing in compose_scene(0, 0, index).things}
     )
-    assert min(num_scenes[noun] for noun in NOUNS) >= 60
+    assert min(num_scenes[noun] for noun in NOUNS) >= 12
 
 
 def test_compose_object__is_one_thing_of_the_noun_and_varies() -> None:

@@ -141,6 +141,15 @@ def test_pool__a_worker_that_dies_is_one_clear_error(labels: Path) -> None:
     assert not multiprocessing.active_children()
 
 
+@pytest.mark.slow
+def test_pool__left_early_ends_in_silence(labels: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    source = pooled(make_reader(labels), range(1_000), num_workers=2)
+    next(source)
+    source.close()  # with answers that nobody has taken
+    assert not multiprocessing.active_children()
+    assert capfd.readouterr().err == ""
+
+
 def with_damage(folder: Path, broken: set[int], rows: int = 12) -> Path:
     good = picture(COLOURS[1])
     items = [Item(key=f"k{row}", labels=[row % 4], image=good[:-200] if row in broken else good) for row in range(rows)]

@@ -35,7 +35,7 @@ def deal(*sizes: int, weights: list[float] | None = None) -> Plan:
     return make_plan([np.array([size]) for size in sizes], seed=0, window_shards=2, weights=weights or sizes)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(300, 3000), min_size=2, max_size=4), st.integers(0, 20_000), st.integers(0, 9_000))
 def test_mixture__each_stream_goes_on_without_a_gap(sizes: list[int], start: int, length: int) -> None:
     """Whatever stretch of the mixture is asked for, each stream gives its own stretch in its own order."""

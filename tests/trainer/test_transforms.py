@@ -73,7 +73,7 @@ def test_decode__a_decompression_bomb_is_refused(form: str, monkeypatch: pytest.
         decode(data)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 70), st.integers(1, 70), st.floats(0.01, 1), st.integers(0, 1000))
 def test_random_resized_crop__always_fits(height: int, width: int, min_scale: float, seed: int) -> None:
     image = torch.full((3, height, width), 77, dtype=torch.uint8)

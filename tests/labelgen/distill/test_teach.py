@@ -1,3 +1,4 @@
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -52,13 +53,13 @@ def test_teach__the_same_captions_make_the_same_file(
 
 
 def test_agreement__of_the_teacher_with_itself_is_perfect(labeler: Distilled, captions: list[str]) -> None:
-    found = [labeler.find(parse) for parse in labeler.parse(captions)]
+    found = [list(chain.from_iterable(labeler.phrases(parse))) for parse in labeler.parse(captions)]
     assert agreement(labeler, captions, found) == (PERFECT, PERFECT)
 
 
 def test_agreement__counts_what_is_missing(labeler: Distilled) -> None:
     texts = ["a dog on a beach"]
-    (right,) = [labeler.find(parse) for parse in labeler.parse(texts)]
+    (right,) = [list(chain.from_iterable(labeler.phrases(parse))) for parse in labeler.parse(texts)]
     labels, _ = agreement(labeler, texts, [right[:1]])
     assert (labels.precision, labels.recall) == (0.5, 1)
 

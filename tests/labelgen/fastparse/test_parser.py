@@ -34,7 +34,7 @@ def texts(test_data: Path) -> list[str]:
     return [line.partition("\t")[0].strip() for line in lines[3_000:3_300]]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(rows=st.integers(1, 100), seed=st.integers(0, 9), block=st.sampled_from([32, 64, 128]))
 def test_product__of_a_row_does_not_depend_on_the_others(rows: int, seed: int, block: int) -> None:
     random = np.random.default_rng(seed)
@@ -98,7 +98,7 @@ def test_chunk_parser__goes_on_with_a_model_it_does_not_know(
     def refuse(*_: object, **__: object) -> None:
         raise UnknownModelError("its beam: 4 instead of 1")
 
-    monkeypatch.setattr("labelgen.nouns.FastParser", refuse)
+    monkeypatch.setattr("labelgen.fastparse.parser.FastParser", refuse)
     if "torch" not in sys.modules:
         monkeypatch.setitem(sys.modules, "torch", None)
     slow = ChunkParser(language_data.spacy_model())

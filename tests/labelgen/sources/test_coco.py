@@ -102,7 +102,7 @@ def test_coco__refused(tmp_path: Path, content: bytes, reason: str) -> None:
     assert "\n" not in found.errors[0]
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(captions=st.lists(st.lists(st.text(st.characters(codec="utf-8")), min_size=1), min_size=1), mixed=st.randoms())
 def test_coco__round_trip(tmp_path: Path, captions: list[list[str]], mixed: Any) -> None:  # noqa: ANN401
     annotations = [caption(number, text) for number, texts in enumerate(captions) for text in texts]

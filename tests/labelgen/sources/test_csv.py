@@ -94,7 +94,7 @@ def test_csv__refused(tmp_path: Path, content: bytes, reason: str) -> None:
     assert reason in error
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     captions=st.lists(st.text(st.characters(codec="utf-8")), min_size=1),
     rows_per_shard=st.integers(1, 4),
@@ -113,7 +113,7 @@ def test_csv__round_trip_through_the_standard_writer(
     assert max(found.rows_per_shard) <= rows_per_shard
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.text(st.sampled_from('ab,"\n'), max_size=60), rows_per_shard=st.integers(1, 3))
 def test_csv__no_line_is_lost_whatever_the_quotes(tmp_path: Path, body: str, rows_per_shard: int) -> None:
     content = f"caption,n\na,b\n{body}".encode()

@@ -182,7 +182,7 @@ def content_of(contents: dict[str, bytes]) -> Callable[[str], bytes]:
     return contents.__getitem__
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(flips=st.lists(st.tuples(st.floats(0, 0.999), st.integers(1, 255)), max_size=6), kept=st.floats(0.2, 1))
 @pytest.mark.parametrize("compress", [False, True])
 @pytest.mark.parametrize("name", [name for name in sources.FORMATS if name not in ("tar", "folder")])

@@ -120,7 +120,7 @@ def test_jsonl__compressed_and_cut_off(tmp_path: Path, monkeypatch: pytest.Monke
     assert "is cut off or broken" in found.errors[0]
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(captions=st.lists(st.one_of(st.text(), st.lists(st.text(), min_size=1)), min_size=1), ascii_only=st.booleans())
 def test_jsonl__round_trip(tmp_path: Path, captions: list[str | list[str]], ascii_only: bool) -> None:
     lines = [json.dumps({"caption": caption}, ensure_ascii=ascii_only) + "\n" for caption in captions]

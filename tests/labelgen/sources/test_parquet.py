@@ -136,7 +136,7 @@ def test_parquet__broken_in_the_middle(tmp_path: Path) -> None:
     assert len(found.samples) >= 10_000
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(captions=st.lists(st.lists(st.text(st.characters(codec="utf-8")), min_size=1), min_size=1))
 def test_parquet__round_trip(tmp_path: Path, captions: list[list[str]]) -> None:
     assert read(write(tmp_path / "x.parquet", {"captions": captions})).captions == [tuple(texts) for texts in captions]

@@ -258,7 +258,7 @@ def test_read__member_of_negative_size(tmp_path: Path) -> None:
     assert "is broken after 'a.txt'" in said
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(flips=st.lists(st.tuples(st.integers(0, 4095), st.integers(1, 255)), min_size=1, max_size=8))
 @pytest.mark.parametrize("tar_format", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
 def test_read__broken_bytes_give_samples_or_one_clear_error(
@@ -275,7 +275,7 @@ def test_read__broken_bytes_give_samples_or_one_clear_error(
     assert "".join(keys).encode().decode() == "".join(keys)
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     field=st.sampled_from([(124, 12), (156, 1), (0, 100), (257, 8), (345, 155), (148, 8)]),
     content=st.binary(min_size=155, max_size=155),

@@ -137,7 +137,7 @@ def test_tsv__cc3m_in_shards_of_10_000(test_data: Path) -> None:
     assert not any(found.problems)
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(captions=st.lists(st.text(st.characters(exclude_characters="\t\n\r", codec="utf-8")), min_size=1))
 def test_tsv__round_trip(tmp_path: Path, captions: list[str]) -> None:
     (tmp_path / "x.tsv").write_bytes("".join(f"u\t{caption}\n" for caption in ["caption", *captions]).encode())

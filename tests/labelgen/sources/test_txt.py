@@ -40,7 +40,7 @@ def test_txt__cc3m(test_data: Path, tmp_path: Path) -> None:
     assert read(tmp_path / "x.txt").captions == [(caption,) for caption in captions]
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(captions=st.lists(st.text(st.characters(exclude_characters="\n\r", codec="utf-8")), min_size=1))
 def test_txt__round_trip(tmp_path: Path, captions: list[str]) -> None:
     (tmp_path / "x.txt").write_bytes("".join(f"{caption}\n" for caption in ["", *captions]).encode())

@@ -70,7 +70,7 @@ def far(found: torch.Tensor | None, expected: torch.Tensor) -> float:
 
 
 @pytest.mark.parametrize("name", CASES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     batch=st.integers(1, 9),
     classes=st.integers(1, 40),
@@ -90,7 +90,7 @@ def test_loss__equals_the_dense_one(name: str, batch: int, classes: int, share: 
 
 
 @pytest.mark.parametrize("name", SEPARABLE)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     batch=st.integers(1, 9),
     classes=st.integers(1, 40),

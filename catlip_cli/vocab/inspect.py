@@ -1,0 +1,151 @@
+"""`catlip vocab inspect`: what is in a label set."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from catlip_cli.terminal import old_and_new, print_next, progress, stderr
+from catlip_cli.vocab import one_class, overview, report
+
+if TYPE_CHECKING:
+    from labelgen.atlas import Atlas
+    from labelgen.audit.totals import Totals
+    from labelshards.labelset import LabelSet
+
+
+def key_and_value(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> list[tuple[str, str]]:
+    """`KEY=VALUE` → (KEY, VALUE), of each."""
+    from labelgen.audit.select import FILTERS
+
+    found = []
+    for text in values:
+        key, equals, value = text.partition("=")
+        if not equals or key not in FILTERS:
+            raise click.BadParameter(f"{text!r} is not KEY=VALUE with a KEY of {', '.join(FILTERS)}.", param=param)
+        found.append((key, value))
+    return found
+
+
+# labelgen.audit.select has the same; a test compares them.
+SORTS = ("support", "rarest", "name", "lexname", "ambiguity", "terms", "flags")
+
+
+_THUMBNAILS = 6
+
+
+@click.command()
+@click.argument("folders", metavar="DIR", nargs=-1, required=True)
+@click.option("--class", "name", metavar="NAME", help="All about one class: a synset, an ImageNet id, or a word.")
+@click.option(
+    "--filter",
+    "filters",
+    metavar="KEY=VALUE",
+    callback=key_and_value,
+    multiple=True,
+    help="Classes with this family, lexname, branch, flag, or word in their names. Repeatable; all must hold.",
+)
+@click.option("--under", metavar="SYNSET", help="Classes that are SYNSET or a kind of it, as animal.n.01.")
+@click.option("--sort", type=click.Choice(SORTS), default="support", show_default=True, help="The order of classes.")
+@click.option("--limit", type=click.IntRange(min=0), default=25, show_default=True, help="Classes shown; 0 for all.")
+@click.option("--csv", "csv_file", metavar="FILE", help="Write the classes asked for, all columns; - for stdout.")
+@click.option("--parquet", "parquet_file", metavar="FILE", help="The same as Parquet.")
+@click.option(
+    "--html", "html_file", metavar="FILE", help="Write all of it as one page for a browser; of several DIR, too."
+)
+@click.option("--thumbnails", type=click.IntRange(min=0), help="With --html: pictures of each class.  [default: 6]")
+@click.option("--moved", multiple=True, metavar="OLD=NEW", help="With --html: where image shards lie now. Repeatable.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def inspect(
+    folders: tuple[str, ...],
+    name: str | None,
+    filters: list[tuple[str, str]],
+    under: str | None,
+    sort: str,
+    limit: int,
+    csv_file: str | None,
+    parquet_file: str | None,
+    html_file: str | None,
+    thumbnails: int | None,
+    moved: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Show what is in the label set DIR: its classes, what they cover, and which of them a person should look at.
+
+    Flags: "odd sense", "meta", "unseeable", "ambiguous", "people", "name"; `--sort flags` puts the gravest first.
+
+    \b
+    Examples:
+      catlip vocab inspect labels
+      catlip vocab inspect labels --class dog.n.01
+      catlip vocab inspect labels --filter word=bear
+      catlip vocab inspect labels --under animal.n.01 --filter flag=ambiguous
+      catlip vocab inspect labels --limit 0 --json > classes.json
+      catlip vocab inspect labels --sort flags --csv classes.csv
+      catlip vocab inspect labels other-labels --html report.html
+    """
+    if html_file is not None:
+        if name or filters or under or csv_file or parquet_file:
+            raise click.UsageError("--html shows every class; give it alone, with --thumbnails, --moved or --json.")
+        places = dict(old_and_new(text) for text in moved)
+        number = _THUMBNAILS if thumbnails is None else thumbnails
+        report.write(folders, html_file, thumbnails=number, moved=places, as_json=as_json)
+        return
+    if thumbnails is not None or moved:
+        raise click.UsageError("--thumbnails and --moved go with --html.")
+    from labelshards.labelset import LabelSet
+
+    if len(folders) > 1:
+        raise click.UsageError(
+            f"Got {len(folders)} label sets, and shows one. A word goes with --filter word={folders[1]}; "
+            "`catlip vocab diff` compares two, and --html shows several."
+        )
+    label_set = LabelSet.open(folders[0])
+    atlas = _atlas()
+    if name is not None:
+        one_class.show(label_set, atlas, name, lambda: _totals(label_set), as_json=as_json)
+        return
+    from labelgen.audit import select
+    from labelgen.audit.classes import class_table
+    from labelgen.audit.export_table import to_csv, to_parquet
+
+    every = class_table(label_set, atlas)
+    table = select.select(every, label_set.vocabulary, atlas, filters, under, sort)
+    if csv_file is not None:
+        to_csv(table, csv_file)
+    if parquet_file is not None:
+        to_parquet(table, parquet_file)
+    if csv_file == "-":
+        return
+    if as_json:
+        overview.print_as_json(label_set, _totals(label_set), table, limit)
+        return
+    if filters or under:
+        overview.show_some(label_set, every, table, limit)
+    else:
+        overview.show(label_set, _totals(label_set), every, table, limit)
+    for file in filter(None, (csv_file, parquet_file)):
+        stderr.print(f"Wrote {len(table):,} classes to {file}.", markup=False, soft_wrap=True)
+    print_next(
+        f"catlip vocab inspect {folders[0]} --class {table['synset'][0]}"
+        if len(table)
+        else f"catlip train --labels {folders[0]} --out RUN"
+    )
+
+
+def _atlas() -> "Atlas | None":
+    """WordNet's map, or None, and a line that says what is missing."""
+    from labelgen.atlas import read_atlas
+    from labelshards.errors import CatlipError
+
+    try:
+        return read_atlas()
+    except CatlipError as error:
+        stderr.print(f"Note: no branches, ambiguity and neighbours are shown. {error}", markup=False, soft_wrap=True)
+        return None
+
+
+def _totals(label_set: "LabelSet") -> "Totals":
+    from labelgen.audit.totals import read_totals
+
+    with progress("Reading label shards", label_set.manifest.totals.samples) as ticker:
+        return read_totals(label_set, lambda done, total: ticker.update(done, total=total))

@@ -1,0 +1,82 @@
+"""A label set with other decisions about its classes: from what was kept of the parse, into another folder."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from labelgen import candidates, locks, state
+from labelgen.atlas import read_atlas
+from labelgen.build import language_of, refuse_strangers
+from labelgen.edit import Edit, Edits
+from labelgen.options import RULES
+from labelgen.publish import publish
+from labelgen.state import Plan
+from labelshards import schema, storage
+from labelshards.errors import CatlipError
+from labelshards.labelset import LabelSet, Manifest
+from labelshards.schema import HYPERNYMS, NOUNS
+
+
+def prune(
+    source: str, out: str, edit: Edit, threshold: int | None, on_step: Callable[[int, int], None] = lambda _a, _b: None
+) -> Manifest:
+    """Write the label set `source` to `out`, with the decisions of `edit` and another threshold for its nouns.
+
+    threshold: also that of the families that had the nouns'; None leaves it. No caption is parsed. `on_step` hears of
+    steps done and in all. Raises CatlipError if the candidates of `source` are gone or those of another build, or if no
+    class is left.
+    """
+    if storage.absolute(source) == storage.absolute(out):
+        raise CatlipError(f"{out} cannot be pruned in place. Choose another --out.")
+    label_set = LabelSet.open(source)
+    plan = _plan_of(label_set)
+    if edit.split and HYPERNYMS in plan.choice.families:
+        raise CatlipError(
+            "Classes with the family hypernyms cannot be split: a label does not say what it stands above."
+        )
+    refuse_strangers(out)
+    Edits(edit, read_atlas())  # so that a wrong name is told before anything is read
+    families = dict(plan.choice.families)
+    if threshold is not None:
+        families = {name: threshold if at == families[NOUNS] else at for name, at in families.items()}
+    names = {entry.name for entry in label_set.manifest.shards}
+    with locks.held(source), locks.held(out):
+        return publish(
+            out=out,
+            shards=[shard for shard in plan.shards() if shard.name in names],
+            language=language_of(plan),
+            choice=msgspec.structs.replace(plan.choice, families=families),
+            vocabulary_from=None,
+            settings=plan.settings,
+            sources=plan.sources,
+            fingerprint=storage.digest(msgspec.json.encode([label_set.manifest.fingerprint, edit, families])),
+            failed=label_set.manifest.failed,
+            on_step=on_step,
+            candidate_folder=candidates.folder_of(source),
+            edit=edit,
+        )
+
+
+def _plan_of(label_set: LabelSet) -> Plan:
+    """What made a label set. Raises CatlipError if it is not what its candidates are for."""
+    root, manifest = label_set.root, label_set.manifest
+    if manifest.vocabulary_from is not None:
+        raise CatlipError(
+            f"The vocabulary of {root} is that of {manifest.vocabulary_from}. Prune that one, and build {root} again "
+            "with its vocabulary."
+        )
+    if schema.EDIT in manifest.provenance.settings:
+        raise CatlipError(f"{root} was pruned itself, and has no candidates. Prune the label set that it came from.")
+    folder = candidates.folder_of(root)
+    try:
+        plan = state.read_plan(folder)
+    except CatlipError as error:
+        raise CatlipError(
+            f"{root} has no candidates to be pruned: {folder} is gone. Build it again, without --no-keep-candidates."
+        ) from error
+    if plan.settings.rules != RULES:
+        raise CatlipError(f"{folder} was made by another version of catlip. Run the build again, with --rebuild.")
+    built = {name: manifest.provenance.settings.get(name) for name in plan.choice.__struct_fields__}
+    if msgspec.to_builtins(plan.choice) != built:
+        raise CatlipError(f"{root} is not finished: its candidates were asked for other labels. Run that build again.")
+    return plan

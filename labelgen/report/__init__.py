@@ -1,0 +1,1 @@
+"""Label sets → one HTML page that needs nothing else."""

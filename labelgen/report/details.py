@@ -1,0 +1,83 @@
+"""What the page says of a class when it is opened."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from labelgen.audit.associates import all_associates
+from labelgen.report.data import Details
+from labelshards import schema
+from labelshards.labelset import LabelSet
+
+_TERMS = 8
+_CAPTIONS = 6
+_CAPTION_CHARACTERS = 220
+_ASSOCIATES = 12
+
+
+def details(
+    label_set: LabelSet,
+    table: pa.Table,
+    support: np.ndarray,
+    places: np.ndarray,
+    pictures: Sequence[Sequence[int]],
+    caption_characters: int,
+) -> list[Details]:
+    """Of each class of one label set. table: audit.classes.class_table; support: [K] in this corpus; places: int64 [K],
+    where its classes stand in the report; pictures: of each class, places among the report's pictures;
+    caption_characters: about so many in all captions of a class, of which one is always shown.
+    """
+    terms, captions = _terms(label_set, caption_characters)
+    near = all_associates(label_set, support, _ASSOCIATES)
+    found = []
+    others = table["other_sense"].to_pylist()
+    at_end = np.append(places, -1)  # where there is no associate, all_associates has K
+    associates = zip(at_end[near.classes].tolist(), near.support.tolist(), near.lift.tolist(), strict=True)
+    for class_id, (classes, together, lift) in enumerate(associates):
+        found.append(
+            Details(
+                terms=terms[class_id][:_TERMS],
+                more_terms=len(terms[class_id][_TERMS:]),
+                captions=captions[class_id],
+                associates=[
+                    (other, count, round(value, 2))
+                    for other, count, value in zip(classes, together, lift, strict=True)
+                    if other >= 0
+                ],
+                other=others[class_id],
+                pictures=list(pictures[class_id]),
+            )
+        )
+    return found
+
+
+def _terms(label_set: LabelSet, characters: int) -> tuple[list[list[tuple[str, int]]], list[list[tuple[str, str]]]]:
+    """Terms with counts, and captions with their terms, of each class."""
+    num_classes = len(label_set.vocabulary)
+    terms: list[list[tuple[str, int]]] = [[] for _ in range(num_classes)]
+    told: list[list[tuple[str, list[str]]]] = [[] for _ in range(num_classes)]
+    if schema.EXAMPLES_NAME in label_set.manifest.files:
+        table = label_set.examples()
+        for class_id, term, count, of_term in zip(
+            *(table[name].to_pylist() for name in table.column_names), strict=True
+        ):
+            terms[class_id].append((term, count))
+            if len(told[class_id]) < _CAPTIONS:
+                told[class_id].append((term, of_term))
+    return terms, [_dealt(of_class, characters) for of_class in told]
+
+
+def _dealt(told: list[tuple[str, list[str]]], characters: int) -> list[tuple[str, str]]:
+    """Captions of the terms in turn, the first of each before the second of any."""
+    turns = max((len(captions) for _, captions in told), default=0)
+    dealt = [(captions[turn], term) for turn in range(turns) for term, captions in told if turn < len(captions)]
+    seen: dict[str, str] = {}
+    for caption, term in dealt:
+        seen.setdefault(_cut(caption), term)
+    lengths = np.cumsum([len(caption) for caption in seen])
+    return list(seen.items())[: min(_CAPTIONS, 1 + int(np.searchsorted(lengths, characters)))]
+
+
+def _cut(caption: str) -> str:
+    return caption if len(caption) <= _CAPTION_CHARACTERS else caption[: _CAPTION_CHARACTERS - 1].rstrip() + "…"
