@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from labelshards import storage
 from labelshards.errors import CatlipError
-from trainer import sharded, sharding
+from trainer import sharding
 from trainer.distributed import World, wait_for_all
 
 FORMAT_VERSION = 2
@@ -54,6 +54,8 @@ def save(folder: Path, tensors: dict[str, torch.Tensor], info: CheckpointInfo, w
 
 def save_sharded(folder: Path, tensors: dict[str, torch.Tensor], info: CheckpointInfo, world: World) -> Path:
     """Write a checkpoint into `folder` as a folder of slices, and return its path. All ranks must call this."""
+    from trainer import sharded  # torch's checkpoints take half a second to import, and most runs need none
+
     path = folder / f"step-{info.step:08d}"
     unfinished = storage.unfinished(path)
     if world.is_main:
@@ -123,6 +125,8 @@ def read_tensors(
     Of a sharded checkpoint each rank reads only its slices of those that are sharded in `places`.
     """
     if path.is_dir():
+        from trainer import sharded
+
         found = sharded.read(path, prefix, places)
         return {name.removeprefix(prefix): tensor for name, tensor in found.items()}
     with safe_open(path, framework="pt") as file:
