@@ -10,7 +10,7 @@ from labelgen.candidates import Mentions
 from labelgen.corpus import Corpus, unique_rows, word_of
 from labelgen.distill import table
 from labelgen.distill.weights import Weights
-from labelgen.labelers import KINDS, Caption, Tools
+from labelgen.labelers import KINDS, Captions, Tools
 from labelgen.normalize import normalize
 from labelgen.nouns import DISTILLED
 from labelgen.options import Options, choice_for, load_language
@@ -107,7 +107,7 @@ def _tell(
 ) -> Told:
     labeler = KINDS[labeler_name].make(tools)
     text = normalize(raw)[0]
-    parses = labeler.parse([Caption(raw, text)] if text else [])
+    parses = labeler.parse(Captions([raw], [text])) if text else []
     found = [each for parsed in parses for phrase in labeler.phrases(parsed) for each in phrase]
     mentions = [each for each in found if isinstance(each, Mention)]
     terms = list(dict.fromkeys(mention.term for mention in mentions))

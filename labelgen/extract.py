@@ -2,21 +2,23 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import compress
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
-from labelgen import candidates, labelers, sources
+from labelgen import candidates, labelers, ragged, sources
 from labelgen.candidates import CandidateShard, Report
 from labelgen.distill.gather import AllAtOnce
 from labelgen.gather import Gathered, Gatherer, OneByOne
-from labelgen.labelers import Caption, FromTable, Tools
+from labelgen.labelers import Captions, FromTable, Tools
 from labelgen.normalize import normalize
 from labelgen.nouns import CHUNKS, TEXTS_PER_ZONE
 from labelgen.sources.fields import Fields
-from labelgen.sources.sample import Found, InputShard, Leftover, Problem, Sample, SourceDamageError
+from labelgen.sources.sample import Found, Image, InputShard, Leftover, Problem, Sample, SourceDamageError
 from labelshards import schema, storage
 from labelshards.images import ImageFile
 
@@ -102,19 +104,13 @@ class Extractor:
 
     def _label(self, samples: list[Sample], rows: "_Rows", gatherer: Gatherer, seconds: Seconds) -> None:
         start = time.perf_counter()
-        cleaned = [[normalize(caption) for caption in sample.captions] for sample in samples]
-        captions = [
-            [Caption(raw, text) for raw, (text, _) in zip(sample.captions, clean, strict=True) if text]
-            for sample, clean in zip(samples, cleaned, strict=True)
-        ]
+        captions, counts = rows.add(samples)
         parse_start = time.perf_counter()
         seconds.normalize += parse_start - start
-        parsed = gatherer.parse([caption for of_sample in captions for caption in of_sample])
+        parsed = gatherer.parse(captions)
         parse_end = time.perf_counter()
         seconds.parse += parse_end - parse_start
-        gatherer.add(parsed, captions)
-        for sample, clean in zip(samples, cleaned, strict=True):
-            rows.add(sample, clean)
+        gatherer.add(parsed, captions.texts, counts)
         seconds.label += time.perf_counter() - parse_end
 
 
@@ -124,52 +120,77 @@ class _Rows:
 
     keep_captions: bool
     keys: list[str] = field(default_factory=list)
-    images: list[dict[str, int] | None] = field(default_factory=list)
-    image_files: dict[ImageFile, int] = field(default_factory=dict)
-    captions: list[list[str]] = field(default_factory=list)
-    num_captions: int = 0
+    images: list[Image | None] = field(default_factory=list)
+    captions: list[str] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)  # of each sample's captions
     problems: Counter[str] = field(default_factory=Counter)
     damage: str | None = None
 
-    def add(self, sample: Sample, cleaned: list[tuple[str, bool]]) -> None:
-        kept = [text for text, _ in cleaned if text]
-        problems = set(sample.problems)
-        if len(kept) < len(cleaned):
-            problems.add(Problem.EMPTY_CAPTION)
-        if any([cut for _, cut in cleaned]):  # noqa: C419  (a generator takes twice as long)
-            problems.add(Problem.CAPTION_CUT)
-        if problems:
-            self.problems.update(problem.value for problem in problems)
-        self.keys.append(sample.key)
-        self.images.append(None)
-        if sample.image is not None:
-            file = self.image_files.setdefault(sample.image.file, len(self.image_files))
-            self.images[-1] = {"file": file, "offset": sample.image.offset, "size": sample.image.size}
-        self.num_captions += len(kept)
+    def add(self, samples: Sequence[Sample]) -> tuple[Captions, list[int]]:
+        """The captions of the next samples that have a text, and how many of them each sample has."""
+        raw = [caption for sample in samples for caption in sample.captions]
+        counts = [len(sample.captions) for sample in samples]
+        texts = []
+        problems = {(row, problem) for row, sample in enumerate(samples) for problem in sample.problems}
+        flaws = []
+        for at, (text, cut) in enumerate(map(normalize, raw)):
+            texts.append(text)
+            if cut:
+                flaws.append((at, Problem.CAPTION_CUT))
+            if not text:
+                flaws.append((at, Problem.EMPTY_CAPTION))
+        if flaws:
+            rows = np.repeat(np.arange(len(samples)), counts).tolist()
+            problems.update((rows[at], problem) for at, problem in flaws)
+            counts = np.bincount(list(compress(rows, texts)), minlength=len(samples)).tolist()
+            raw, texts = list(compress(raw, texts)), list(filter(None, texts))
+        self.problems.update(problem.value for _, problem in problems)
+        self.keys += [sample.key for sample in samples]
+        self.images += [sample.image for sample in samples]
+        self.counts += counts
         if self.keep_captions:
-            self.captions.append(kept)
+            self.captions += texts
+        return Captions(raw, texts), counts
 
     def finish(self, gathered: Gathered, print_of_shard: str, slow: str | None) -> CandidateShard:
         """All of it, with the entries of its captions."""
         if gathered.num_without_noun:
             self.problems[Problem.NO_NOUN.value] += gathered.num_without_noun
+        images, files = _images(self.images)
+        captions = None
+        if self.keep_captions:
+            offsets = pa.array(ragged.offsets(np.array(self.counts, np.int64)), pa.int32())
+            captions = pa.ListArray.from_arrays(offsets, pa.array(self.captions, pa.string()))
         return CandidateShard(
             keys=pa.array(self.keys, pa.string()),
             mentions=gathered.mentions,
-            images=pa.array(self.images, schema.IMAGE),
-            captions=pa.array(self.captions, pa.list_(pa.string())) if self.keep_captions else None,
+            images=images,
+            captions=captions,
             terms=gathered.terms,
             report=Report(
                 fingerprint=print_of_shard,
                 samples=len(self.keys),
-                captions=self.num_captions,
-                images=sum(image is not None for image in self.images),
+                captions=sum(self.counts),
+                images=len(images) - images.null_count,
                 problems=dict(sorted(self.problems.items())),
                 damage=self.damage,
                 slow=slow,
-                image_files=tuple(self.image_files),
+                image_files=files,
             ),
         )
+
+
+def _images(images: Sequence[Image | None]) -> tuple[pa.StructArray, tuple[ImageFile, ...]]:
+    """(schema.IMAGE [N], the files that it numbers)."""
+    files: dict[ImageFile, int] = {}
+    places = [
+        (0, 0, 0) if image is None else (files.setdefault(image.file, len(files)), image.offset, image.size)
+        for image in images
+    ]
+    columns = zip(*places, strict=True) if places else ((), (), ())
+    typed = [pa.array(column, kind.type) for column, kind in zip(columns, schema.IMAGE, strict=True)]
+    missing = pa.array([image is None for image in images], pa.bool_())
+    return pa.StructArray.from_arrays(typed, fields=list(schema.IMAGE), mask=missing), tuple(files)
 
 
 def _take(samples: Iterator[Sample], num_captions: int) -> list[Sample]:

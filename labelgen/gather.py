@@ -1,14 +1,14 @@
 """The mentions of a shard's captions while it is read → its entries, and the numbers of them that each sample has."""
 
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from labelgen.candidates import terms_table
-from labelgen.labelers import Caption, Labeler
+from labelgen.labelers import Captions, Labeler
 from labelgen.ragged import offsets
 from labelgen.terms import Mention, Phrase, Role, Term
 from labelshards import schema
@@ -42,11 +42,11 @@ class Gathered(NamedTuple):
 class Gatherer(Protocol):
     """Two steps for each batch of samples, so that their times can be told; `finish` when the shard is read."""
 
-    def parse(self, captions: Sequence[Caption]) -> Any:  # noqa: ANN401  (what its own `add` takes)
+    def parse(self, captions: Captions) -> Any:  # noqa: ANN401  (what its own `add` takes)
         """Read the captions of the next samples, all of them in a row."""
 
-    def add(self, parsed: Any, captions: Sequence[Sequence[Caption]]) -> None:  # noqa: ANN401
-        """Take what `parse` gave. captions: the same, sample by sample."""
+    def add(self, parsed: Any, texts: list[str], counts: list[int]) -> None:  # noqa: ANN401
+        """Take what `parse` gave of these texts. counts: how many of them each sample has."""
 
     def finish(self) -> Gathered:
         """All samples' entries."""
@@ -65,24 +65,24 @@ class OneByOne:
         self._numbers: dict[Phrase, tuple[int, ...]] = {}
         self._exemplified: set[Phrase] = set()  # those whose entries all have examples enough
 
-    def parse(self, captions: Sequence[Caption]) -> Sequence[Any]:
+    def parse(self, captions: Captions) -> Sequence[Any]:
         """See labelers.Labeler."""
         return self._labeler.parse(captions)
 
-    def add(self, parsed: Sequence[Any], captions: Sequence[Sequence[Caption]]) -> None:
+    def add(self, parsed: Sequence[Any], texts: list[str], counts: list[int]) -> None:
         """See Gatherer."""
-        parses = iter(parsed)
-        for of_sample in captions:
+        captions = zip(parsed, texts, strict=True)
+        for count in counts:
             entries: set[int] = set()
-            for caption in of_sample:
-                for phrase in self._labeler.phrases(next(parses)):
+            for parse, text in islice(captions, count):
+                for phrase in self._labeler.phrases(parse):
                     numbers = self._numbers.get(phrase)
                     if numbers is None:
                         numbers = self._numbers[phrase] = self._numbers_of(phrase)
                     if phrase not in self._exemplified:
-                        self._exemplify(phrase, numbers, caption.text)
+                        self._exemplify(phrase, numbers, text)
                     entries.update(numbers)
-            if of_sample and self._heads.isdisjoint(entries):
+            if count and self._heads.isdisjoint(entries):
                 self._num_without_noun += 1
             self._mentions.append(sorted(entries))
 

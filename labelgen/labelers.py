@@ -17,11 +17,11 @@ from labelgen.wordnet import Folder
 DEFAULT = "noun-chunks"
 
 
-class Caption(NamedTuple):
-    """A caption as it came, and its clean text (never empty)."""
+class Captions(NamedTuple):
+    """Captions as they came, and the clean text of each (never empty)."""
 
-    raw: str
-    text: str
+    raw: list[str]
+    texts: list[str]
 
 
 class Tools(NamedTuple):
@@ -48,7 +48,7 @@ class Labeler(Protocol):
     def slow(self) -> str | None:
         """See above."""
 
-    def parse(self, captions: Sequence[Caption]) -> Sequence[Any]:
+    def parse(self, captions: Captions) -> Sequence[Any]:
         """What `phrases` takes, one for each caption."""
 
     def phrases(self, parsed: Any) -> list[Phrase]:  # noqa: ANN401  (what its own `parse` gave)
@@ -83,9 +83,9 @@ class NounChunks:
         """Of the parser."""
         return self._parser.ordinary
 
-    def parse(self, captions: Sequence[Caption]) -> list[Parse]:
+    def parse(self, captions: Captions) -> list[Parse]:
         """spaCy's parses of the clean texts."""
-        return self._parser.parse([caption.text for caption in captions])
+        return self._parser.parse(captions.texts)
 
     def phrases(self, parsed: Parse) -> list[Phrase]:
         """See terms.py."""
@@ -104,9 +104,9 @@ class FromTable:
     def __init__(self, lexicon: Lexicon, weights: Weights) -> None:
         self.distilled = Distilled(lexicon, weights)
 
-    def parse(self, captions: Sequence[Caption]) -> list[Parse]:
+    def parse(self, captions: Captions) -> list[Parse]:
         """The parses of the clean texts, as the table tells them."""
-        return self.distilled.parse([caption.text for caption in captions])
+        return self.distilled.parse(captions.texts)
 
     def phrases(self, parsed: Parse) -> list[Phrase]:
         """See terms.py."""
@@ -130,9 +130,9 @@ class PosNouns:
         """Of the parser."""
         return self._parser.ordinary
 
-    def parse(self, captions: Sequence[Caption]) -> list[Parse]:
+    def parse(self, captions: Captions) -> list[Parse]:
         """spaCy's parses of the clean texts."""
-        return self._parser.parse([caption.text for caption in captions])
+        return self._parser.parse(captions.texts)
 
     def phrases(self, parsed: Parse) -> list[Phrase]:
         """See pos_nouns.py."""
@@ -157,9 +157,9 @@ class Published:
         self._rule = CoreNet(tools.folder)
         self._phrases: Memory[Reading, Phrase] = Memory(_phrase_of)
 
-    def parse(self, captions: Sequence[Caption]) -> list[str]:
+    def parse(self, captions: Captions) -> list[str]:
         """The raw captions: the rule has its own way to clean them."""
-        return [caption.raw for caption in captions]
+        return captions.raw
 
     def phrases(self, parsed: str) -> list[Phrase]:
         """See corenet.py."""

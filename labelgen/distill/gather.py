@@ -1,7 +1,5 @@
 """Mentions of whole batches as arrays → a shard's entries, without a step of Python for each mention."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,7 +9,7 @@ from labelgen.distill.find import is_head
 from labelgen.distill.labeler import Distilled, Found
 from labelgen.distill.spans import NONE
 from labelgen.gather import EXAMPLES_PER_ENTRY, Gathered
-from labelgen.labelers import Caption
+from labelgen.labelers import Captions
 from labelgen.ragged import distinct, offsets
 from labelshards import schema
 
@@ -25,32 +23,27 @@ class AllAtOnce:
         labeler.forget()
         self._labeler = labeler
         self._texts: list[str] = []
-        self._rows: list[int] = []  # of each text
-        self._num_rows = 0
+        self._counts: list[int] = []  # of each sample's texts
         self._found: list[Found] = []
 
-    def parse(self, captions: Sequence[Caption]) -> Found:
+    def parse(self, captions: Captions) -> Found:
         """See gather.Gatherer."""
-        return self._labeler.read([caption.text for caption in captions])
+        return self._labeler.read(captions.texts)
 
-    def add(self, parsed: Found, captions: Sequence[Sequence[Caption]]) -> None:
+    def add(self, parsed: Found, texts: list[str], counts: list[int]) -> None:
         """See gather.Gatherer."""
         self._found.append(parsed._replace(captions=parsed.captions + len(self._texts)))
-        for row, of_sample in enumerate(captions, self._num_rows):
-            for caption in of_sample:
-                self._texts.append(caption.text)
-                self._rows.append(row)
-        self._num_rows += len(captions)
+        self._texts += texts
+        self._counts += counts
 
     def finish(self) -> Gathered:
         """See gather.Gatherer."""
         none = np.zeros(0, np.int64)
         captions, terms, of = map(np.concatenate, zip(Found(none, none, none), *self._found, strict=True))
-        rows = np.array(self._rows, np.int64)
-        with_noun = np.zeros(self._num_rows, np.bool_)
-        with_noun[rows[captions[is_head(terms)]]] = True
-        with_caption = np.zeros(self._num_rows, np.bool_)
-        with_caption[rows] = True
+        num_rows = len(self._counts)
+        rows = np.repeat(np.arange(num_rows), self._counts)
+        without_noun = np.array(self._counts, np.int64) > 0
+        without_noun[rows[captions[is_head(terms)]]] = False
 
         # Each mention is an entry, and one more together with the head that it modifies.
         keys = np.stack([terms, terms + (of + 1) * _OF_STEP], axis=1).ravel()
@@ -62,11 +55,11 @@ class AllAtOnce:
         rank[order] = np.arange(len(order))
         numbers = rank[numbers]
         return Gathered(
-            _lists(rows[captions], numbers, self._num_rows, len(keys_once)),
+            _lists(rows[captions], numbers, num_rows, len(keys_once)),
             terms_table(
                 *self._entries(keys_once, order, rank), *self._examples(captions, numbers, len(keys_once), rows)
             ),
-            int((with_caption & ~with_noun).sum()),
+            int(without_noun.sum()),
         )
 
     def _entries(

@@ -48,8 +48,7 @@ class Image(NamedTuple):
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """One image with its raw captions."""
 
     key: str

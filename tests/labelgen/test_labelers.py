@@ -14,7 +14,7 @@ import pytest
 
 from labelgen import labelers, stoplist
 from labelgen.inmemory import Labelling
-from labelgen.labelers import Caption, Labeler, NounChunks, PosNouns, Published, Tools
+from labelgen.labelers import Captions, Labeler, NounChunks, PosNouns, Published, Tools
 from labelgen.lexicon import Lexicon
 from labelgen.normalize import normalize
 from labelgen.nouns import ChunkParser
@@ -41,8 +41,8 @@ def first(make_labelling: Callable[..., Labelling]) -> Labelling:
     return make_labelling("noun-chunks", "first")
 
 
-def captions_of(texts: list[str]) -> list[Caption]:
-    return [Caption(text, normalize(text)[0]) for text in texts]
+def captions_of(texts: list[str]) -> Captions:
+    return Captions(texts, [normalize(text)[0] for text in texts])
 
 
 def found_by(labeler: Labeler, parsed: Any) -> list[Found]:  # noqa: ANN401  (what its own `parse` gave)
@@ -145,7 +145,7 @@ def test_pos_nouns__words_alone(tools: Tools, chunk_parser: ChunkParser, monkeyp
 
 def test_published__reads_the_raw_caption(tools: Tools) -> None:
     labeler = Published(tools)
-    (raw,) = labeler.parse([Caption("A%20dog on <b>us</b>", "anything else")])
+    (raw,) = labeler.parse(Captions(["A%20dog on <b>us</b>"], ["anything else"]))
     found = found_by(labeler, raw)
     assert [written(each) for each in found if isinstance(each, Mention)] == ["dog:head"]
     assert [each.surface for each in found if not isinstance(each, Mention)] == ["a", "on", "us"]

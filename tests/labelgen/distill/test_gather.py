@@ -8,7 +8,7 @@ from labelgen.distill.gather import AllAtOnce
 from labelgen.distill.labeler import Distilled
 from labelgen.distill.table import Table
 from labelgen.gather import Example, Gathered, Gatherer, OneByOne
-from labelgen.labelers import Caption, FromTable
+from labelgen.labelers import Captions, FromTable
 from labelgen.lexicon import Lexicon
 from labelgen.terms import Term
 from tests.labelgen.shards import entries_of, examples_of
@@ -18,8 +18,8 @@ Pair = tuple[Term, Term | None]
 
 def gathered(gatherer: Gatherer, samples: list[list[str]], cuts: list[int]) -> Gathered:
     for start, end in zip([0, *cuts], [*cuts, len(samples)], strict=True):
-        batch = [[Caption(text, text) for text in sample] for sample in samples[start:end]]
-        gatherer.add(gatherer.parse([caption for sample in batch for caption in sample]), batch)
+        texts = [text for sample in samples[start:end] for text in sample]
+        gatherer.add(gatherer.parse(Captions(texts, texts)), texts, list(map(len, samples[start:end])))
     return gatherer.finish()
 
 
