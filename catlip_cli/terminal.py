@@ -9,7 +9,8 @@ from types import FrameType
 
 import click
 import msgspec
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, JustifyMethod
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -26,9 +27,10 @@ SECONDS_BETWEEN_LINES = 30.0
 _WIDE = 200
 _NEVER_CUT = 24
 _LONGEST_CELL = 60
+_GAP = "  "
 
 # No emoji codes: ":dog:" in a path or a gloss stays what it is.
-stdout = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else _WIDE)
+stdout = Console(highlight=False, emoji=False, width=None if sys.stdout and sys.stdout.isatty() else _WIDE)
 stderr = Console(stderr=True, highlight=False, emoji=False)
 
 
@@ -51,27 +53,52 @@ def terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def write_out(data: bytes, where: str) -> None:
+    """Write a result to a path or URI, or to stdout, which is `-`."""
+    from labelshards import storage
+
+    if where == "-":
+        click.echo(data, nl=False)
+    else:
+        storage.write_bytes(where, data)
+
+
 def print_json(value: object) -> None:
     """One JSON object on stdout."""
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
 def print_table(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]]) -> None:
-    """A table on stdout, one line a row. `columns`: (name, "left" | "right"); only long texts are cut to fit."""
+    """A table on stdout, one line a row. `columns`: (name, "left" | "right"); only long texts are cut to fit.
+
+    Where that does not do, the last columns are left out, and a line names them.
+    """
+    natural = [
+        min(_LONGEST_CELL, max(cell_len(text) for text in (name, *(row[at] for row in rows))))
+        for at, (name, _) in enumerate(columns)
+    ]
+    widths = _fit(natural, stdout.width)
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for index, (name, side) in enumerate(columns):
-        width = max(len(name), *(len(row[index]) for row in rows)) if rows else len(name)
-        table.add_column(
-            name,
-            justify="right" if side == "right" else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-            min_width=width if width <= _NEVER_CUT else None,
-            max_width=_LONGEST_CELL,
-        )
+    for (name, side), width in zip(columns, widths, strict=False):
+        justify: JustifyMethod = "right" if side == "right" else "left"
+        table.add_column(name, justify=justify, no_wrap=True, overflow="ellipsis", width=width)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(cell) for cell in row[: len(widths)]))
     stdout.print(table)
+    if left_out := [name for name, _ in columns[len(widths) :] if name]:
+        stdout.print(f"No room for: {', '.join(left_out)}.", style="dim")
+
+
+def _fit(natural: Sequence[int], room: int) -> list[int]:
+    """Widths of as many columns as there is room for, the longest cut first; at least one."""
+    for number in range(len(natural), 0, -1):
+        widths = list(natural[:number])
+        left = room - len(_GAP) * (number - 1)
+        while sum(widths) > left and max(widths) > _NEVER_CUT:
+            widths[widths.index(max(widths))] -= 1
+        if sum(widths) <= left:
+            return widths
+    return [max(1, min(natural[0], room))]
 
 
 def print_facts(title: str, facts: Sequence[tuple[str, str]]) -> None:

@@ -8,7 +8,7 @@ from itertools import groupby
 
 import msgspec
 
-from labelgen import candidates, engines, language_data, lease, locks, sources, state, wordlists
+from labelgen import candidates, engines, language_data, locks, sources, state, wordlists
 from labelgen.distill import keep, teach
 from labelgen.engines.worker import Done
 from labelgen.extract import Extractor, Seconds, Settings, fingerprint
@@ -25,6 +25,7 @@ from labelgen.options import (
     settings_for,
 )
 from labelgen.outcome import Progress, Result, Slice, SliceResult, Watcher
+from labelgen.outfolder import refuse_strangers
 from labelgen.publish import publish
 from labelgen.resolve import Language
 from labelgen.sources import stdin
@@ -360,13 +361,3 @@ def _finished(out: str) -> Manifest | None:
         return read_manifest(out)
     except LabelSetError:
         return None
-
-
-def refuse_strangers(out: str) -> None:
-    """Raise CatlipError if `out` holds files that no build put there: writing would delete or replace some of them."""
-    entries = storage.list_folder(out)
-    if not entries and storage.is_file(out):
-        raise CatlipError(f"{out} is a file. Choose a folder for --out.")
-    names = {str(entry["name"]).rstrip("/").rsplit("/", 1)[-1] for entry in entries}
-    if names and not names & {locks.NAME, lease.FOLDER_NAME, schema.MANIFEST_NAME, candidates.FOLDER_NAME}:
-        raise CatlipError(f"{out} holds other files. Choose a new or empty folder for --out, so that none is lost.")

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from labelgen import wordnet
 from labelgen.atlas import Atlas
-from labelgen.build import refuse_strangers
+from labelgen.outfolder import refuse_built, refuse_strangers
 from labelgen.resolve import Choice
 from labelgen.wordnet import Pos, synset_id
 from labelshards import parquet, schema, storage
@@ -50,7 +50,7 @@ def read_pickle(uri: str) -> dict[str, int]:
         for opcode, argument, _ in pickletools.genops(data):
             if opcode.name not in _OPCODES:
                 raise pickle.UnpicklingError(f"it uses {opcode.name}, with which a pickle can do more")
-            if opcode.name == "LONG_BINPUT" and int(argument or 0) > len(data):
+            if opcode.name in ("PUT", "LONG_BINPUT") and int(argument or 0) > len(data):
                 raise pickle.UnpicklingError("it asks for more memory than it has use for")
         found = _Nothing(io.BytesIO(data), encoding="ascii").load()
     except Exception as error:  # a broken pickle can raise anything
@@ -73,6 +73,7 @@ def import_corenet(uri: str, out: str, atlas: Atlas, max_classes: int | None = N
     """
     counts = read_pickle(uri)
     refuse_strangers(out)
+    refuse_built(out, [])
     ordered = sorted(counts.items(), key=lambda item: -item[1])[:max_classes]
     numbers = np.array([synset_id(Pos.NOUN, int(key[1:])) for key, _ in ordered], np.int64)
     places = atlas.places(numbers)

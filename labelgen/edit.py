@@ -78,7 +78,7 @@ def _columns(uri: str | None, wanted: str) -> Iterator[list[str]]:
     if uri is None:
         return
     try:
-        text = storage.read_bytes(uri).decode()
+        text = storage.read_bytes(uri).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise CatlipError(f"{uri} is not UTF-8 ({error}).") from error
     for number, line in enumerate(text.splitlines(), 1):
@@ -153,7 +153,12 @@ class Edits:
     def _merged(self, merges: Sequence[Merge]) -> dict[int, int]:
         """Number → the number that it becomes in the end, for those that change."""
         step: dict[int, int] = {}
+        told: dict[str, str] = {}
         for each in merges:
+            if told.setdefault(each.synset, each.into) != each.into:
+                raise CatlipError(
+                    f"{each.synset} is merged into {told[each.synset]} and into {each.into}. Take one of them out."
+                )
             into = self._number(each.into)
             if _AND in each.synset:
                 step[self._number(each.synset)] = into

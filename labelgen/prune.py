@@ -1,20 +1,25 @@
 """A label set with other decisions about its classes: from what was kept of the parse, into another folder."""
 
-from collections.abc import Callable
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import msgspec
 
 from labelgen import candidates, locks, state
 from labelgen.atlas import read_atlas
-from labelgen.build import language_of, refuse_strangers
+from labelgen.build import language_of
 from labelgen.edit import Edit, Edits
 from labelgen.options import RULES
+from labelgen.outfolder import refuse_built, refuse_strangers
 from labelgen.publish import publish
 from labelgen.state import Plan
 from labelshards import schema, storage
 from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet, Manifest
 from labelshards.schema import HYPERNYMS, NOUNS
+
+_NO_WRITING = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def prune(
@@ -35,12 +40,13 @@ def prune(
             "Classes with the family hypernyms cannot be split: a label does not say what it stands above."
         )
     refuse_strangers(out)
+    refuse_built(out, plan.sources)
     Edits(edit, read_atlas())  # so that a wrong name is told before anything is read
     families = dict(plan.choice.families)
     if threshold is not None:
         families = {name: threshold if at == families[NOUNS] else at for name, at in families.items()}
     names = {entry.name for entry in label_set.manifest.shards}
-    with locks.held(source), locks.held(out):
+    with _unchanged(source), locks.held(out):
         return publish(
             out=out,
             shards=[shard for shard in plan.shards() if shard.name in names],
@@ -57,9 +63,23 @@ def prune(
         )
 
 
+@contextmanager
+def _unchanged(source: str) -> Iterator[None]:
+    """Let nobody build in `source` meanwhile. Where this user may not write, it is read as it is."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locks.held(source))
+        except OSError as error:
+            if error.errno not in _NO_WRITING:
+                raise
+        yield
+
+
 def _plan_of(label_set: LabelSet) -> Plan:
     """What made a label set. Raises CatlipError if it is not what its candidates are for."""
     root, manifest = label_set.root, label_set.manifest
+    if not manifest.shards:
+        raise CatlipError(f"{root} is a vocabulary alone. Label data with it, and prune a label set of that data.")
     if manifest.vocabulary_from is not None:
         raise CatlipError(
             f"The vocabulary of {root} is that of {manifest.vocabulary_from}. Prune that one, and build {root} again "

@@ -165,9 +165,9 @@ class _Told:
             gathering.add(self._folder, name, *self._unpruned.produced(name, family))
 
     def table(self) -> pa.Table:
-        """What is told of the classes; all that was gathered is kept."""
+        """What is told of the classes; what was gathered without decisions is kept."""
         gathered = {family: gathering.examples() for family, gathering in self._gathering.items()}
-        for family, found in gathered.items():
+        for family, found in gathered.items() if isinstance(self._unpruned, Unpruned) else ():
             examples.write(self._folder, family, self._unpruned.key(family), found)
         return examples.table([*self._kept, *gathered.values()], self._encoder)
 

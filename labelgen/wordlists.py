@@ -102,7 +102,7 @@ def digest_of_senses(uri: str | None) -> str:
 def _lines(uri: str) -> Iterator[tuple[str, str, str]]:
     """(where it stands, first column in lower case, second column) of each line."""
     try:
-        text = storage.read_bytes(uri).decode()
+        text = storage.read_bytes(uri).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise CatlipError(f"{uri} is not UTF-8 ({error}).") from error
     for number, line in enumerate(text.splitlines(), 1):

@@ -5,6 +5,7 @@ import os
 import sys
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from labelgen.lexicon import Lexicon
     from labelgen.nouns import ChunkParser
     from labelgen.synsets import Synsets
+    from labelgen.policies import Pins
     from labelgen.wordnet import Folder
 
 # No time limit for an example: a busy machine is no failure. Drawn anew at a desk, the same ones where CI is said.
@@ -97,17 +99,28 @@ def use_loaded(
     chunk_parser: "ChunkParser", lexicon: "Lexicon", synsets: "Synsets"
 ) -> Callable[[pytest.MonkeyPatch], None]:
     """`use_loaded(patch)` lets whatever is built take the language data that this process has loaded."""
-    from labelgen import build, labelers, options
+    from labelgen import build, labelers, options, wordlists
     from labelgen.distill import teach
     from labelgen.synsets import Synsets
 
     load_lexicon = options.load_lexicon
+    read_senses = wordlists.read_senses
+    decided = read_senses(None, lexicon, synsets)
+    digest_of_senses = cache(wordlists.digest_of_senses)
 
     def load(labeler: str, terms: str | None, folder: "Folder", senses: Any = None) -> "Lexicon":  # noqa: ANN401
         usual = terms is None and labelers.KINDS[labeler].parses
         return lexicon if usual else load_lexicon(labeler, terms, folder, senses)
 
+    def senses(uri: str | None, of: "Lexicon", among: "Synsets") -> "Pins":
+        return decided if uri is None and of is lexicon and among is synsets else read_senses(uri, of, among)
+
+    def digest(uri: str | None) -> str:
+        return digest_of_senses(None) if uri is None else digest_of_senses.__wrapped__(uri)
+
     def use(patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(wordlists, "read_senses", senses)
+        patch.setattr(wordlists, "digest_of_senses", digest)
         patch.setattr(labelers, "ChunkParser", lambda _model, nouns="chunks": chunk_parser)
         patch.setattr(teach, "ChunkParser", lambda _model: chunk_parser)
         patch.setattr(options, "load_lexicon", load)

@@ -1,10 +1,8 @@
 """`catlip vocab import-corenet` and `export`: vocabularies from and for other programs."""
 
-import sys
-
 import click
 
-from catlip_cli.terminal import print_facts, print_json, print_next, stderr
+from catlip_cli.terminal import print_facts, print_json, print_next, stderr, write_out
 
 
 @click.command("import-corenet")
@@ -58,15 +56,13 @@ def export(folder: str, form: str, out: str) -> None:
       catlip vocab export labels --format corenet --out vocab.pkl
     """
     from labelgen.export import export as write
-    from labelshards import storage
     from labelshards.labelset import LabelSet
 
     label_set = LabelSet.open(folder)
     data = write(label_set, form)
+    write_out(data, out)
     if out == "-":
-        sys.stdout.buffer.write(data)
         return
-    storage.write_bytes(out, data)
     number = len(label_set.vocabulary)
     stderr.print(f"Wrote {number:,} class{'es' * (number != 1)} to {out}.", markup=False, soft_wrap=True)
     print_next(f"catlip train --labels {folder} --out RUN")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from catlip_cli.terminal import old_and_new, print_next, progress, stderr
+from catlip_cli.terminal import old_and_new, print_next, progress, stderr, write_out
 from catlip_cli.vocab import one_class, overview, report
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ _THUMBNAILS = 6
 @click.option("--sort", type=click.Choice(SORTS), default="support", show_default=True, help="The order of classes.")
 @click.option("--limit", type=click.IntRange(min=0), default=25, show_default=True, help="Classes shown; 0 for all.")
 @click.option("--csv", "csv_file", metavar="FILE", help="Write the classes asked for, all columns; - for stdout.")
-@click.option("--parquet", "parquet_file", metavar="FILE", help="The same as Parquet.")
+@click.option("--parquet", "parquet_file", metavar="FILE", help="The same as Parquet; - for stdout.")
 @click.option(
     "--html", "html_file", metavar="FILE", help="Write all of it as one page for a browser; of several DIR, too."
 )
@@ -84,7 +84,7 @@ def inspect(
       catlip vocab inspect labels other-labels --html report.html
     """
     if html_file is not None:
-        if name or filters or under or csv_file or parquet_file:
+        if name is not None or filters or under or csv_file or parquet_file:
             raise click.UsageError("--html shows every class; give it alone, with --thumbnails, --moved or --json.")
         places = dict(old_and_new(text) for text in moved)
         number = _THUMBNAILS if thumbnails is None else thumbnails
@@ -92,6 +92,10 @@ def inspect(
         return
     if thumbnails is not None or moved:
         raise click.UsageError("--thumbnails and --moved go with --html.")
+    if name is not None and (filters or under or csv_file or parquet_file):
+        raise click.UsageError("--class shows one class; --filter, --under, --csv and --parquet are for many.")
+    if [csv_file, parquet_file, "-" if as_json else None].count("-") > 1:
+        raise click.UsageError("Standard output takes one of --csv -, --parquet - and --json.")
     from labelshards.labelset import LabelSet
 
     if len(folders) > 1:
@@ -106,15 +110,16 @@ def inspect(
         return
     from labelgen.audit import select
     from labelgen.audit.classes import class_table
-    from labelgen.audit.export_table import to_csv, to_parquet
+    from labelgen.audit.export_table import to_csv
+    from labelshards import parquet
 
     every = class_table(label_set, atlas)
     table = select.select(every, label_set.vocabulary, atlas, filters, under, sort)
     if csv_file is not None:
-        to_csv(table, csv_file)
+        write_out(to_csv(table), csv_file)
     if parquet_file is not None:
-        to_parquet(table, parquet_file)
-    if csv_file == "-":
+        write_out(parquet.to_bytes(table), parquet_file)
+    if "-" in (csv_file, parquet_file):
         return
     if as_json:
         overview.print_as_json(label_set, _totals(label_set), table, limit)

@@ -144,7 +144,11 @@ def _flag_facts(every: "pa.Table") -> list[tuple[str, str]]:
             ("ambiguity", f"{_percent(share)} of the labels come from terms that captions use in other senses, too")
         )
     counts = Counter(flag for flags in every["flags"].to_pylist() for flag in flags)
-    return facts + [(flag, f"{counts[flag]:,} classes: {text}") for flag, text in FLAG_TEXTS.items() if counts[flag]]
+    return facts + [(flag, f"{_classes(counts[flag])}: {text}") for flag, text in FLAG_TEXTS.items() if counts[flag]]
+
+
+def _classes(number: int) -> str:
+    return "1 class" if number == 1 else f"{number:,} classes"
 
 
 def _percent(share: float | None, digits: int = 1) -> str:

@@ -22,7 +22,9 @@ class Only(msgspec.Struct, frozen=True):
 
 
 class Both(msgspec.Struct, frozen=True):
-    """A class that both have. ratio: of its share of the samples in B to that in A; null where A has none of it."""
+    """A class that both have. ratio: of its share of the samples in B to that in A; null where A has none of it, or
+    where one of them has no samples.
+    """
 
     synset: str
     wnid: str
@@ -64,7 +66,7 @@ def compare(a: LabelSet, b: LabelSet) -> Difference:
     samples_a, samples_b = a.manifest.totals.samples, b.manifest.totals.samples
     support_a, support_b = a.vocabulary.support.tolist(), b.vocabulary.support.tolist()
     synsets = a.vocabulary.synsets
-    scale = samples_a / samples_b if samples_a and samples_b else 1.0
+    scale = samples_a / samples_b if samples_a and samples_b else None
     both = [
         Both(
             synset=synsets[at],
@@ -73,7 +75,7 @@ def compare(a: LabelSet, b: LabelSet) -> Difference:
             class_id_b=in_b[wnid],
             support_a=support_a[at],
             support_b=support_b[in_b[wnid]],
-            ratio=support_b[in_b[wnid]] * scale / support_a[at] if support_a[at] else None,
+            ratio=support_b[in_b[wnid]] * scale / support_a[at] if scale and support_a[at] else None,
         )
         for wnid, at in in_a.items()
         if wnid in in_b

@@ -123,6 +123,8 @@ class _Nearness:
         found = {place: 0}
         level = [place]
         for steps in range(1, self._most_steps + 1):
+            if not level:
+                break  # the root is passed, however far a small alpha lets one go
             level = [above for at in level for above in self._atlas.hypernyms.row(at).tolist() if above not in found]
             found.update(dict.fromkeys(level, steps))
         return found

@@ -16,7 +16,7 @@ _TERMS = 12
 
 
 class Term(msgspec.Struct, frozen=True):
-    """A term that gave the class in `count` samples, with a few of their captions."""
+    """A term that gave the class, with a few captions. count: samples, those with two forms of the term twice."""
 
     term: str
     count: int

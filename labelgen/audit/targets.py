@@ -58,7 +58,7 @@ def read_targets(against: str, atlas: Atlas) -> list[Target]:
 def _lines(where: str) -> Iterator[tuple[str, str, str]]:
     """(where it stands, the name, what stands behind a tab) of each line that says something."""
     try:
-        text = storage.read_bytes(where).decode()
+        text = storage.read_bytes(where).decode("utf-8-sig")
     except FileNotFoundError as error:
         raise CatlipError(
             f"There is no list {where!r}. Lists: {', '.join(NAMES)}; or a file with a class name or ImageNet id a line."

@@ -11,6 +11,7 @@ from labelgen.atlas import read_atlas
 from labelgen.audit.classes import class_table
 from labelgen.audit.flags import FLAG_TEXTS, FLAGS
 from labelgen.audit.totals import Totals, read_totals, support_here
+from labelgen.report.budget import budget
 from labelgen.report.columns import columns
 from labelgen.report.data import GRAVE, Core, Details, Picture, Report
 from labelgen.report.details import details
@@ -23,15 +24,6 @@ from labelshards.labelset import LabelSet
 
 CLASSES_PER_BLOCK = 256
 PICTURES_PER_BLOCK = 64
-# What a page may weigh, so that it can be sent and opened: 25 MB with plotly (2 MB) and, of each class, names, gloss,
-# terms and associates (220 bytes, as measured). The rest is for captions, which are packed to six tenths of their
-# characters, and pictures.
-_MAX_PAGE_BYTES = 25_000_000
-_PLOTLY_BYTES = 2_000_000
-_CLASS_BYTES = 220
-_CAPTION_CHARACTERS = 12_000_000
-_PACKED = 0.6
-_PICTURE_BYTES = (2_000_000, 12_000_000)  # at least, at most
 
 
 def collect(
@@ -50,10 +42,8 @@ def collect(
     tables = [class_table(label_set, atlas) for label_set in label_sets]
     together = union([label_set.vocabulary for label_set in label_sets])
     facts, told = [], []
-    num_classes = sum(map(len, tables))
-    captions = _CAPTION_CHARACTERS // max(1, num_classes)
-    left = _MAX_PAGE_BYTES - _PLOTLY_BYTES - _PACKED * _CAPTION_CHARACTERS - _CLASS_BYTES * num_classes
-    picture_bytes = int(np.clip(left, *_PICTURE_BYTES))
+    has_pictures = any(thumbnails_per_class and label_set.manifest.totals.images for label_set in label_sets)
+    room = budget(len(together.first), sum(map(len, tables)), with_pictures=has_pictures)
     pictures: list[Picture] = []
     for label_set, name, table, places in zip(label_sets, names, tables, together.places, strict=True):
         totals = read_totals(label_set, _telling(on_step, f"samples of {name}"))
@@ -62,14 +52,14 @@ def collect(
             label_set,
             _gravest_first(table),
             per_class=thumbnails_per_class,
-            budget_bytes=picture_bytes // len(label_sets),
+            budget_bytes=room.picture_bytes // len(label_sets),
             moved=moved,
             on_step=_telling(on_step, f"pictures of {name}"),
         )
         shown = [[len(pictures) + each for each in of_class] for of_class in found.of_class]
         pictures += found.pictures
         facts.append(set_facts(label_set, name, totals, support, places, found.problem))
-        told.append(details(label_set, table, support, places, shown, captions))
+        told.append(details(label_set, table, support, places, shown, room.caption_bytes))
     cells, tree, lexnames, families = columns(label_sets, tables, together, atlas)
     core = Core(
         sets=facts,

@@ -13,6 +13,7 @@ from labelshards.labelset import LabelSet
 _TERMS = 8
 _CAPTIONS = 6
 _CAPTION_CHARACTERS = 220
+_SHORTEST_BYTES = 30  # less of a caption says nothing
 _ASSOCIATES = 12
 
 
@@ -22,13 +23,13 @@ def details(
     support: np.ndarray,
     places: np.ndarray,
     pictures: Sequence[Sequence[int]],
-    caption_characters: int,
+    caption_bytes: int,
 ) -> list[Details]:
     """Of each class of one label set. table: audit.classes.class_table; support: [K] in this corpus; places: int64 [K],
     where its classes stand in the report; pictures: of each class, places among the report's pictures;
-    caption_characters: about so many in all captions of a class, of which one is always shown.
+    caption_bytes: no more in all captions of a class; where its first is longer, that one is cut.
     """
-    terms, captions = _terms(label_set, caption_characters)
+    terms, captions = _terms(label_set, caption_bytes)
     near = all_associates(label_set, support, _ASSOCIATES)
     found = []
     others = table["other_sense"].to_pylist()
@@ -52,7 +53,7 @@ def details(
     return found
 
 
-def _terms(label_set: LabelSet, characters: int) -> tuple[list[list[tuple[str, int]]], list[list[tuple[str, str]]]]:
+def _terms(label_set: LabelSet, most_bytes: int) -> tuple[list[list[tuple[str, int]]], list[list[tuple[str, str]]]]:
     """Terms with counts, and captions with their terms, of each class."""
     num_classes = len(label_set.vocabulary)
     terms: list[list[tuple[str, int]]] = [[] for _ in range(num_classes)]
@@ -65,19 +66,24 @@ def _terms(label_set: LabelSet, characters: int) -> tuple[list[list[tuple[str, i
             terms[class_id].append((term, count))
             if len(told[class_id]) < _CAPTIONS:
                 told[class_id].append((term, of_term))
-    return terms, [_dealt(of_class, characters) for of_class in told]
+    return terms, [_dealt(of_class, most_bytes) for of_class in told]
 
 
-def _dealt(told: list[tuple[str, list[str]]], characters: int) -> list[tuple[str, str]]:
+def _dealt(told: list[tuple[str, list[str]]], most_bytes: int) -> list[tuple[str, str]]:
     """Captions of the terms in turn, the first of each before the second of any."""
     turns = max((len(captions) for _, captions in told), default=0)
     dealt = [(captions[turn], term) for turn in range(turns) for term, captions in told if turn < len(captions)]
     seen: dict[str, str] = {}
     for caption, term in dealt:
-        seen.setdefault(_cut(caption), term)
-    lengths = np.cumsum([len(caption) for caption in seen])
-    return list(seen.items())[: min(_CAPTIONS, 1 + int(np.searchsorted(lengths, characters)))]
+        seen.setdefault(_cut(caption, _CAPTION_CHARACTERS), term)
+    found = list(seen.items())
+    lengths = np.cumsum([len(caption.encode()) for caption in seen])
+    number = min(_CAPTIONS, int(np.searchsorted(lengths, most_bytes, side="right")))
+    if found and not number and most_bytes >= _SHORTEST_BYTES:
+        caption, term = found[0]
+        return [(_cut(caption, most_bytes * len(caption) // len(caption.encode())), term)]
+    return found[:number]
 
 
-def _cut(caption: str) -> str:
-    return caption if len(caption) <= _CAPTION_CHARACTERS else caption[: _CAPTION_CHARACTERS - 1].rstrip() + "…"
+def _cut(caption: str, characters: int) -> str:
+    return caption if len(caption) <= characters else caption[: characters - 1].rstrip() + "…"

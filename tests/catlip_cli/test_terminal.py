@@ -44,6 +44,24 @@ def test_print_table__long_cells_are_cut(capsys: pytest.CaptureFixture[str]) -> 
     assert line.endswith("123456")
 
 
+def test_print_table__where_there_is_little_room(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = [("rank", "right"), ("support", "right"), ("flags", "left"), ("gloss", "left"), ("", "left")]
+    rows = [("1", "1,234", "odd sense, ambiguous", "word " * 20, "x")]
+    shown = {}
+    for width in (200, 60, 45, 12, 3):
+        monkeypatch.setattr(terminal.stdout, "width", width)
+        terminal.print_table(columns, rows)
+        shown[width] = capsys.readouterr().out.splitlines()
+        assert all(len(line.rstrip()) <= max(width, 26) for line in shown[width])
+    assert shown[200][0].split() == ["rank", "support", "flags", "gloss"]
+    assert shown[60][0].split() == ["rank", "support", "flags"] or shown[60][1].endswith("…  x")
+    assert shown[45][2] == "No room for: gloss."
+    assert shown[12][:2] == ["rank", "   1"]
+    assert shown[3][0] == "ra…"
+
+
 def test_print_json__what_others_can_parse(capsys: pytest.CaptureFixture[str]) -> None:
     terminal.print_json({"a": [1, None, "é\n"]})
     assert json.loads(capsys.readouterr().out) == {"a": [1, None, "é\n"]}

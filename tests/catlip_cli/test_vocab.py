@@ -1,3 +1,4 @@
+import io
 import json
 import subprocess
 import sys
@@ -88,6 +89,21 @@ def test_inspect__csv_and_parquet_hold_all_columns(folder: str, said: Said, tmp_
     assert said()[0] == Path(files[0]).read_text()
 
 
+def test_inspect__parquet_on_stdout(folder: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "catlip_cli.main", "vocab", "inspect", folder, "--parquet", "-"],
+        check=True,
+        capture_output=True,
+    )
+    assert pq.read_table(io.BytesIO(done.stdout)).num_rows == 6
+
+
+def test_inspect__stdout_is_closed(folder: str) -> None:
+    command = [sys.executable, "-m", "catlip_cli.main", "vocab", "inspect", folder]
+    done = subprocess.run(["sh", "-c", '"$@" >&-', "sh", *command], check=False, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_inspect__one_class(folder: str, said: Said) -> None:
     assert run(["vocab", "inspect", folder, "--class", "couch"]) == 0
     out, _ = said()
@@ -128,6 +144,11 @@ def test_inspect__without_wordnet_shows_the_rest(folder: str, said: Said, monkey
         (["--filter", "colour=red"], "is not KEY=VALUE"),
         (["--sort", "colour"], "Invalid value for '--sort'"),
         (["--limit", "many"], "not a valid integer"),
+        (["--class", "dog", "--csv", "-"], "--class shows one class"),
+        (["--class", "dog", "--filter", "word=dog"], "--class shows one class"),
+        (["--class", "", "--html", "x.html"], "--html shows every class"),
+        (["--csv", "-", "--json"], "Standard output takes one of"),
+        (["--csv", "-", "--parquet", "-"], "Standard output takes one of"),
     ],
 )
 def test_inspect__usage_errors(options: list[str], message: str, folder: str, said: Said) -> None:
@@ -253,7 +274,7 @@ def test_every_verb__other_version_and_missing_files(words: list[str], said: Sai
 def test_inspect__reader_that_goes_away(folder: str) -> None:
     """As in `catlip vocab inspect … | head -1`, with more output than a pipe holds.
 
-    Often, because threads that still read when Python ends abort the process now and then (one in five, once).
+    Several times, because threads that still read when Python ends abort the process now and then (one in five, once).
     """
     code = (
         "from catlip_cli import terminal, main; import sys;"
@@ -261,7 +282,7 @@ def test_inspect__reader_that_goes_away(folder: str) -> None:
         "sys.exit(main.run(sys.argv[1:]))"
     )
     endings = set()
-    for _ in range(20):
+    for _ in range(5):
         with subprocess.Popen(
             [sys.executable, "-c", code, "vocab", "inspect", folder], stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as process:

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from labelgen import candidates
 from labelgen.atlas import Atlas
 from labelgen.corenet_vocabulary import import_corenet, read_pickle
 from labelgen.export import export
+from labelshards import storage
 from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
 from labelshards.verify import verify
@@ -86,6 +88,7 @@ SLOW_TO_HASH = b"\x80\x04})" + 60 * b"2\x86" + b"K\x01s."
         (b"", "refused"),
         (b"n7846,30\n", "refused"),
         (b"\x80\x04}r" + struct.pack("<I", 2**32 - 1) + b".", "asks for more memory"),
+        (b"}p2147483000\n.", "asks for more memory"),
         (b"\x80\x04\x8d" + struct.pack("<Q", 2**62) + b"x.", "refused"),
     ],
 )
@@ -151,3 +154,19 @@ def test_import_corenet__other_wordnet(
 def test_import_corenet__folder_with_other_files(write: Callable[[bytes], str], tmp_path: Path, atlas: Atlas) -> None:
     with pytest.raises(CatlipError, match="holds other files"):
         import_corenet(write(pickle.dumps(GOOD)), str(tmp_path), atlas)
+
+
+def test_import_corenet__what_was_built_is_not_lost(
+    write: Callable[[bytes], str], tmp_path: Path, atlas: Atlas, build_labels: Callable[..., str]
+) -> None:
+    pickled = write(pickle.dumps(GOOD))
+    built = build_labels(tmp_path / "mine", ["a dog", "a tree"], threshold=0)
+    with pytest.raises(CatlipError, match=r"was made by `catlip labels build`, and would be lost"):
+        import_corenet(pickled, built, atlas)
+    storage.remove(candidates.folder_of(built))
+    with pytest.raises(CatlipError, match="is a label set of other data"):
+        import_corenet(pickled, built, atlas)
+    assert verify(built).wrong == []
+    out = str(tmp_path / "corenet")
+    import_corenet(pickled, out, atlas)
+    assert len(import_corenet(pickled, out, atlas, max_classes=1).vocabulary) == 1

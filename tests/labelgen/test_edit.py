@@ -51,6 +51,13 @@ def test_read_edit__wrong_lines_are_named(name: str, content: bytes, said: str, 
         read_edit(files[0], files[1], files[2], (), None)
 
 
+def test_read_edit__as_windows_writes_it(tmp_path: Path) -> None:
+    (tmp_path / "deny").write_bytes("\ufeffdog.n.01\r\n# why\r\ndog.n.01\r\n".encode())
+    (tmp_path / "merge").write_bytes("\ufeff# breeds\r\ncorgi.n.01\tdog.n.01\r\n".encode())
+    found = read_edit(str(tmp_path / "deny"), str(tmp_path / "merge"), None, (), None)
+    assert found == Edit(deny=["dog.n.01", "dog.n.01"], merge=[Merge("corgi.n.01", "dog.n.01")])
+
+
 def test_read_edit__missing_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_edit(str(tmp_path / "none"), None, None, (), None)
@@ -99,6 +106,7 @@ def test_edits__compounds_by_their_own_name_or_their_noun(atlas: Atlas) -> None:
         (Edit(under=["below dog.n.01"]), "no synset"),
         (Edit(merge=[Merge("dog.n.01", "dog")]), "no synset 'dog'"),
         (Edit(merge=[Merge("dog.n.01", "cat.n.01"), Merge("cat.n.01", "dog.n.01")]), "circle at (dog|cat).n.01"),
+        (Edit(merge=[Merge("dog.n.01", "cat.n.01"), Merge("dog.n.01", "car.n.01")]), "into cat.n.01 and into car.n.01"),
         (Edit(split=[Split("dog.n.01", "dog", "dog.n.99")]), "no synset 'dog.n.99'"),
         (Edit(deny=["red.s.01+old.a.01+car.n.01"]), "more than two parts"),
     ],

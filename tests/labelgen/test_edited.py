@@ -82,7 +82,7 @@ def by_hand(edit: Edit, samples: list[dict[str, str]], atlas: Atlas) -> list[dic
     return found  # type: ignore[return-value]
 
 
-@settings(max_examples=150)
+@settings(max_examples=50)
 @given(samples=SAMPLES, edit=EDITS)
 def test_apply__equals_the_same_by_hand(samples: list[dict[str, str]], edit: Edit, atlas: Atlas) -> None:
     # Where a term gives several classes in the shard, a sample does not tell which of them it was.

@@ -1,10 +1,15 @@
+import errno
+import pickle
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from labelgen import candidates
+from labelgen import candidates, locks
+from labelgen.atlas import Atlas
+from labelgen.corenet_vocabulary import import_corenet
 from labelgen.edit import Edit, Merge, Split
 from labelgen.prune import prune
 from labelshards import storage
@@ -16,6 +21,13 @@ CAPTIONS = [
     "a dog and a cat", "two dogs on a sofa", "a puppy on a couch", "a puppy and a dog", "a week", "a man with a dog",
     "a corgi", "a woman and a man", "it rains", "a black dog", "a cat on a sofa", "a sofa",
 ]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def loaded(monkeypatch: pytest.MonkeyPatch, atlas: Atlas) -> None:
+    """The map of WordNet that is there already."""
+    for module in ("prune", "edited"):
+        monkeypatch.setattr(f"labelgen.{module}.read_atlas", lambda: atlas)
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +118,35 @@ def test_prune__parses_no_caption(labels: Labels, monkeypatch: pytest.MonkeyPatc
     assert len(labels(Edit(), 1)) == 5
 
 
+def test_prune__leaves_its_source_alone(labels: Labels, source: str) -> None:
+    def state() -> dict[str, tuple[int, bytes]]:
+        return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in Path(source).rglob("*.*")}
+
+    labels(Edit())  # what can be kept is kept
+    before = state()
+    labels(Edit(deny=["week.n.01"]))
+    assert state() == before
+
+
+def test_prune__of_a_folder_that_cannot_be_written(
+    labels: Labels, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = locks.held
+
+    def refusing(folder: str) -> AbstractContextManager[None]:
+        if folder == source:
+            raise PermissionError(errno.EACCES, "Permission denied", folder)
+        return held(folder)
+
+    monkeypatch.setattr(locks, "held", refusing)
+    assert labels(Edit(max_classes=2)) == {"dog.n.01": 5, "sofa.n.01": 4}
+
+
+def test_prune__again_to_the_same_folder(labels: Labels) -> None:
+    assert labels(Edit(max_classes=2)) == {"dog.n.01": 5, "sofa.n.01": 4}
+    assert labels(Edit(max_classes=1)) == {"dog.n.01": 5}
+
+
 def test_prune__its_vocabulary_merges_in_other_data_too(
     labels: Labels, tmp_path: Path, build_labels: Callable[..., str]
 ) -> None:
@@ -127,6 +168,21 @@ class TestRefusals:
 
     def test_prune__in_place(self, source: str) -> None:
         self.refused(source, source + "/", "cannot be pruned in place")
+
+    def test_prune__what_was_built_is_not_lost(
+        self, source: str, tmp_path: Path, build_labels: Callable[..., str]
+    ) -> None:
+        other = build_labels(tmp_path, ["a dog", "a cat"], threshold=0)
+        self.refused(source, other, "was made by `catlip labels build`, and would be lost")
+        storage.remove(candidates.folder_of(other))
+        self.refused(source, other, "is a label set of other data, and would be lost")
+        assert verify(other).wrong == []
+
+    def test_prune__a_vocabulary_alone(self, tmp_path: Path, atlas: Atlas) -> None:
+        (tmp_path / "vocab.pkl").write_bytes(pickle.dumps({"n2084071": 30}))
+        out = str(tmp_path / "corenet")
+        import_corenet(str(tmp_path / "vocab.pkl"), out, atlas)
+        self.refused(out, str(tmp_path / "out"), "corenet is a vocabulary alone. Label data with it")
 
     def test_prune__no_class_is_left(self, source: str, tmp_path: Path) -> None:
         self.refused(source, str(tmp_path / "out"), "the vocabulary would be empty", threshold=99)

@@ -59,3 +59,10 @@ def test_compare__with_a_vocabulary_that_has_no_samples(
     empty = write_set(tmp_path, atlas, [[]], {})
     assert len(compare(both[0], empty).removed) == len(both[0].vocabulary)
     assert len(compare(empty, both[0]).added) == len(both[0].vocabulary)
+
+
+def test_compare__of_shares_nothing_is_said_without_samples(
+    tmp_path: Path, atlas: Atlas, both: tuple[LabelSet, LabelSet]
+) -> None:
+    alone = write_set(tmp_path, atlas, [], {}, vocabulary=both[0].vocabulary)
+    assert {each.ratio for each in compare(alone, both[0]).both} == {None}

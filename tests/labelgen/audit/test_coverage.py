@@ -63,6 +63,12 @@ def test_cover__without_synset_or_without_classes_all_is_missing(atlas: Atlas) -
     assert cover(make_vocabulary(atlas, {}), [target("dog.n.01", atlas)], atlas)[0].match == MISSING
 
 
+def test_cover__the_smallest_alpha_ends_at_the_root(atlas: Atlas) -> None:
+    vocab = make_vocabulary(atlas, CLASSES)
+    (found,) = cover(vocab, [target("idea.n.01", atlas)], atlas, 1e-9)
+    assert (found.match, found.classes[0].synset) == (SIMILAR, "dog.n.01") or found.match == SEVERAL
+
+
 @settings(max_examples=40)
 @given(data=st.data())
 def test_cover__similarity_is_nltk_s(data: st.DataObject, atlas: Atlas, nltk_wordnet: Any) -> None:  # noqa: ANN401
@@ -157,6 +163,12 @@ def test_read_targets__wrong_lines(content: bytes, said: str, tmp_path: Path, at
     file.write_bytes(content)
     with pytest.raises(CatlipError, match=said):
         read_targets(str(file), atlas)
+
+
+def test_read_targets__as_windows_writes_it(tmp_path: Path, atlas: Atlas) -> None:
+    (tmp_path / "mine.txt").write_bytes("\ufeffn02084071\r\nsofa\tsofa.n.01\r\n".encode())
+    found = read_targets(str(tmp_path / "mine.txt"), atlas)
+    assert [each.places for each in found] == [(place,) for place in atlas.places_of(["dog.n.01", "sofa.n.01"])]
 
 
 def test_read_targets__unknown_list_names_those_there_are(atlas: Atlas) -> None:

@@ -1,6 +1,6 @@
 """What is said of a class when it is opened."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -24,21 +24,26 @@ TERMS = {
 }
 
 
+Terms = Mapping[str, tuple[int, list[str]]]
+
+
 @pytest.fixture
 def tell(tmp_path: Path, atlas: Atlas) -> Callable[..., Details]:
-    """`tell(characters)`: of a class that many terms gave, with about so many characters of captions."""
-    rows = [{"class_id": 0, "term": term, "count": count, "captions": told} for term, (count, told) in TERMS.items()]
-    root = labelset_factory.write_label_set(
-        tmp_path,
-        [[]],
-        words=vocabulary(atlas, [("dog.n.01", "nouns", 50)]),
-        tables={schema.EXAMPLES_NAME: pa.Table.from_pylist(rows, schema.EXAMPLES)},
-    )
-    label_set = LabelSet.open(str(root))
+    """`tell(most_bytes)`: of a class that many terms gave, with at most so many bytes of captions."""
 
-    def of(characters: int) -> Details:
+    def of(most_bytes: int, terms: Terms = TERMS) -> Details:
+        rows = [
+            {"class_id": 0, "term": term, "count": count, "captions": told} for term, (count, told) in terms.items()
+        ]
+        root = labelset_factory.write_label_set(
+            tmp_path,
+            [[]],
+            words=vocabulary(atlas, [("dog.n.01", "nouns", 50)]),
+            tables={schema.EXAMPLES_NAME: pa.Table.from_pylist(rows, schema.EXAMPLES)},
+        )
+        label_set = LabelSet.open(str(root))
         table = class_table(label_set, atlas)
-        (found,) = details(label_set, table, np.array([50]), np.array([0]), [[4, 2]], characters)
+        (found,) = details(label_set, table, np.array([50]), np.array([0]), [[4, 2]], most_bytes)
         return found
 
     return of
@@ -57,6 +62,12 @@ def test_details__terms_and_captions_in_turn(tell: Callable[..., Details]) -> No
     assert found.associates == []
 
 
-@pytest.mark.parametrize(("characters", "expected"), [(0, 1), (5, 1), (6, 2), (13, 2), (14, 3), (10_000, 6)])
-def test_details__captions_within_their_room(tell: Callable[..., Details], characters: int, expected: int) -> None:
-    assert len(tell(characters).captions) == expected
+@pytest.mark.parametrize(("most_bytes", "expected"), [(0, 0), (4, 0), (5, 1), (12, 1), (13, 2), (10_000, 6)])
+def test_details__captions_within_their_room(tell: Callable[..., Details], most_bytes: int, expected: int) -> None:
+    assert len(tell(most_bytes).captions) == expected
+
+
+def test_details__a_caption_that_has_no_room_is_cut(tell: Callable[..., Details]) -> None:
+    terms = {"dog": (30, ["犬" * 100])}
+    assert tell(60, terms).captions == [("犬" * 19 + "…", "dog")], "twenty of three bytes each"
+    assert tell(29, terms).captions == []
