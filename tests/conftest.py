@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from labelgen.inmemory import Labelling
     from labelgen.lexicon import Lexicon
     from labelgen.nouns import ChunkParser
+    from labelgen.senses import Pins
     from labelgen.synsets import Synsets
-    from labelgen.policies import Pins
     from labelgen.wordnet import Folder
 
 # No time limit for an example: a busy machine is no failure. Drawn anew at a desk, the same ones where CI is said.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _SHOWN = 15
 
 
-@click.command()
+@click.command(short_help="Which classes of a benchmark it has.")
 @click.argument("folder", metavar="DIR")
 @click.option(
     "--against",

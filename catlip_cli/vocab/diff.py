@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from labelgen.audit.compare import Difference
 
 
-@click.command()
+@click.command(short_help="What differs between two label sets.")
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
 @click.option("--term", metavar="WORDS", help="What this term means in both, and nothing else.")

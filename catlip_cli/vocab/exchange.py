@@ -5,7 +5,7 @@ import click
 from catlip_cli.terminal import print_facts, print_json, print_next, stderr, write_out
 
 
-@click.command("import-corenet")
+@click.command("import-corenet", short_help="Take over a vocabulary of the published code.")
 @click.argument("file", metavar="FILE.pkl")
 @click.option("--out", required=True, metavar="DIR", help="The folder of a label set without samples.")
 @click.option("--max-classes", type=click.IntRange(min=1), metavar="K", help="The K most frequent, as CoreNet cuts it.")
@@ -36,7 +36,7 @@ def import_corenet(file: str, out: str, max_classes: int | None, as_json: bool) 
     print_next(f"catlip vocab inspect {out} --sort flags")
 
 
-@click.command()
+@click.command(short_help="Write the vocabulary for other programs.")
 @click.argument("folder", metavar="DIR")
 @click.option(
     "--format",

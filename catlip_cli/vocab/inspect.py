@@ -33,7 +33,7 @@ SORTS = ("support", "rarest", "name", "lexname", "ambiguity", "terms", "flags")
 _THUMBNAILS = 6
 
 
-@click.command()
+@click.command(short_help="What is in a label set, and what to look at.")
 @click.argument("folders", metavar="DIR", nargs=-1, required=True)
 @click.option("--class", "name", metavar="NAME", help="All about one class: a synset, an ImageNet id, or a word.")
 @click.option(

@@ -5,7 +5,7 @@ import click
 from catlip_cli.terminal import print_facts, print_json, print_next, progress, terminable
 
 
-@click.command()
+@click.command(short_help="The same label set with other classes.")
 @click.argument("folder", metavar="DIR")
 @click.option("--out", required=True, metavar="DIR2", help="The folder of the new label set.")
 @click.option(
