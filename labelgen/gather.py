@@ -58,7 +58,9 @@ class OneByOne:
     def __init__(self, labeler: Labeler) -> None:
         self._labeler = labeler
         self._mentions: list[list[int]] = []
-        self._entries: dict[Entry, int] = {}
+        self._entries: list[Entry] = []
+        self._terms: dict[Term, int] = {}
+        self._pairs: dict[tuple[int, int], int] = {}  # of the entries of a term and of the head that it modifies
         self._heads: set[int] = set()
         self._examples: list[list[Example]] = []
         self._num_without_noun = 0
@@ -96,17 +98,28 @@ class OneByOne:
         numbers = []
         for each in phrase:
             if isinstance(each, Mention):
-                numbers.append(self._number(each.term, -1))
+                term = self._number(each.term)
+                numbers.append(term)
                 if each.of is not None:
-                    numbers.append(self._number(each.term, self._number(each.of, -1)))
+                    pair = term, self._number(each.of)
+                    number = self._pairs.get(pair)
+                    if number is None:
+                        number = self._pairs[pair] = self._add(Entry(each.term, pair[1]))
+                    numbers.append(number)
         return tuple(numbers)
 
-    def _number(self, term: Term, head: int) -> int:
-        number = self._entries.setdefault(Entry(term, head), len(self._entries))
-        if number == len(self._examples):
-            self._examples.append([])
-            if term.role is Role.HEAD:
-                self._heads.add(number)
+    def _number(self, term: Term) -> int:
+        number = self._terms.get(term)
+        if number is None:
+            number = self._terms[term] = self._add(Entry(term, -1))
+        return number
+
+    def _add(self, entry: Entry) -> int:
+        number = len(self._entries)
+        self._entries.append(entry)
+        self._examples.append([])
+        if entry.term.role is Role.HEAD:
+            self._heads.add(number)
         return number
 
     def _exemplify(self, phrase: Phrase, numbers: tuple[int, ...], caption: str) -> None:
