@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from trainer.probes.probing import Report
     from trainer.probes.results import Result
 
-TASKS = ("linear",)
+TASKS = ("linear", "knn", "fewshot")
 LINEAR_PROTOCOLS = ("sweep", "catlip", "dinov2", "lbfgs")
 _ENCODERS = {"model": "this model", "random": "random weights"}
 
@@ -144,11 +144,15 @@ def probe(
 
 
 def _plans(opened: "Opened", tasks: list[str], protocols: list[str], fractions: list[float]) -> list["Plan"]:
-    from trainer.probes import linear, taps
+    from trainer.probes import fewshot, knn, linear, taps
 
     plans = []
     for task in tasks:
-        if task == "linear":
+        if task == "knn":
+            plans.append(knn.plan())
+        elif task == "fewshot":
+            plans.append(fewshot.plan())
+        else:
             for protocol in protocols:
                 blocks = taps.num_blocks(opened.encoder.model) if protocol == "dinov2" else 0
                 plans.append(linear.plan(protocol, fractions, blocks))
@@ -157,7 +161,7 @@ def _plans(opened: "Opened", tasks: list[str], protocols: list[str], fractions: 
 
 def _print(result: "Result") -> None:
     step = f" (step {result.model.step:,})" if result.model.step is not None else ""
-    name = result.task if result.protocol == result.task else f"{result.task}, protocol {result.protocol}"
+    name = f"{result.task}, protocol {result.protocol}"
     terminal.stdout.print(
         f"{result.model.name}{step} on {result.data.path}: {name}; {len(result.data.classes)} classes, "
         f"{result.data.num_train:,} pictures to train on, {result.data.num_test:,} to test",

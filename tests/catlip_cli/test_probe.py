@@ -45,18 +45,31 @@ def test_probe__table_has_the_run_the_random_encoder_and_chance(
 def test_probe__json_is_one_object(
     trained: Path, colours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ["--protocol", "catlip,dinov2", "--out", str(tmp_path), "--json", "--no-random"]
+    options = [
+        "--task",
+        "linear,knn,fewshot",
+        "--protocol",
+        "catlip,dinov2",
+        "--out",
+        str(tmp_path),
+        "--json",
+        "--no-random",
+    ]
     assert run(["probe", str(trained), "--data", str(colours), *options]) == 0
     found = json.loads(capsys.readouterr().out)["results"]
-    assert [(each["task"], each["protocol"]) for each in found] == [("linear", "catlip"), ("linear", "dinov2")]
+    names = [f"{each['task']} {each['protocol']}" for each in found]
+    assert names == ["linear catlip", "linear dinov2", "knn dino", "fewshot ridge"]
     assert 0 <= found[0]["scores"][0]["metrics"]["top1"]["mean"] <= 1
-    assert len(list((tmp_path / "probes").glob("*.json"))) == 2
+    assert len(list((tmp_path / "probes").glob("*.json"))) == 4
 
 
 def test_probe__mistakes_are_one_line(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty").mkdir()
     assert run(["probe", "vit_nonsense", "--data", str(trained)]) == 1
     assert "there is no training split" in capsys.readouterr().err
+    labels = str(trained.parent / "labels")
+    assert run(["probe", str(trained), "--data", labels, "--test", labels]) == 1
+    assert "has several classes a picture; linear wants one" in capsys.readouterr().err
     assert run(["probe", str(trained), "--data", str(tmp_path / "no")]) == 1
     assert "does not exist" in capsys.readouterr().err
 
@@ -67,7 +80,7 @@ def test_probe__mistakes_are_one_line(trained: Path, tmp_path: Path, capsys: pyt
         (["--fraction", "0%"], "no share of the data"),
         (["--fraction", "0.5"], "no share of the data"),
         (["--fraction", "200%"], "no share of the data"),
-        (["--task", "guess"], "is none of linear"),
+        (["--task", "guess"], "is none of linear, knn, fewshot"),
         (["--protocol", "sweep,x"], "'x' is none of"),
     ],
 )

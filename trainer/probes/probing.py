@@ -36,8 +36,10 @@ def probe(
 ) -> list[Result]:
     """Results in the order of `plans`, written below `out` as they come; features are kept there, too.
 
-    Raises CatlipError if too few pictures can be read.
+    Raises CatlipError if no picture can be read, or if pictures have several classes.
     """
+    if splits[0].multilabel:
+        raise CatlipError(f"{data} has several classes a picture; {plans[0].task} wants one.")
     encoders = {"model": opened.encoder}
     if with_random:
         encoders["random"] = opened.fresh(0)
