@@ -1,5 +1,8 @@
-"""`catlip probe`: options → trainer.probes → a table."""
+"""`catlip probe`: options → trainer.probes → tables."""
 
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,64 +11,205 @@ import click
 from catlip_cli import terminal
 
 if TYPE_CHECKING:
-    from trainer.probes.linear import LinearResult, LinearScore
+    from trainer.probes.encoders import Opened
+    from trainer.probes.plans import Plan
+    from trainer.probes.probing import Report
+    from trainer.probes.results import Result
+
+TASKS = ("linear", "knn", "fewshot")
+LINEAR_PROTOCOLS = ("sweep", "catlip", "dinov2", "lbfgs")
+_ENCODERS = {"model": "this model", "random": "random weights"}
+
+
+class _List(click.ParamType[list[str]]):
+    """Words parted by commas, out of some."""
+
+    name = "LIST"
+
+    def __init__(self, known: Sequence[str]) -> None:
+        self._known = known
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
+        words = list(dict.fromkeys(word.strip() for word in str(value).split(",")))
+        for word in words:
+            if word not in self._known:
+                self.fail(f"{word!r} is none of {', '.join(self._known)}.", param, ctx)
+        return words
+
+
+class _Fractions(click.ParamType[list[float]]):
+    """`1%,10%,100%`."""
+
+    name = "LIST"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> list[float]:
+        found = []
+        for word in str(value).split(","):
+            number = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", word)
+            if number is None or not 0 < float(number[1]) <= 100:
+                self.fail(f"{word!r} is no share of the data; write it as 10%.", param, ctx)
+            found.append(float(number[1]) / 100)
+        return found
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("model")
 @click.option(
-    "--data", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Folder with train/ and test/."
+    "--data", required=True, metavar="DATA", type=click.Path(path_type=Path), help="Labelled pictures, in two splits."
 )
-@click.option("--best", is_flag=True, help="Take the best checkpoint that was evaluated, not the newest.")
-@click.option("--no-random", is_flag=True, help="Leave out the untrained encoder of the same architecture.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
-def probe(run: Path, data: Path, best: bool, no_random: bool, as_json: bool) -> None:
-    """Measure what the encoder of RUN knows: a linear classifier on its frozen features.
+@click.option(
+    "--test", metavar="DATA", type=click.Path(path_type=Path), help="The test split, if it lies elsewhere; DATA trains."
+)
+@click.option("--task", "tasks", type=_List(TASKS), default="linear", show_default=True, help=f"Of {', '.join(TASKS)}.")
+@click.option(
+    "--protocol",
+    "protocols",
+    type=_List(LINEAR_PROTOCOLS),
+    default="sweep",
+    show_default=True,
+    help=f"Of the linear probe: {', '.join(LINEAR_PROTOCOLS)}.",
+)
+@click.option(
+    "--fraction",
+    "fractions",
+    type=_Fractions(),
+    default="100%",
+    show_default=True,
+    help="Shares of each class's training pictures for the linear probe, e.g. 1%,10%,100%.",
+)
+@click.option(
+    "--seeds", "num_seeds", type=click.IntRange(min=1), default=1, show_default=True, help="How often, for the spread."
+)
+@click.option(
+    "--weights", default="pretrained", show_default=True, help="For a model of timm: a checkpoint FILE, or `random`."
+)
+@click.option("--best", is_flag=True, help="Of a run: the best checkpoint that was evaluated, not the newest.")
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Where results and features go.  [default: the run; or ./probes]",
+)
+@click.option("--no-random", is_flag=True, help="Leave out the encoder of the same architecture with random weights.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as one JSON object.")
+def probe(
+    model: str,
+    data: Path,
+    test: Path | None,
+    tasks: list[str],
+    protocols: list[str],
+    fractions: list[float],
+    num_seeds: int,
+    weights: str,
+    best: bool,
+    out: Path | None,
+    no_random: bool,
+    as_json: bool,
+) -> None:
+    """Measure what an encoder knows, with its weights frozen.
 
-    DIR holds train/<class>/*.jpg and test/<class>/*.jpg (or val/). Features are kept in RUN/features and computed
-    once. Beside the run stands an encoder with random weights, so that the number says something.
+    MODEL is a run, a folder with an exported model, or a model of timm. DATA holds train/ and test/ (or val/): folders
+    of classes, WebDataset tars with .cls, or Parquet with pictures and labels. Features are computed once and kept.
+    Beside the model stands one with random weights, so that the numbers say something.
 
     \b
     Example:
-      catlip probe demo/run --data demo/data/objects
+      catlip probe demo/run --data demo/data/objects --fraction 10%,100%
     """
     from trainer.distributed import default_device
-    from trainer.probes import linear
+    from trainer.probes import encoders, probing
+    from trainer.probes.data.opening import open_splits
 
-    with terminal.progress("Encoding", 0) as ticker:
-        result = linear.probe(
-            run,
-            data,
-            device=default_device(),
-            best=best,
+    device = default_device()
+    splits = open_splits(data, test)
+    opened = encoders.open_model(model, weights, device, best=best)
+    folder = out or opened.folder or Path("probes")
+    with _phases() as report:
+        found = probing.probe(
+            opened,
+            splits,
+            _plans(opened, tasks, protocols, fractions),
+            data=data,
+            out=folder,
+            seeds=range(num_seeds),
             with_random=not no_random,
-            report=lambda done, total, what: ticker.update(done, what, total),
+            device=device,
+            report=report,
         )
     if as_json:
-        terminal.print_json(result)
-    else:
+        terminal.print_json({"results": found})
+        return
+    for result in found:
         _print(result)
+    _print_left_out(found[0])
+    terminal.stdout.print(f"Results are in {folder / 'probes'}.", markup=False, soft_wrap=True)
 
 
-def _print(result: "LinearResult") -> None:
-    rows = [_row(f"this run (step {result.step:,})", result.trained)]
-    if result.random:
-        rows.append(_row("random weights", result.random))
-    rows.append(("most frequent class", f"{result.chance:.1%}", "", ""))
+def _plans(opened: "Opened", tasks: list[str], protocols: list[str], fractions: list[float]) -> list["Plan"]:
+    from trainer.probes import fewshot, knn, linear, taps
+
+    plans = []
+    for task in tasks:
+        if task == "knn":
+            plans.append(knn.plan())
+        elif task == "fewshot":
+            plans.append(fewshot.plan())
+        else:
+            for protocol in protocols:
+                blocks = taps.num_blocks(opened.encoder.model) if protocol == "dinov2" else 0
+                plans.append(linear.plan(protocol, fractions, blocks))
+    return plans
+
+
+def _print(result: "Result") -> None:
+    step = f" (step {result.model.step:,})" if result.model.step is not None else ""
+    name = f"{result.task}, protocol {result.protocol}"
     terminal.stdout.print(
-        f"Linear probe on {result.data}: {result.num_classes} classes, "
-        f"{result.num_train:,} pictures to train on, {result.num_test:,} to test",
+        f"{result.model.name}{step} on {result.data.path}: {name}; {len(result.data.classes)} classes, "
+        f"{result.data.num_train:,} pictures to train on, {result.data.num_test:,} to test",
         style="bold",
         markup=False,
         soft_wrap=True,
     )
-    terminal.print_table(
-        [("encoder", "left"), ("top-1", "right"), ("top-5", "right"), ("learning rate", "right")],
-        rows,
+    metrics = list(result.scores[0].metrics)
+    chosen = list(
+        dict.fromkeys(key for score in result.scores for key in score.chosen if not key.startswith("held-out"))
     )
-    if result.trained.broken:
-        terminal.stdout.print(f"{result.trained.broken:,} pictures could not be read and were left out.")
+    rows = []
+    for score in result.scores:
+        values = [
+            f"{each.mean:.1%}" + (f" ± {each.std:.1%}" if len(each.values) > 1 else "")
+            for each in score.metrics.values()
+        ]
+        picked = [score.chosen.get(key, "") for key in chosen]
+        rows.append([_ENCODERS[score.encoder], score.setting, *values, *picked])
+    if result.data.chance is not None:
+        blanks = [""] * (len(metrics) - 1 + len(chosen))
+        rows.append(["most frequent class", "", f"{result.data.chance:.1%}", *blanks])
+    titles = [metric.replace("top", "top-").replace("_", " ") for metric in metrics]
+    terminal.print_table(
+        [("encoder", "left"), ("setting", "right"), *((title, "right") for title in [*titles, *chosen])], rows
+    )
 
 
-def _row(name: str, score: "LinearScore") -> tuple[str, str, str, str]:
-    return name, f"{score.top1:.1%}", f"{score.top5:.1%}", f"{score.lr:g}"
+def _print_left_out(result: "Result") -> None:
+    for reason, count in result.data.left_out.items():
+        terminal.stdout.print(f"Left out: {count:,} ({reason}).", markup=False)
+    if missing := result.data.classes_without_test:
+        terminal.stdout.print(f"Classes without test pictures: {missing:,}.")
+
+
+@contextmanager
+def _phases() -> Iterator["Report"]:
+    """A progress bar for each thing that is reported, one after the other."""
+    with ExitStack() as stack:
+        current: tuple[str, terminal.Ticker] | None = None
+
+        def report(done: int, total: int, what: str) -> None:
+            nonlocal current
+            if current is None or current[0] != what:
+                stack.close()
+                current = what, stack.enter_context(terminal.progress(what, total, started_at=done))
+            current[1].update(done, total=total)
+
+        yield report

@@ -30,6 +30,7 @@ PAGES = (
     "docs/at-scale.md",
     "docs/vocabulary.md",
     "docs/training.md",
+    "docs/probes.md",
 )
 # The same commands on less data, so that a test can run them; a setting already there is not repeated.
 SMALLER = {
@@ -57,7 +58,7 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "recipes", folder / "recipes")
     for block in blocks("docs/vocabulary.md", "tsv"):  # the files that its commands read, named in their first lines
         (folder / re.findall(r"# (\S+):", block)[0]).write_text(block)
-    for page in ("README.md", "docs/at-scale.md", "docs/vocabulary.md", "docs/training.md"):
+    for page in ("README.md", "docs/at-scale.md", "docs/vocabulary.md", "docs/training.md", "docs/probes.md"):
         for block in blocks(page, "bash"):
             for words in commands(block):
                 if words[0] in ("catlip", "torchrun"):

@@ -1,12 +1,16 @@
-"""Features of an encoder on an image folder: computed once, kept as float16, mapped into memory when read.
+"""Features of an encoder on a split: computed once, kept as float16, mapped into memory when read.
 
 Shapes: N pictures, D features; B pictures of a batch.
 """
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 
+import msgspec
 import numpy as np
 import torch
 import xxhash
@@ -14,13 +18,27 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from labelshards import storage
+from labelshards.errors import CatlipError
 from trainer import transforms, workers
-from trainer.models import ModelConfig, features
-from trainer.probes.imagefolder import ImageFolder
+from trainer.models import Channels
+from trainer.probes.data.split import Pictures, Split
+from trainer.probes.tables import DONE, FeatureTable, held
+from trainer.probes.taps import POOLED, tap
 
 _BATCH_SIZE = 256
-_EXTRACTION_VERSION = 1  # part of the cache's name: raise it when the same weights and pictures give other features
+_EXTRACTION_VERSION = 2  # part of the cache's name: raise it when the same weights and pictures give other features
 _FLOAT16_MAX = 65504.0
+_GONE = "not found where it was"
+REASONS = (*transforms.REASONS, _GONE)
+
+
+class PictureInput(msgspec.Struct, frozen=True, kw_only=True):
+    """What an encoder takes. crop_share: the part of the middle square's side that it sees (timm's crop_pct)."""
+
+    image_size: Annotated[int, msgspec.Meta(ge=1)]
+    mean: Channels
+    std: Channels
+    crop_share: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,71 +46,102 @@ class Encoder:
     """A frozen encoder, what it takes, and on which device it computes."""
 
     model: nn.Module
-    config: ModelConfig
+    picture: PictureInput
     device: torch.device
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Identity of the weights and of the transform in front of them."""
-        state = xxhash.xxh3_128(repr((_EXTRACTION_VERSION, self.config)).encode())
+        state = xxhash.xxh3_128(repr((_EXTRACTION_VERSION, self.picture)).encode())
         for name, tensor in self.model.state_dict().items():
             state.update(name.encode())
             state.update(tensor.detach().cpu().contiguous().numpy())
         return state.hexdigest()
 
 
-def extract(encoder: Encoder, folder: ImageFolder, cache: Path, report: Callable[[int], None]) -> np.ndarray:
-    """float16 [N, D], mapped from the file in `cache` that holds them now; rows of broken pictures are NaN.
+@dataclass(frozen=True, kw_only=True)
+class Extracted:
+    """tables: float16 [N, D] by tap, mapped from files. rows: int64, those of readable pictures. broken: the others."""
 
-    `report` is told how many pictures are done. The head is not used: the encoder may have any.
+    tables: dict[str, np.ndarray]
+    rows: np.ndarray
+    broken: Counter[str]
+
+
+def extract(
+    encoder: Encoder, split: Split, cache: Path, report: Callable[[int], None], taps: Sequence[str] = (POOLED,)
+) -> Extracted:
+    """The features of a split, out of the files in `cache` that hold them, or hold them now.
+
+    What was computed before an interruption is kept. `report` is told how many pictures are done. The head is not used:
+    the encoder may have any.
     """
-    path = cache / f"{storage.digest(f'{encoder.digest} {folder.digest}'.encode())}.npy"
-    if not path.exists():
+    name = f"{encoder.digest} {split.pictures.digest}"
+    tables = {each: FeatureTable.open(cache / storage.digest(f"{name} {each}".encode()), len(split)) for each in taps}
+    missing = {each: table for each, table in tables.items() if not table.is_complete}
+    if missing:
         cache.mkdir(parents=True, exist_ok=True)
-        with storage.whole_file(path) as temporary:
-            _compute(encoder, folder, temporary, report)
-    report(len(folder))
-    mapped: np.ndarray = np.load(path, mmap_mode="r")
-    return mapped
+        with held(cache / f"{storage.digest(name.encode())}.lock"):
+            _compute(encoder, split.pictures, missing, report)
+    report(len(split))
+    codes_N = next(iter(tables.values())).status()
+    broken = Counter({reason: int(np.sum(codes_N == DONE + 1 + code)) for code, reason in enumerate(REASONS)})
+    return Extracted(
+        tables={each: table.features() for each, table in tables.items()},
+        rows=np.flatnonzero(codes_N == DONE),
+        broken=+broken,
+    )
 
 
 @torch.inference_mode()
-def _compute(encoder: Encoder, folder: ImageFolder, path: Path, report: Callable[[int], None]) -> None:
+def _compute(
+    encoder: Encoder, pictures: Pictures, tables: dict[str, FeatureTable], report: Callable[[int], None]
+) -> None:
     model = encoder.model.eval().to(encoder.device)
-    pictures = _Pictures(folder=folder, size=encoder.config.image_size)
+    first = min(table.num_done for table in tables.values())
+    starts = range(first, len(pictures), _BATCH_SIZE)
+    data = _Batches(pictures=pictures, picture=encoder.picture)
     num_workers = workers.worker_count("auto", encoder.device, 1)
-    starts = range(0, len(folder), _BATCH_SIZE)
-    table_ND: np.memmap | None = None
-    for start, (images_BCHW, good_B) in zip(
-        starts, workers.parallel(pictures, starts, num_workers=num_workers), strict=True
-    ):
-        x_BCHW = transforms.to_input(images_BCHW.to(encoder.device), encoder.config.mean, encoder.config.std)
-        features_BD = features(model, x_BCHW).float().clamp(-_FLOAT16_MAX, _FLOAT16_MAX).half().cpu()
-        features_BD[~good_B] = float("nan")
-        if table_ND is None:
-            shape = (len(folder), features_BD.shape[1])
-            table_ND = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
-        table_ND[start : start + len(features_BD)] = features_BD.numpy()
-        report(start + len(features_BD))
-    assert table_ND is not None, "a split has pictures"
-    table_ND.flush()
+    try:
+        for start, (images_BCHW, codes_B) in zip(
+            starts, workers.parallel(data, starts, num_workers=num_workers), strict=True
+        ):
+            picture = encoder.picture
+            x_BCHW = transforms.to_input(images_BCHW.to(encoder.device), picture.mean, picture.std)
+            for each, features_BD in tap(model, x_BCHW, tuple(tables)).items():
+                rounded_BD = features_BD.float().clamp(-_FLOAT16_MAX, _FLOAT16_MAX).half().cpu()
+                tables[each].write(start, rounded_BD.numpy(), codes_B.numpy())
+            report(start + len(codes_B))
+    finally:
+        for table in tables.values():
+            table.close()
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Pictures(Dataset[tuple[torch.Tensor, torch.Tensor]]):
-    """Start of a batch → (uint8 [B, 3, size, size], bool [B]: could be read)."""
+class _Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
+    """Start of a batch → (uint8 [B, 3, size, size], int8 [B]: DONE, or DONE + 1 + the place of a reason)."""
 
-    folder: ImageFolder
-    size: int
+    pictures: Pictures
+    picture: PictureInput
 
     def __getitem__(self, start: int) -> tuple[torch.Tensor, torch.Tensor]:
-        paths = self.folder.paths[start : start + _BATCH_SIZE]
-        images_BCHW = torch.zeros((len(paths), 3, self.size, self.size), dtype=torch.uint8)
-        good_B = torch.ones(len(paths), dtype=torch.bool)
-        for b, path in enumerate(paths):
+        size = self.picture.image_size
+        numbers = range(start, min(start + _BATCH_SIZE, len(self.pictures)))
+        images_BCHW = torch.zeros((len(numbers), 3, size, size), dtype=torch.uint8)
+        codes_B = torch.full((len(numbers),), DONE, dtype=torch.int8)
+        for b, number in enumerate(numbers):
             try:
-                pixels_CHW = transforms.decode((self.folder.root / path).read_bytes())
-                images_BCHW[b] = transforms.center_crop(pixels_CHW, self.size)
-            except transforms.BrokenImageError:
-                good_B[b] = False
-        return images_BCHW, good_B
+                pixels_CHW = transforms.decode(self.pictures.read(number))
+                images_BCHW[b] = transforms.center_crop(_middle(pixels_CHW, self.picture.crop_share), size)
+            except transforms.BrokenImageError as error:
+                codes_B[b] = DONE + 1 + REASONS.index(error.reason)
+            except (OSError, CatlipError):
+                codes_B[b] = DONE + 1 + REASONS.index(_GONE)
+        return images_BCHW, codes_B
+
+
+def _middle(pixels_CHW: torch.Tensor, share: float) -> torch.Tensor:
+    height, width = pixels_CHW.shape[-2:]
+    side = max(1, round(min(height, width) * min(share, 1.0)))
+    top, left = (height - side) // 2, (width - side) // 2
+    return pixels_CHW[:, top : top + side, left : left + side]

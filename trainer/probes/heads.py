@@ -1,122 +1,156 @@
-"""Linear heads on frozen features: as many as there are learning rates to try, trained at once.
+"""Linear heads on frozen features: one for each learning rate and each choice of features, trained at once.
 
-Shapes: N pictures, D features, K classes, L heads, B pictures of a batch.
+Shapes: N pictures, D features, K classes, L learning rates, B pictures of a batch. A view is a list of column ranges.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+import msgspec
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from trainer.probes import accuracy
+from trainer.probes.examples import Examples, Moments
+from trainer.probes.plans import Tick
+
 _EVAL_BATCH = 4096
 
+View = tuple[tuple[int, int], ...]
 
-@dataclass(frozen=True, kw_only=True)
-class LabelledFeatures:
-    """Features of readable pictures and their classes.
 
-    features_ND: float16. class_ids: int64 [N]. broken: how many pictures were left out.
+class Training(msgspec.Struct, frozen=True, kw_only=True):
+    """How heads are trained: without weight decay, on a cosine from each rate to `final_rate`.
+
+    standardise: features have mean 0 and variance 1, as on the training pictures. init_std: of the first weights (0:
+    all are 0, which decides nothing, as the problem is convex).
     """
 
-    features_ND: np.ndarray
-    class_ids: np.ndarray
-    broken: int = 0
-
-    @classmethod
-    def of(cls, features_ND: np.ndarray, class_ids: np.ndarray) -> "LabelledFeatures":
-        """A split's features without the rows of broken pictures, which are NaN."""
-        bad = np.isnan(np.asarray(features_ND[:, 0]))
-        if not bad.any():
-            return cls(features_ND=features_ND, class_ids=class_ids)
-        return cls(features_ND=features_ND[~bad], class_ids=class_ids[~bad], broken=int(bad.sum()))
-
-    def part(self, rows: np.ndarray) -> "LabelledFeatures":
-        """The samples in `rows` (int64)."""
-        return LabelledFeatures(features_ND=self.features_ND[rows], class_ids=self.class_ids[rows])
+    optimizer: Literal["adamw", "sgd"]
+    rates: tuple[float, ...]
+    epochs: int
+    batch_size: int
+    standardise: bool
+    final_rate: float = 0.0
+    init_std: float = 0.0
+    momentum: float = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
 class Heads:
-    """L linear classifiers over standardised features. mean_D, std_D, weight_LDK, bias_LK: float32."""
+    """L classifiers for each view. weights: float32 [L, D of the view, K]; biases: float32 [L, K]. Head v · L + l is
+    the l-th rate's on the v-th view."""
 
-    mean_D: torch.Tensor
-    std_D: torch.Tensor
-    weight_LDK: torch.Tensor
-    bias_LK: torch.Tensor
+    moments: Moments | None
+    views: tuple[View, ...]
+    weights: tuple[torch.Tensor, ...]
+    biases: tuple[torch.Tensor, ...]
 
     @torch.inference_mode()
-    def accuracies(self, split: LabelledFeatures) -> list[tuple[float, float]]:
-        """(top-1, top-5) of each head; with fewer than five classes, top-5 is 1."""
-        hits_L2 = torch.zeros((len(self.bias_LK), 2), dtype=torch.int64, device=self.bias_LK.device)
-        for start in range(0, len(split.class_ids), _EVAL_BATCH):
-            x_BD = _standardised(split.features_ND[start : start + _EVAL_BATCH], self.mean_D, self.std_D)
-            logits_LBK = torch.einsum("bd,ldk->lbk", x_BD, self.weight_LDK) + self.bias_LK[:, None]
-            top_LB5 = logits_LBK.topk(min(5, logits_LBK.shape[-1]), dim=-1).indices
-            y_B = torch.from_numpy(split.class_ids[start : start + _EVAL_BATCH]).to(top_LB5.device)
-            right_LB5 = top_LB5 == y_B[:, None]
-            hits_L2 += torch.stack([right_LB5[..., 0].sum(1), right_LB5.sum((1, 2))], dim=1)
-        shares: list[list[float]] = (hits_L2 / len(split.class_ids)).tolist()
-        return [(top1, top5) for top1, top5 in shares]
+    def ranked(self, examples: Examples) -> list[np.ndarray]:
+        """For each head int64 [N, up to 5]: the likeliest classes."""
+        pieces: list[list[torch.Tensor]] = []
+        for start in range(0, len(examples), _EVAL_BATCH):
+            x_BD = _prepared(examples, slice(start, start + _EVAL_BATCH), self.moments, self.biases[0].device)
+            logits = [
+                torch.einsum("bd,ldk->lbk", _seen(x_BD, view), weight_LDK) + bias_LK[:, None]
+                for view, weight_LDK, bias_LK in zip(self.views, self.weights, self.biases, strict=True)
+            ]
+            pieces.append([accuracy.rank(head_BK) for view_LBK in logits for head_BK in view_LBK])
+        return [torch.cat(head).numpy() for head in zip(*pieces, strict=True)]
 
 
 def fit(
-    split: LabelledFeatures,
+    examples: Examples,
     num_classes: int,
-    rates: Sequence[float],
-    *,
-    epochs: int,
-    batch_size: int,
+    training: Training,
+    views: Sequence[View],
     seed: int,
     device: torch.device,
+    tick: Tick,
 ) -> Heads:
-    """One head for each learning rate: AdamW without weight decay, cosine to 0.
-
-    Heads start at 0: the problem is convex. All see the same batches, and none feels another one's gradient.
-    """
-    mean_D, std_D = (moment.to(device) for moment in _moments(split.features_ND))
-    num_rows, num_features = split.features_ND.shape
-    weights: list[torch.Tensor] = [nn.Parameter(torch.zeros(num_features, num_classes, device=device)) for _ in rates]
-    biases: list[torch.Tensor] = [nn.Parameter(torch.zeros(num_classes, device=device)) for _ in rates]
-    groups = [{"params": pair, "lr": lr} for *pair, lr in zip(weights, biases, rates, strict=True)]
-    optimizer = torch.optim.AdamW(groups, weight_decay=0.0, fused=True)
-    num_steps = epochs * math.ceil(num_rows / batch_size)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, num_steps)
+    """All heads, on the same batches; none feels another one's gradient. tick(steps done, steps)."""
+    moments = Moments.of(examples) if training.standardise else None
+    torch_rng = torch.Generator().manual_seed(seed)
+    groups = []
+    for view in views:
+        width = sum(stop - start for start, stop in view)
+        for rate in training.rates:
+            weight_DK = torch.randn(width, num_classes, generator=torch_rng) * training.init_std
+            pair: list[torch.Tensor] = [
+                nn.Parameter(weight_DK.to(device)),
+                nn.Parameter(torch.zeros(num_classes, device=device)),
+            ]
+            groups.append({"params": pair, "lr": rate})
+    optimizer: torch.optim.Optimizer = (
+        torch.optim.AdamW(groups, weight_decay=0.0, fused=True)
+        if training.optimizer == "adamw"
+        else torch.optim.SGD(groups, momentum=training.momentum, weight_decay=0.0, fused=True)
+    )
+    num_steps = training.epochs * math.ceil(len(examples) / training.batch_size)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, num_steps, training.final_rate)
     rng = np.random.default_rng(seed)
-    for _ in range(epochs):
-        order = rng.permutation(num_rows)
-        for start in range(0, num_rows, batch_size):
-            rows = order[start : start + batch_size]
-            x_BD = _standardised(split.features_ND[rows], mean_D, std_D)
-            y_B = torch.from_numpy(split.class_ids[rows]).to(device)
-            logits_LBK = torch.einsum("bd,ldk->lbk", x_BD, torch.stack(weights)) + torch.stack(biases)[:, None]
-            loss = F.cross_entropy(logits_LBK.flatten(0, 1), y_B.repeat(len(rates)), reduction="sum") / len(rows)
+    targets = torch.from_numpy(examples.class_ids)
+    done = 0
+    for _ in range(training.epochs):
+        order = rng.permutation(len(examples))
+        for start in range(0, len(examples), training.batch_size):
+            batch = order[start : start + training.batch_size]
+            x_BD = _prepared(examples, batch, moments, device)
+            y_B = targets[batch].to(device)
+            weights, biases = _stacked(groups, len(views))
+            losses = [
+                _summed_loss(_seen(x_BD, view), weight_LDK, bias_LK, y_B)
+                for view, weight_LDK, bias_LK in zip(views, weights, biases, strict=True)
+            ]
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            (torch.stack(losses).sum() / len(batch)).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
+            done += 1
+            tick(done, num_steps)
+    weights, biases = _stacked(groups, len(views))
     return Heads(
-        mean_D=mean_D, std_D=std_D, weight_LDK=torch.stack(weights).detach(), bias_LK=torch.stack(biases).detach()
+        moments=moments,
+        views=tuple(views),
+        weights=tuple(each.detach() for each in weights),
+        biases=tuple(each.detach() for each in biases),
     )
 
 
-def _moments(features_ND: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and standard deviation of each feature, float32 [D], summed in float64 and in pieces."""
-    total_D = np.zeros(features_ND.shape[1])
-    squares_D = np.zeros(features_ND.shape[1])
-    for start in range(0, len(features_ND), _EVAL_BATCH):
-        x_BD = features_ND[start : start + _EVAL_BATCH].astype(np.float64)
-        total_D += x_BD.sum(0)
-        squares_D += (x_BD**2).sum(0)
-    mean_D = total_D / len(features_ND)
-    std_D = np.sqrt(np.maximum(squares_D / len(features_ND) - mean_D**2, 0))
-    std_D[std_D < 1e-6] = 1.0  # a feature that never changes tells nothing, and must not become infinite
-    return torch.from_numpy(mean_D).float(), torch.from_numpy(std_D).float()
+def whole(width: int) -> View:
+    """The view of all features."""
+    return ((0, width),)
 
 
-def _standardised(features_BD: np.ndarray, mean_D: torch.Tensor, std_D: torch.Tensor) -> torch.Tensor:
-    # Copied: a table mapped from a file is read-only, which torch cannot express.
-    return (torch.from_numpy(np.array(features_BD)).to(mean_D.device).float() - mean_D) / std_D
+def _summed_loss(
+    x_BD: torch.Tensor, weight_LDK: torch.Tensor, bias_LK: torch.Tensor, y_B: torch.Tensor
+) -> torch.Tensor:
+    logits_LBK = torch.einsum("bd,ldk->lbk", x_BD, weight_LDK) + bias_LK[:, None]
+    return F.cross_entropy(logits_LBK.flatten(0, 1), y_B.repeat(len(weight_LDK)), reduction="sum")
+
+
+def _stacked(groups: Sequence[dict[str, object]], num_views: int) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    pairs: list[list[torch.Tensor]] = [list(group["params"]) for group in groups]  # type: ignore[call-overload]
+    size = len(pairs) // num_views
+    by_view = [pairs[start : start + size] for start in range(0, len(pairs), size)]
+    return (
+        [torch.stack([weight for weight, _ in view]) for view in by_view],
+        [torch.stack([bias for _, bias in view]) for view in by_view],
+    )
+
+
+def _prepared(
+    examples: Examples, which: np.ndarray | slice, moments: Moments | None, device: torch.device
+) -> torch.Tensor:
+    x_BD = examples.features(which)
+    return ((x_BD - moments.mean_D) / moments.std_D if moments else x_BD).to(device)
+
+
+def _seen(x_BD: torch.Tensor, view: View) -> torch.Tensor:
+    parts = [x_BD[:, start:stop] for start, stop in view]
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)

@@ -1,162 +1,133 @@
-"""The linear probe: how well a linear classifier on frozen features tells the classes of an image folder apart.
+"""The linear probe: how well a linear classifier on frozen features tells classes apart, under protocols with names.
 
-Shapes: N pictures, D features, K classes, L learning rates (one head each, all trained at once), B pictures of a batch.
+None sees augmented pictures: features are computed once. What a protocol chooses, it chooses on held-out training
+pictures (`held_out` of each class), never on the test split, and the final head is trained on all of them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 import msgspec
 import numpy as np
 import torch
 
-from labelshards import storage
 from labelshards.errors import CatlipError
-from trainer import models, run
-from trainer.probes import features, heads
-from trainer.probes.features import Encoder
-from trainer.probes.heads import Heads, LabelledFeatures
-from trainer.probes.imagefolder import open_splits
+from trainer.probes import accuracy, heads, lbfgs
+from trainer.probes.examples import Examples, held_out, stratified
+from trainer.probes.heads import Training, View
+from trainer.probes.plans import Measured, Plan, Tick
+from trainer.probes.taps import BLOCKS, POOLED
+
+_HELD_OUT = 0.1
+
+# Heads on standardised features, the best of six learning rates.
+SWEEP = Training(
+    optimizer="adamw", rates=(1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2), epochs=30, batch_size=256, standardise=True
+)
+# The CatLIP paper's, table 7: features as they are, one learning rate.
+CATLIP = Training(optimizer="adamw", rates=(3e-5,), final_rate=1e-6, epochs=30, batch_size=256, standardise=False)
+# DINOv2's grid. Its rates are for 256 pictures a step and are scaled by the batch, here that of one of its processes.
+_DINOV2_BATCH = 128
+_DINOV2_RATES = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 1e-1)
+DINOV2 = Training(
+    optimizer="sgd",
+    rates=tuple(rate * _DINOV2_BATCH / 256 for rate in _DINOV2_RATES),
+    epochs=10,
+    batch_size=_DINOV2_BATCH,
+    standardise=False,
+    init_std=0.01,
+)
+_TRAININGS = {"sweep": SWEEP, "catlip": CATLIP, "dinov2": DINOV2}
+PROTOCOLS = (*_TRAININGS, "lbfgs")
 
 
-class LinearProtocol(msgspec.Struct, frozen=True, kw_only=True):
-    """How the heads are trained. Numbers compare only under the same protocol, hence its name.
-
-    Features are standardised; AdamW without weight decay, cosine to 0; the learning rate is the one that is best on
-    `held_out` of the training pictures (of each class), and the final head is trained on all of them.
-    """
-
-    name: str = "catlip-linear-sweep"
-    learning_rates: tuple[float, ...] = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
-    epochs: int = 30
-    batch_size: int = 256
-    held_out: float = 0.1
-    seed: int = 0
-
-
-class LinearScore(msgspec.Struct, frozen=True, kw_only=True):
-    """Accuracies in [0, 1] on the test split; held_out_top1 chose `lr`. broken: pictures left out."""
-
-    top1: float
-    top5: float
-    lr: float
-    held_out_top1: float
-    broken: int
-
-
-class LinearResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of RUN/probes/linear-<data>.json. random: the same for an encoder that learned nothing.
-
-    chance: accuracy of always naming the most frequent class of the training split.
-    """
-
-    task: str
-    protocol: LinearProtocol
-    run: str
-    step: int
-    data: str
-    num_classes: int
-    num_train: int
-    num_test: int
-    trained: LinearScore
-    random: LinearScore | None
-    chance: float
-    versions: dict[str, str]
-
-
-def probe(
-    run_folder: Path,
-    data: Path,
-    *,
-    device: torch.device,
-    best: bool = False,
-    with_random: bool,
-    report: Callable[[int, int, str], None],
-    protocol: LinearProtocol | None = None,
-) -> LinearResult:
-    """Probe a run on an image folder and write the result into the run.
-
-    best: takes the best checkpoint, not the newest. report(done, total, what): pictures encoded so far. Raises
-    CatlipError if the run or the folder is not usable.
-    """
-    protocol = protocol or LinearProtocol()
-    opened = run.open_run(run_folder, best=best)
-    train, test = open_splits(data)
-    encoders = {"trained": opened.model}
-    if with_random:
-        torch.manual_seed(protocol.seed)
-        encoders["random"] = models.build(opened.record.config.model, opened.record.num_classes)
-    splits = (train, test)
-    total = len(encoders) * sum(map(len, splits))
-    done = 0
-    scores: dict[str, LinearScore] = {}
-    for name, model in encoders.items():
-        encoder = Encoder(model=model, config=opened.record.config.model, device=device)
-        tables: list[LabelledFeatures] = []
-        for split in splits:
-            count = partial(_report_from, report, done, total, f"{name} encoder")
-            table_ND = features.extract(encoder, split, run_folder / run.FEATURE_FOLDER, count)
-            tables.append(LabelledFeatures.of(table_ND, split.class_ids))
-            done += len(split)
-        scores[name] = score(tables[0], tables[1], len(train.classes), protocol, device)
-    result = LinearResult(
+def plan(protocol: str, fractions: Sequence[float], num_blocks: int = 0) -> Plan:
+    """The probe under one of PROTOCOLS on these fractions of the training pictures. num_blocks: of dinov2's tap."""
+    settings = (
+        msgspec.json.decode(msgspec.json.encode(_TRAININGS[protocol])) if protocol in _TRAININGS else lbfgs.SETTINGS
+    )
+    if protocol == "dinov2":
+        settings = {**settings, "blocks": sorted({1, num_blocks}), "average_patches": [False, True]}
+    return Plan(
         task="linear",
         protocol=protocol,
-        run=storage.absolute(str(run_folder)),
-        step=opened.checkpoint.step,
-        data=storage.absolute(str(data)),
-        num_classes=len(train.classes),
-        num_train=len(train),
-        num_test=len(test),
-        trained=scores["trained"],
-        random=scores.get("random"),
-        chance=float(np.mean(test.class_ids == np.bincount(train.class_ids).argmax())),
-        versions=run.versions(),
+        settings={**settings, "held_out": _HELD_OUT, "fractions": list(fractions)},
+        run=partial(_run, protocol, fractions, num_blocks),
+        tap=BLOCKS if protocol == "dinov2" else POOLED,
     )
-    where = run_folder / run.PROBE_FOLDER / f"linear-{data.resolve().name}.json"
-    storage.write_bytes(str(where), msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
-    return result
 
 
-def score(
-    train: LabelledFeatures,
-    test: LabelledFeatures,
+def _run(
+    protocol: str,
+    fractions: Sequence[float],
+    num_blocks: int,
+    train: Examples,
+    test: Examples,
     num_classes: int,
-    protocol: LinearProtocol,
+    seed: int,
     device: torch.device,
-) -> LinearScore:
-    """Choose the learning rate on held-out training pictures, train on all, and measure on the test split."""
-    inner, outer = held_out_split(train.class_ids, protocol.held_out, protocol.seed)
+    tick: Tick,
+) -> list[Measured]:
+    found = []
+    for fraction in fractions:
+        part = train.part(stratified(train.class_ids, fraction, seed)) if fraction < 1 else train
+        if protocol == "lbfgs":
+            inner, outer = _split(part, seed)
+            ranked_N5, chosen = lbfgs.classify(
+                part.part(inner), part.part(outer), part, test, num_classes, device, tick
+            )
+        else:
+            views = dinov2_views(part.width, num_blocks) if protocol == "dinov2" else {"": heads.whole(part.width)}
+            ranked_N5, chosen = _best_head(_TRAININGS[protocol], views, part, test, num_classes, seed, device, tick)
+        measured = accuracy.measure(ranked_N5, test.class_ids, num_classes)
+        found.append(Measured.of(f"{100 * fraction:g} %", measured, chosen))
+    return found
+
+
+def dinov2_views(width: int, num_blocks: int) -> dict[str, View]:
+    """Name → columns of the tap BLOCKS: of the last or all blocks, without and with the mean patch."""
+    size = width // (num_blocks + 1)
+    patches = (num_blocks * size, width)
+    views: dict[str, View] = {}
+    for count in sorted({1, num_blocks}):
+        tokens = (0, count * size)
+        blocks = f"{count} block{'s' * (count > 1)}"
+        views[blocks] = (tokens,)
+        views[f"{blocks}, patches"] = (tokens, patches)
+    return views
+
+
+def _best_head(
+    training: Training,
+    views: dict[str, View],
+    train: Examples,
+    test: Examples,
+    num_classes: int,
+    seed: int,
+    device: torch.device,
+    tick: Tick,
+) -> tuple[np.ndarray, dict[str, str]]:
+    """(ranked classes of the test pictures, what was chosen)."""
+    choices = [(name, rate) for name in views for rate in training.rates]
+    chosen: dict[str, str] = {}
+    name, rate = choices[0]
+    if len(choices) > 1:
+        inner, outer = _split(train, seed)
+        tried = heads.fit(train.part(inner), num_classes, training, list(views.values()), seed, device, tick)
+        outside = train.part(outer)
+        right = [float(np.mean(ranked[:, 0] == outside.class_ids)) for ranked in tried.ranked(outside)]
+        best = int(np.argmax(right))
+        name, rate = choices[best]
+        chosen = {"learning rate": f"{rate:g}", "held-out top-1": f"{right[best]:.1%}"}
+        if name:
+            chosen["features"] = name
+    one = msgspec.structs.replace(training, rates=(rate,))
+    [ranked_N5] = heads.fit(train, num_classes, one, [views[name]], seed, device, tick).ranked(test)
+    return ranked_N5, chosen
+
+
+def _split(train: Examples, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    inner, outer = held_out(train.class_ids, _HELD_OUT, seed)
     if not len(outer):
         raise CatlipError("The probe needs at least two readable training pictures in some class.")
-    if not len(test.class_ids):
-        raise CatlipError("No picture of the test split can be read.")
-
-    def fit(split: LabelledFeatures, rates: Sequence[float]) -> Heads:
-        how = {"epochs": protocol.epochs, "batch_size": protocol.batch_size, "seed": protocol.seed}
-        return heads.fit(split, num_classes, rates, device=device, **how)
-
-    rates = protocol.learning_rates
-    on_held_out = fit(train.part(inner), rates).accuracies(train.part(outer))
-    best = max(range(len(rates)), key=lambda i: on_held_out[i][0])
-    [(top1, top5)] = fit(train, [rates[best]]).accuracies(test)
-    return LinearScore(
-        top1=top1, top5=top5, lr=rates[best], held_out_top1=on_held_out[best][0], broken=train.broken + test.broken
-    )
-
-
-def held_out_split(class_ids: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """(rows to train on, rows held out), int64: `share` of every class that has two or more, at least one of each."""
-    rng = np.random.default_rng(seed)
-    held_out = []
-    for class_id in np.unique(class_ids):
-        rows = rng.permutation(np.flatnonzero(class_ids == class_id))
-        if len(rows) > 1:
-            held_out.append(rows[: max(1, round(share * len(rows)))])
-    outer = np.sort(np.concatenate(held_out)) if held_out else np.empty(0, dtype=np.int64)
-    return np.setdiff1d(np.arange(len(class_ids)), outer), outer
-
-
-def _report_from(report: Callable[[int, int, str], None], before: int, total: int, what: str, done: int) -> None:
-    report(before + done, total, what)
+    return inner, outer

@@ -1,71 +1,90 @@
+from collections.abc import Callable
+
+import msgspec
 import numpy as np
 import pytest
 import torch
 
-from trainer.probes.heads import LabelledFeatures, fit
-from trainer.probes.linear import held_out_split
+from trainer.probes import accuracy
+from trainer.probes.examples import Examples, Moments
+from trainer.probes.heads import Heads, Training, View, fit, whole
 
 CPU = torch.device("cpu")
+QUICK = Training(optimizer="adamw", rates=(1e-2,), epochs=5, batch_size=16, standardise=True)
+Clouds = Callable[..., Examples]
 
 
-def clouds(num_per_class: int, seed: int, num_classes: int = 6, spread: float = 1.0) -> LabelledFeatures:
-    """Classes around their own points, on features of very different scales."""
-    centres = np.random.default_rng(99).normal(0, 2, (num_classes, 8))
-    rng = np.random.default_rng(seed)
-    class_ids = np.repeat(np.arange(num_classes), num_per_class)
-    features_ND = (centres[class_ids] + rng.normal(0, spread, (len(class_ids), 8))) * np.logspace(-2, 2, 8) + 3
-    return LabelledFeatures(features_ND=features_ND.astype(np.float16), class_ids=class_ids)
+def trained(data: Examples, training: Training = QUICK, views: list[View] | None = None, num_classes: int = 6) -> Heads:
+    return fit(data, num_classes, training, views or [whole(data.width)], 0, CPU, lambda *_: None)
 
 
-def test_fit__separable_classes_are_separated() -> None:
-    heads = fit(clouds(60, 0, spread=0.3), 6, [1e-2], epochs=30, batch_size=32, seed=0, device=CPU)
-    [(top1, top5)] = heads.accuracies(clouds(20, 1, spread=0.3))
-    assert top1 > 0.97
-    assert top5 >= top1
+def top1(heads: Heads, data: Examples) -> list[float]:
+    return [float(np.mean(ranked[:, 0] == data.class_ids)) for ranked in heads.ranked(data)]
 
 
-def test_fit__heads_do_not_feel_each_other() -> None:
-    data, rates = clouds(20, 0), [1e-4, 1e-2, 1e-1]
-    together = fit(data, 6, rates, epochs=3, batch_size=16, seed=0, device=CPU)
-    for index, rate in enumerate(rates):
-        alone = fit(data, 6, [rate], epochs=3, batch_size=16, seed=0, device=CPU)
-        torch.testing.assert_close(together.weight_LDK[index], alone.weight_LDK[0], rtol=1e-3, atol=1e-5)
+def test_fit__separable_classes_are_separated(clouds: Clouds) -> None:
+    heads = trained(clouds(60, 0, spread=0.3), msgspec.structs.replace(QUICK, epochs=20))
+    assert top1(heads, clouds(20, 1, spread=0.3))[0] > 0.97
 
 
-def test_fit__a_constant_feature_does_no_harm() -> None:
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_fit__heads_do_not_feel_each_other(clouds: Clouds, optimizer: str) -> None:
+    data, rates = clouds(20, 0), (1e-4, 1e-2, 1e-1)
+    views = [whole(8), ((0, 2), (5, 8))]
+    training = msgspec.structs.replace(QUICK, optimizer=optimizer, rates=rates, epochs=2)
+    together = trained(data, training, views)
+    for v, view in enumerate(views):
+        for index, rate in enumerate(rates):
+            alone = trained(data, msgspec.structs.replace(training, rates=(rate,)), [view])
+            torch.testing.assert_close(together.weights[v][index], alone.weights[0][0], rtol=1e-3, atol=1e-5)
+
+
+def test_fit__a_view_sees_its_columns_alone(clouds: Clouds) -> None:
     data = clouds(20, 0)
-    data.features_ND[:, 3] = 7
-    heads = fit(data, 6, [1e-2], epochs=5, batch_size=16, seed=0, device=CPU)
-    assert heads.weight_LDK.isfinite().all()
-    assert heads.accuracies(data)[0][0] > 0.5
+    blind = clouds(20, 0)
+    blind.table[:, 2:5] = 0
+    views: list[View] = [((0, 2), (5, 8))]
+    assert np.array_equal(trained(data, views=views).ranked(data)[0], trained(blind, views=views).ranked(blind)[0])
 
 
-def test_accuracies__counted_by_hand() -> None:
-    heads = fit(clouds(5, 0), 6, [1e-3], epochs=1, batch_size=8, seed=0, device=CPU)
+def test_fit__the_rate_ends_where_it_should(clouds: Clouds) -> None:
+    """A head whose rate is 0 from start to end never moves; with a final rate it does."""
+    still = trained(clouds(20, 0), msgspec.structs.replace(QUICK, rates=(0.0,)))
+    moved = trained(clouds(20, 0), msgspec.structs.replace(QUICK, rates=(0.0,), final_rate=1e-2))
+    assert float(still.weights[0].abs().max()) == 0 < float(moved.weights[0].abs().max())
+
+
+def test_fit__a_constant_feature_does_no_harm(clouds: Clouds) -> None:
+    data = clouds(20, 0)
+    data.table[:, 3] = 7
+    heads = trained(data)
+    assert heads.weights[0].isfinite().all()
+    assert top1(heads, data)[0] > 0.5
+
+
+def test_ranked__counted_by_hand(clouds: Clouds) -> None:
+    heads = trained(clouds(5, 0))
     data = clouds(50, 2)
-    x_ND = (torch.from_numpy(data.features_ND).float() - heads.mean_D) / heads.std_D
-    order = (x_ND @ heads.weight_LDK[0] + heads.bias_LK[0]).argsort(1, descending=True).numpy()
-    top1 = np.mean(order[:, 0] == data.class_ids)
-    top5 = np.mean([class_id in row[:5] for class_id, row in zip(data.class_ids, order, strict=True)])
-    assert heads.accuracies(data) == [pytest.approx((top1, top5))]
+    assert heads.moments is not None
+    x_ND = (torch.from_numpy(data.table).float() - heads.moments.mean_D) / heads.moments.std_D
+    order = (x_ND @ heads.weights[0][0] + heads.biases[0][0]).argsort(1, descending=True).numpy()
+    found = accuracy.measure(heads.ranked(data)[0], data.class_ids, 6)
+    assert found.top1 == pytest.approx(np.mean(order[:, 0] == data.class_ids))
+    inside = [class_id in row[:5] for class_id, row in zip(data.class_ids, order, strict=True)]
+    assert found.top5 == pytest.approx(np.mean(inside))
 
 
-def test_accuracies__fewer_than_five_classes() -> None:
-    data = clouds(10, 0, num_classes=3)
-    heads = fit(data, 3, [1e-2], epochs=5, batch_size=8, seed=0, device=CPU)
-    assert heads.accuracies(data)[0][1] == 1.0
+def test_accuracy__by_hand() -> None:
+    ranked = np.array([[0, 1], [1, 0], [1, 0], [0, 1]])
+    found = accuracy.measure(ranked, np.array([0, 0, 1, 2]), 4)
+    assert (found.top1, found.top5) == (0.5, 0.75)
+    assert found.per_class[:3].tolist() == [0.5, 1.0, 0.0]
+    assert np.isnan(found.per_class[3])
+    assert found.mean_per_class == 0.5
 
 
-def test_labelled_features__broken_pictures_are_left_out() -> None:
-    features_ND = np.ones((3, 2), dtype=np.float16)
-    features_ND[1] = np.nan
-    split = LabelledFeatures.of(features_ND, np.array([0, 1, 2]))
-    assert (split.class_ids.tolist(), split.broken) == ([0, 2], 1)
-
-
-def test_held_out_split__takes_a_share_of_every_class() -> None:
-    class_ids = np.repeat([0, 1, 2], [50, 10, 1])
-    inner, outer = held_out_split(class_ids, 0.1, seed=0)
-    assert np.bincount(class_ids[outer], minlength=3).tolist() == [5, 1, 0]
-    assert sorted([*inner, *outer]) == list(range(61))
-    assert not np.array_equal(outer, held_out_split(class_ids, 0.1, seed=1)[1])
+def test_moments__as_numpy_has_them(clouds: Clouds) -> None:
+    data = clouds(30, 0)
+    found = Moments.of(data, chunk=7)
+    np.testing.assert_allclose(found.mean_D, data.table.astype(float).mean(0), rtol=1e-5)
+    np.testing.assert_allclose(found.std_D, data.table.astype(float).std(0), rtol=1e-4)

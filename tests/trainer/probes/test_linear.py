@@ -1,95 +1,154 @@
+from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 
 from labelshards.errors import CatlipError
-from tests.labelset_factory import COLOURS, picture
-from tests.tiny_run import go
-from trainer import run
-from trainer.probes import features
-from trainer.probes.features import Encoder
-from trainer.probes.imagefolder import open_splits
-from trainer.probes.linear import LinearProtocol, LinearResult, probe
+from trainer.probes import features, lbfgs, linear, probing, results
+from trainer.probes.data.opening import open_splits
+from trainer.probes.encoders import open_model
+from trainer.probes.examples import Examples
+from trainer.probes.plans import Measured
 
 CPU = torch.device("cpu")
-QUICK = LinearProtocol(learning_rates=(1e-2, 1e-1), epochs=10, batch_size=8)
+Clouds = Callable[..., Examples]
 
 
-@pytest.fixture(scope="module")
-def trained(labels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("trained")
-    go(labels, out, "plan.steps=40", "optim.ema_decay=0.8")
-    return out
+def measure(protocol: str, train: Examples, test: Examples, fractions: tuple[float, ...] = (1.0,)) -> list[Measured]:
+    return linear.plan(protocol, fractions, 1).run(train, test, 6, 0, CPU, lambda *_: None)
 
 
-@pytest.fixture
-def colours(tmp_path: Path) -> Path:
-    """An image folder of four colours, 8 + 4 pictures each, one of which is broken."""
-    for split, count in (("train", 8), ("test", 4)):
-        for class_id in range(4):
-            for number in range(count):
-                path = tmp_path / "colours" / split / f"colour{class_id}" / f"{number}.png"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(picture(COLOURS[class_id], seed=1000 + number, form="PNG"))
-    (tmp_path / "colours" / "train" / "colour1" / "3.png").write_bytes(b"not a picture")
-    return tmp_path / "colours"
+def test_sweep__chooses_a_rate_and_measures_fractions(clouds: Clouds) -> None:
+    few, all_of_it = measure("sweep", clouds(60, 0, spread=1.5), clouds(60, 1, spread=1.5), (0.04, 1.0))
+    assert (few.setting, all_of_it.setting) == ("4 %", "100 %")
+    assert all_of_it.metrics["top1"] > max(0.75, few.metrics["top1"])
+    assert set(all_of_it.chosen) == {"learning rate", "held-out top-1"}
 
 
-def test_probe__measures_and_writes_one_result(trained: Path, colours: Path) -> None:
+def test_catlip__is_the_papers_row() -> None:
+    settings = linear.plan("catlip", [1.0]).settings
+    assert (settings["epochs"], settings["batch_size"], settings["rates"], settings["final_rate"]) == (
+        30, 256, [3e-5], 1e-6,
+    )  # fmt: skip
+    assert not settings["standardise"]
+
+
+def test_catlip__has_nothing_to_choose(clouds: Clouds) -> None:
+    [found] = measure("catlip", clouds(4, 0), clouds(4, 1))
+    assert found.chosen == {}
+
+
+def test_dinov2__views_are_the_columns_of_the_tap() -> None:
+    views = linear.dinov2_views(50, 4)
+    assert views == {
+        "1 block": ((0, 10),),
+        "1 block, patches": ((0, 10), (40, 50)),
+        "4 blocks": ((0, 40),),
+        "4 blocks, patches": ((0, 40), (40, 50)),
+    }
+
+
+def test_dinov2__chooses_features_and_rate(clouds: Clouds) -> None:
+    data = clouds(40, 0)
+    data.table[:, :4] = 0  # the class token says nothing, the patches do
+    data.table[:, 4:] /= 10
+    [found] = measure("dinov2", data, data)
+    assert found.chosen["features"] == "1 block, patches"
+    assert found.metrics["top1"] > 0.4
+
+
+def test_lbfgs__weights_are_scikit_learns(clouds: Clouds) -> None:
+    data = clouds(40, 0, spread=2.0)
+    for strength in (1e-3, 1e-1):
+        found = lbfgs.fit(data, 6, strength, CPU)
+        x_ND = (data.table.astype(np.float64) - found.mean_D.numpy()) / found.scale
+        reference = LogisticRegression(C=1 / (strength * len(data)), tol=1e-9, max_iter=10_000)
+        reference.fit(x_ND, data.class_ids)
+        np.testing.assert_allclose(found.weight_DK.numpy(), reference.coef_.T, rtol=1e-2, atol=2e-3)
+        expected = reference.predict_proba(x_ND)
+        logits = x_ND @ found.weight_DK.double().numpy() + found.bias_K.double().numpy()
+        np.testing.assert_allclose(torch.from_numpy(logits).softmax(1).numpy(), expected, atol=2e-3)
+
+
+def test_lbfgs__pieces_add_up(clouds: Clouds, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = clouds(30, 0)
+    whole = lbfgs.fit(data, 6, 1e-2, CPU)
+    monkeypatch.setattr(lbfgs, "_PIECE", 37)
+    torch.testing.assert_close(lbfgs.fit(data, 6, 1e-2, CPU).weight_DK, whole.weight_DK, atol=1e-3, rtol=1e-2)
+
+
+def test_lbfgs__the_penalty_is_chosen_by_what_is_held_out(clouds: Clouds) -> None:
+    ticks: list[tuple[int, int]] = []
+    plan = linear.plan("lbfgs", [1.0])
+    train, test = clouds(30, 0), clouds(30, 1)
+    for data in (train, test):
+        data.table[:] = (data.table - 3) / np.logspace(-2, 2, 8)  # of one scale, as an encoder's are
+    [found] = plan.run(train, test, 6, 0, CPU, lambda *tick: ticks.append(tick))
+    assert found.metrics["top1"] > 0.9
+    assert 1e-6 <= float(found.chosen["lambda"]) <= 1e6
+    assert ticks[-1][0] == ticks[-1][1] >= max(done for done, _ in ticks)
+
+
+def test_linear__too_few_pictures_are_refused(clouds: Clouds) -> None:
+    with pytest.raises(CatlipError, match="at least two readable training pictures"):
+        measure("sweep", clouds(1, 0), clouds(1, 0))
+
+
+def test_probe__measures_writes_and_encodes_once(
+    trained: Path, make_colours: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = make_colours(tmp_path / "colours")
+    (data / "train/colour1/3.png").write_bytes(b"not a picture")
+    opened = open_model(str(trained), "pretrained", CPU)
     told: list[tuple[int, int, str]] = []
-    result = probe(
-        trained, colours, device=CPU, with_random=True, protocol=QUICK, report=lambda *words: told.append(words)
-    )
-    assert result.trained.top1 > 0.9
-    assert result.random is not None
-    assert (result.chance, result.num_classes, result.num_train, result.num_test) == (0.25, 4, 32, 16)
-    assert (result.trained.broken, result.random.broken) == (1, 1)
-    assert told[-1] == (96, 96, "random encoder")
-    assert [done for done, _, _ in told] == sorted(done for done, _, _ in told)
-    written = msgspec.json.decode((trained / "probes" / "linear-colours.json").read_bytes(), type=LinearResult)
-    assert written == result
 
+    def go(with_random: bool) -> results.Result:
+        plans = [linear.plan("sweep", [0.5, 1.0])]
+        [result] = probing.probe(
+            opened, open_splits(data), plans, data=data, out=tmp_path / "out", seeds=[0, 1],
+            with_random=with_random, device=CPU, report=lambda *words: told.append(words),
+        )  # fmt: skip
+        return result
 
-def test_probe__encodes_once(trained: Path, colours: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = probe(trained, colours, device=CPU, with_random=False, protocol=QUICK, report=lambda *_: None)
+    result = go(True)
+    assert [(score.encoder, score.setting) for score in result.scores] == [
+        (encoder, setting) for encoder in ("model", "random") for setting in ("50 %", "100 %")
+    ]
+    best = result.scores[1].metrics["top1"]
+    assert best.mean > 0.9
+    assert len(best.values) == 2
+    assert result.data.left_out == {"no known format": 1}
+    assert (result.data.chance, result.data.num_train, result.data.num_test) == (0.25, 32, 16)
+    assert len(result.scores[0].per_class) == 4
+    assert (48, 48, "pictures, random encoder") in told
+    [path] = (tmp_path / "out" / "probes").iterdir()
+    assert path.name == f"{opened.facts.name}-linear-sweep-colours.json"
+    assert results.read(path) == result
 
     def refuse(*_: object) -> None:
         raise AssertionError("the features are there already")
 
     monkeypatch.setattr(features, "_compute", refuse)
-    again = probe(trained, colours, device=CPU, with_random=False, protocol=QUICK, report=lambda *_: None)
-    assert again == first
-    assert again.random is None
+    assert go(False).scores == result.scores[:2]
 
 
-def test_probe__too_few_pictures_are_refused(trained: Path, tmp_path: Path) -> None:
-    for name in ("train/a/1.png", "train/b/1.png", "test/a/1.png", "test/b/1.png"):
-        (tmp_path / name).parent.mkdir(parents=True)
-        (tmp_path / name).write_bytes(picture((9, 9, 9), form="PNG"))
-    with pytest.raises(CatlipError, match="at least two readable training pictures"):
-        probe(trained, tmp_path, device=CPU, with_random=False, report=lambda *_: None)
+def test_probe__nothing_readable_says_why(trained: Path, make_colours: Callable[..., Path], tmp_path: Path) -> None:
+    data = make_colours(tmp_path / "colours")
+    for path in (data / "test").rglob("*.png"):
+        path.write_bytes(b"not a picture")
+    with pytest.raises(CatlipError, match=r"No picture of the test split can be read \(16 no known format\)"):
+        probing.probe(
+            open_model(str(trained), "pretrained", CPU), open_splits(data), [linear.plan("sweep", [1.0])], data=data,
+            out=tmp_path / "out", seeds=[0], with_random=False, device=CPU, report=lambda *_: None,
+        )  # fmt: skip
 
 
-def test_extract__float16_rows_in_order_and_nan_where_broken(trained: Path, colours: Path, tmp_path: Path) -> None:
-    opened = run.open_run(trained)
-    encoder = Encoder(model=opened.model, config=opened.record.config.model, device=CPU)
-    train, _ = open_splits(colours)
-    table_ND = features.extract(encoder, train, tmp_path / "cache", lambda _: None)
-    assert table_ND.shape == (32, 32)
-    assert table_ND.dtype == np.float16
-    assert np.flatnonzero(np.isnan(table_ND).any(1)).tolist() == [11]
-    assert np.isnan(table_ND[11]).all()
-
-
-def test_digest__changes_with_weights_and_transform(trained: Path) -> None:
-    opened = run.open_run(trained)
-    config = opened.record.config.model
-    first = Encoder(model=opened.model, config=config, device=CPU).digest
-    larger = msgspec.structs.replace(config, image_size=48)
-    assert Encoder(model=opened.model, config=larger, device=CPU).digest != first
-    with torch.no_grad():
-        next(opened.model.parameters()).add_(1)
-    assert Encoder(model=opened.model, config=config, device=CPU).digest != first
+def test_read__what_is_no_result_is_refused(tmp_path: Path) -> None:
+    for content, message in ((None, "does not exist"), (b"{}", "no result"), (b"nonsense", "no result")):
+        if content is not None:
+            (tmp_path / "x.json").write_bytes(content)
+        with pytest.raises(CatlipError, match=message):
+            results.read(tmp_path / "x.json")

@@ -1,0 +1,86 @@
+import json
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+from timm.models import get_pretrained_cfg
+
+from labelshards.errors import CatlipError
+from trainer.probes.encoders import open_model
+
+CPU = torch.device("cpu")
+
+
+def test_run__its_weights_and_a_fresh_encoder_beside_it(trained: Path) -> None:
+    opened = open_model(str(trained), "pretrained", CPU)
+    assert (opened.facts.kind, opened.facts.step, opened.folder) == ("run", 40, trained)
+    assert opened.vocabulary is not None
+    first, same, other = opened.fresh(0), opened.fresh(0), opened.fresh(1)
+    assert first.digest == same.digest
+    assert len({first.digest, other.digest, opened.encoder.digest}) == 3
+
+
+def test_timm__random_weights_with_its_own_transform() -> None:
+    opened = open_model("test_vit", "random", CPU)
+    config = get_pretrained_cfg("test_vit")
+    assert config is not None
+    assert opened.encoder.picture.image_size == config.input_size[1]
+    assert opened.encoder.picture.crop_share == config.crop_pct
+    assert opened.facts.parameters == sum(p.numel() for p in timm.create_model("test_vit").parameters())
+    assert open_model("test_vit", "random", CPU).encoder.digest == opened.encoder.digest
+
+
+@pytest.mark.parametrize("num_classes", [0, 7])
+@pytest.mark.parametrize("suffix", ["safetensors", "pth"])
+def test_timm__a_checkpoint_with_another_head(tmp_path: Path, num_classes: int, suffix: str) -> None:
+    model = timm.create_model("test_vit", num_classes=num_classes)
+    path = tmp_path / f"weights.{suffix}"
+    if suffix == "pth":
+        torch.save({"state_dict": model.state_dict()}, path)
+    else:
+        save_file(model.state_dict(), path)
+    found = open_model("test_vit", str(path), CPU).encoder.model.state_dict()
+    assert set(found) == set(model.state_dict())
+    assert all(torch.equal(found[name], value) for name, value in model.state_dict().items())
+
+
+def test_exported_folder__is_timms_local_dir(tmp_path: Path) -> None:
+    model = timm.create_model("test_vit", num_classes=3)
+    save_file(model.state_dict(), tmp_path / "model.safetensors")
+    pretrained = {"input_size": [3, 160, 160], "mean": [0, 0, 0], "std": [1, 1, 1], "crop_pct": 1.0, "num_classes": 3}
+    config = {"architecture": "test_vit", "num_classes": 3, "pretrained_cfg": pretrained}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    for name in (str(tmp_path), f"local-dir:{tmp_path}"):
+        opened = open_model(name, "pretrained", CPU)
+        assert list(opened.encoder.picture.mean) == [0, 0, 0]
+        assert torch.equal(opened.encoder.model.state_dict()["head.weight"], model.state_dict()["head.weight"])
+    assert opened.fresh(0).digest != opened.encoder.digest
+
+
+def test_open_model__mistakes_are_named(trained: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.pth"
+    broken.write_bytes(b"no weights")
+    other = tmp_path / "other.safetensors"
+    save_file(timm.create_model("test_vit2").state_dict(), other)
+    for name, weights, message in (
+        ("vit_nonsense", "random", "neither a folder"),
+        (str(tmp_path / "no"), "random", "neither a folder"),
+        (str(tmp_path), "pretrained", "holds no trained run yet"),
+        (str(trained), "random", "has weights of its own"),
+        ("test_vit", str(tmp_path / "no.pth"), "there is no such file"),
+        ("test_vit", str(broken), "is no checkpoint"),
+        ("test_vit", str(other), "timm cannot make test_vit"),
+    ):
+        with pytest.raises(CatlipError, match=message):
+            open_model(name, weights, CPU)
+
+
+def test_open_model__best_is_for_runs_that_were_evaluated(trained: Path) -> None:
+    for name, weights, message in (
+        ("test_vit", "random", "--best is for runs; test_vit has no checkpoints to choose from"),
+        (str(trained), "pretrained", "evaluated"),
+    ):
+        with pytest.raises(CatlipError, match=message):
+            open_model(name, weights, CPU, best=True)

@@ -1,0 +1,1 @@
+"""Labelled pictures for probes, from whatever people keep them in."""

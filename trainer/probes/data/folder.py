@@ -1,0 +1,65 @@
+"""Pictures as files; and labelled by the folder in which they lie: train/<class>/*.jpg."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from labelshards import storage
+from labelshards.errors import CatlipError
+from trainer.probes.data.split import Split
+
+SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureFiles:
+    """paths: below `root`."""
+
+    root: Path
+    paths: tuple[Path, ...]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @cached_property
+    def digest(self) -> str:
+        """Identity of the pictures: names and sizes."""
+        lines = (f"{path} {_size(self.root / path)}" for path in self.paths)
+        return storage.digest("\n".join(lines).encode())
+
+    def read(self, number: int) -> bytes:
+        """A file's bytes."""
+        return (self.root / self.paths[number]).read_bytes()
+
+
+def open_folder(root: Path) -> Split:
+    """Classes are the folders that hold at least one picture, by name; what lies deeper belongs to the top folder.
+
+    skipped: empty folders. Raises CatlipError if there is no picture at all.
+    """
+    by_class = {
+        folder.name: sorted(p.relative_to(root) for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+        for folder in sorted(root.iterdir())
+        if folder.is_dir()
+    }
+    filled = {name: paths for name, paths in by_class.items() if paths}
+    if not filled:
+        raise CatlipError(f"{root} has no pictures: it needs a folder for each class, with pictures in it.")
+    split = Split.of_one(
+        PictureFiles(root=root, paths=tuple(path for paths in filled.values() for path in paths)),
+        tuple(filled),
+        np.repeat(np.arange(len(filled)), [len(paths) for paths in filled.values()]),
+    )
+    if empty := len(by_class) - len(filled):
+        split.skipped["an empty folder"] = empty
+    return split
+
+
+def _size(path: Path) -> int:
+    """Bytes, or -1 for a file that a list names and that is not there."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return -1

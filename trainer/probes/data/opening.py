@@ -1,0 +1,66 @@
+"""DATA as people name it → a training split and a test split, in whatever format it is."""
+
+from pathlib import Path
+
+from labelshards import schema
+from labelshards.errors import CatlipError
+from trainer.probes.data.coco import open_coco
+from trainer.probes.data.folder import open_folder
+from trainer.probes.data.labelset import open_label_set
+from trainer.probes.data.split import Split, check_pair
+from trainer.probes.data.table import open_tables
+from trainer.probes.data.tars import open_tars
+
+_TRAIN = ("train",)
+_TEST = ("test", "val", "validation")
+_KINDS = (
+    "folders of classes, tars with .cls, Parquet, COCO's instances.json, or a label set; as train/ and test/ or val/, "
+    "as files named train* and test*, or as two paths with --test"
+)
+
+
+def open_splits(data: Path, test: Path | None = None) -> tuple[Split, Split]:
+    """(train, test) of `data`, or of `data` and `test`. Raises CatlipError if they are missing or not usable."""
+    if not data.exists():
+        raise CatlipError(f"{data} does not exist. It should hold {_KINDS}.")
+    if test is not None:
+        parts = [[data], [test]]
+    else:
+        parts = [_part(data, names) for names in (_TRAIN, _TEST)]
+        if not all(parts):
+            missing = "training" if not parts[0] else "test"
+            raise CatlipError(f"{data} is no data for a probe: there is no {missing} split. It should hold {_KINDS}.")
+    train, held = (_open(part) for part in parts)
+    return check_pair(train, held, str(data))
+
+
+def _part(data: Path, names: tuple[str, ...]) -> list[Path]:
+    """Where a split lies: a folder of one of these names, or files whose names begin so."""
+    for name in names:
+        if (data / name).is_dir():
+            return [data / name]
+        for folder in (data, data / "data", data / "annotations"):
+            for pattern in (f"{name}*.tar", f"{name}*.parquet", f"instances_{name}*.json", f"{name}*.json"):
+                if found := sorted(folder.glob(pattern)):
+                    return found
+    return []
+
+
+def _open(paths: list[Path]) -> Split:
+    [first, *_] = paths
+    if first.is_dir():
+        if (first / schema.MANIFEST_NAME).is_file():
+            return open_label_set(str(first))
+        for pattern in ("*.tar", "*.parquet", "instances*.json"):
+            if found := sorted(first.glob(pattern)):
+                return _open(found)
+        return open_folder(first)
+    if not first.exists():
+        raise CatlipError(f"{first} does not exist. It should hold {_KINDS}.")
+    if first.suffix == ".tar":
+        return open_tars(paths)
+    if first.suffix == ".parquet":
+        return open_tables(paths)
+    if first.suffix == ".json" and len(paths) == 1:
+        return open_coco(first)
+    raise CatlipError(f"{first} is no data for a probe. It should be {_KINDS}.")

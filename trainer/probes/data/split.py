@@ -1,0 +1,122 @@
+"""One split of a probe's data: pictures, and the classes that each has.
+
+Shapes: N pictures, K classes.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+
+from labelshards.errors import CatlipError
+
+OUT_OF_RANGE = "label out of range"
+NO_LABEL = "no label"
+
+
+class Pictures(Protocol):
+    """Something that holds encoded pictures; it is sent to worker processes, which read from it at random places."""
+
+    @property
+    def digest(self) -> str:
+        """Identity of the pictures and their order."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def read(self, number: int) -> bytes:
+        """The bytes of one. Raises OSError or CatlipError if they are gone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """pictures: N of them. classes: names, by class id. skipped: what has no usable label, by reason; not counted in N.
+
+    offsets: int64 [N+1], values: int64; the class ids of picture i are values[offsets[i]:offsets[i+1]], rising.
+    multilabel: a picture may have any number of classes; otherwise each has one.
+    """
+
+    pictures: Pictures
+    classes: tuple[str, ...]
+    offsets: np.ndarray
+    values: np.ndarray
+    multilabel: bool = False
+    skipped: Counter[str] = field(default_factory=Counter)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def class_ids(self) -> np.ndarray:
+        """int64 [N]: the class of each picture, where each has one."""
+        assert not self.multilabel, "asked for by probes that want one class a picture"
+        return self.values
+
+    @classmethod
+    def of_one(
+        cls, pictures: Pictures, classes: Sequence[str], class_ids: np.ndarray, skipped: Counter[str] | None = None
+    ) -> "Split":
+        """A split in which every picture has one class."""
+        return cls(
+            pictures=pictures,
+            classes=tuple(classes),
+            offsets=np.arange(len(class_ids) + 1),
+            values=class_ids.astype(np.int64),
+            skipped=skipped or Counter(),
+        )
+
+    @classmethod
+    def of_many(
+        cls, pictures: Pictures, classes: Sequence[str], labels: Sequence[np.ndarray], skipped: Counter[str]
+    ) -> "Split":
+        """A split in which pictures have any number of classes. labels: of each picture its class ids."""
+        unique = [np.unique(each) for each in labels]
+        return cls(
+            pictures=pictures,
+            classes=tuple(classes),
+            offsets=np.cumsum([0, *map(len, unique)]),
+            values=np.concatenate([np.empty(0, np.int64), *unique]).astype(np.int64),
+            multilabel=True,
+            skipped=skipped,
+        )
+
+
+def check_pair(train: Split, test: Split, where: str) -> tuple[Split, Split]:
+    """Both splits with the class ids of the training split. Raises CatlipError if no probe can be made of them.
+
+    Classes without test pictures are allowed (results count them), classes without training pictures are not.
+    """
+    if train.multilabel != test.multilabel:
+        raise CatlipError(f"{where}: one split has one class a picture, the other has several.")
+    for split, name in ((train, "training"), (test, "test")):
+        if not len(split):
+            why = "; ".join(f"{count:,} with {reason}" for reason, count in split.skipped.items())
+            raise CatlipError(f"{where}: the {name} split has no labelled picture{f' ({why})' if why else ''}.")
+    ids = {name: number for number, name in enumerate(train.classes)}
+    present = np.unique(test.values)
+    unknown = [test.classes[each] for each in present.tolist() if test.classes[each] not in ids]
+    if unknown:
+        raise CatlipError(f"{where}: no training picture has {_some(unknown)}, which the test split has.")
+    if len(np.unique(train.values)) < 2:
+        raise CatlipError(f"{where}: the training split has one class alone; a probe tells classes apart.")
+    new_ids = np.array([ids.get(name, -1) for name in test.classes], np.int64)
+    values = new_ids[test.values]
+    if test.multilabel:
+        rows = np.repeat(np.arange(len(test)), np.diff(test.offsets))
+        values = values[np.lexsort((values, rows))]
+    return train, replace(test, classes=train.classes, values=values)
+
+
+def number_classes(names: Iterable[str]) -> tuple[str, ...]:
+    """Distinct class names in their order: by number if all are numbers, by letters if not."""
+    distinct = set(names)
+    if all(name.isdecimal() for name in distinct):
+        return tuple(sorted(distinct, key=int))
+    return tuple(sorted(distinct))
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in sorted(names)[:3])
+    return f"{shown} and {len(names) - 3:,} more" if len(names) > 3 else shown

@@ -1,0 +1,180 @@
+"""MODEL as people name it → a frozen encoder: a run, an exported folder, or a model of timm with some weights."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import timm
+import torch
+from timm.data.config import resolve_model_data_config
+from torch import nn
+
+from labelshards.errors import CatlipError
+from labelshards.vocabulary import Vocabulary
+from trainer import models, run
+from trainer.probes.features import Encoder, PictureInput
+
+Kind = Literal["run", "folder", "timm"]
+RANDOM = "random"
+PRETRAINED = "pretrained"
+
+
+class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a result says of a model. step: of a run. weights: where they come from."""
+
+    name: str
+    kind: Kind
+    weights: str
+    parameters: int
+    step: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """An encoder for probes. fresh(seed): one of the same architecture that learned nothing.
+
+    folder: of a run. vocabulary: what its head's classes mean.
+    """
+
+    facts: ModelFacts
+    encoder: Encoder
+    fresh: Callable[[int], Encoder] = field(repr=False)
+    folder: Path | None = None
+    vocabulary: Vocabulary | None = None
+
+
+def open_model(name: str, weights: str, device: torch.device, *, best: bool = False) -> Opened:
+    """The model that a person named.
+
+    name: a folder (of a run, or of timm's `local-dir:` form, with or without that prefix) or a model of timm. weights:
+    for the latter PRETRAINED (timm fetches them), RANDOM, or a checkpoint file. best: of a run, its best
+    checkpoint and not its newest. Raises CatlipError if it cannot be made.
+    """
+    folder = Path(name.removeprefix("local-dir:"))
+    if best and ((folder / "config.json").is_file() or not folder.is_dir()):
+        raise CatlipError(f"--best is for runs; {name} has no checkpoints to choose from.")
+    if folder.is_dir():
+        if weights != PRETRAINED:
+            raise CatlipError(f"--weights is for models of timm; {folder} has weights of its own.")
+        if (folder / "config.json").is_file():
+            return _open_timm(f"local-dir:{folder}", folder.resolve().name, "folder", str(folder), device)
+        return _open_run(folder, device, best)
+    if not timm.is_model(name.partition(".")[0]):
+        raise CatlipError(f"{name} is neither a folder (a run, or an exported model) nor {_unknown(name)}")
+    return _open_timm(name, name, "timm", weights, device)
+
+
+def _unknown(name: str) -> str:
+    near = timm.list_models(f"*{name}*")[:3] if name.isidentifier() else []
+    return f"a model of timm{f'; did you mean {near[0]}?' if near else '. `timm.list_models()` lists them.'}"
+
+
+def _open_run(folder: Path, device: torch.device, best: bool) -> Opened:
+    opened = run.open_run(folder, best=best)
+    config = opened.record.config.model
+    picture = PictureInput(image_size=config.image_size, mean=config.mean, std=config.std)
+
+    def fresh(seed: int) -> Encoder:
+        torch.manual_seed(seed)
+        model = models.build(config, opened.record.num_classes)
+        return Encoder(model=model.eval(), picture=picture, device=device)
+
+    return Opened(
+        facts=ModelFacts(
+            name=folder.resolve().name,
+            kind="run",
+            weights=str(folder),
+            parameters=_count(opened.model),
+            step=opened.checkpoint.step,
+        ),
+        encoder=Encoder(model=opened.model, picture=picture, device=device),
+        fresh=fresh,
+        folder=folder,
+        vocabulary=opened.vocabulary,
+    )
+
+
+def _open_timm(source: str, name: str, kind: Kind, weights: str, device: torch.device) -> Opened:
+    if weights == RANDOM:
+        torch.manual_seed(0)
+        model = _create(source, {"pretrained": False})
+    elif kind == "timm" and weights != PRETRAINED:
+        model = _from_file(source, Path(weights))
+    else:
+        model = _create(source, {"pretrained": True})
+    picture = _picture_input(model, name)
+    encoder = Encoder(model=model.eval().requires_grad_(False), picture=picture, device=device)
+    _check_features(encoder, name)
+    return Opened(
+        facts=ModelFacts(name=name, kind=kind, weights=weights, parameters=_count(model)),
+        encoder=encoder,
+        fresh=partial(_fresh, source, picture, device),
+    )
+
+
+def _fresh(source: str, picture: PictureInput, device: torch.device, seed: int) -> Encoder:
+    torch.manual_seed(seed)
+    return Encoder(model=_create(source, {"pretrained": False}).eval(), picture=picture, device=device)
+
+
+def _from_file(source: str, path: Path) -> nn.Module:
+    if not path.is_file():
+        raise CatlipError(f"--weights {path}: there is no such file. It takes a file, `{PRETRAINED}` or `{RANDOM}`.")
+    try:
+        state = timm.models.load_state_dict(str(path), weights_only=True)
+    except Exception as error:  # unpickling and safetensors raise types of their own
+        raise CatlipError(f"--weights {path} is no checkpoint: {_first_line(error)}") from error
+    classifier = timm.models.get_pretrained_cfg_value(source, "classifier")
+    head = state.get(f"{classifier}.weight") if isinstance(classifier, str) else None
+    num_classes = len(head) if head is not None else 0
+    overlay = {"file": str(path), "num_classes": num_classes, "custom_load": False}
+    return _create(source, {"pretrained": True, "num_classes": num_classes, "pretrained_cfg_overlay": overlay})
+
+
+def _create(source: str, options: dict[str, Any]) -> nn.Module:
+    try:
+        model: nn.Module = timm.create_model(source, **options)
+    except Exception as error:  # timm, the hub's client and torch raise a dozen types
+        hint = f" Give a checkpoint with --weights FILE, or --weights {RANDOM}." if options["pretrained"] else ""
+        raise CatlipError(f"timm cannot make {source}: {_first_line(error)}.{hint}") from error
+    return model
+
+
+def _picture_input(model: nn.Module, name: str) -> PictureInput:
+    config: dict[str, Any] = resolve_model_data_config(model)  # type: ignore[no-untyped-call]
+    channels, height, width = config["input_size"]
+    if channels != 3 or height != width:
+        raise CatlipError(f"{name} takes pictures of {channels} x {height} x {width}; probes want 3 channels, square.")
+    return PictureInput(
+        image_size=height,
+        mean=_channels(config["mean"]),
+        std=_channels(config["std"]),
+        crop_share=float(config["crop_pct"]) if config["crop_pct"] else 1.0,
+    )
+
+
+def _channels(values: Sequence[float]) -> models.Channels:
+    red, green, blue = map(float, values)
+    return red, green, blue
+
+
+@torch.inference_mode()
+def _check_features(encoder: Encoder, name: str) -> None:
+    size = encoder.picture.image_size
+    try:
+        found = models.features(encoder.model, torch.zeros(1, 3, size, size))
+    except Exception as error:  # a model of another kind fails anywhere
+        raise CatlipError(f"{name} gives no features: {_first_line(error)}") from error
+    if found.ndim != 2:
+        raise CatlipError(f"{name} gives features of {found.ndim - 1} dimensions; a probe takes one row a picture.")
+
+
+def _count(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")

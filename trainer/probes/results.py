@@ -1,0 +1,101 @@
+"""What a probe found: one JSON file a task, model and data set, that says everything needed to compare it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from labelshards import storage
+from labelshards.errors import CatlipError
+from trainer.probes.encoders import ModelFacts
+
+FORMAT = "catlip-probe"
+FORMAT_VERSION = 1
+
+
+class DataFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The data: pictures of each split, and what was left out, by reason.
+
+    classes_without_test: how many classes have training pictures alone. chance: the accuracy of always naming the most
+    frequent class (where each picture has one).
+    """
+
+    name: str
+    path: str
+    classes: list[str]
+    num_train: int
+    num_test: int
+    left_out: dict[str, int]
+    classes_without_test: int
+    chance: float | None = None
+
+
+class Spread(msgspec.Struct, frozen=True, kw_only=True):
+    """A number measured once for each seed. std: of the sample (n - 1), 0 with one seed."""
+
+    mean: float
+    std: float
+    values: list[float]
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        """Mean and standard deviation of some values."""
+        std = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+        return cls(mean=float(np.mean(values)), std=std, values=[float(each) for each in values])
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a result. encoder: `model` or `random`. setting: what lines differ in ("10 %", "k = 20", "5 shots").
+
+    chosen: hyperparameters that held-out training pictures chose, of the first seed. per_class: by class id, mean over
+    seeds, null where the test split has no such picture.
+    """
+
+    encoder: str
+    setting: str
+    metrics: dict[str, Spread]
+    chosen: dict[str, str] = {}
+    per_class: list[float | None] = []
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of a result file. settings: everything that the protocol's name stands for."""
+
+    format: str = FORMAT
+    format_version: int = FORMAT_VERSION
+    task: str
+    protocol: str
+    settings: dict[str, Any]
+    model: ModelFacts
+    data: DataFacts
+    seeds: list[int]
+    scores: list[Score]
+    versions: dict[str, str]
+
+    @property
+    def file_name(self) -> str:
+        """MODEL-TASK-PROTOCOL-DATA.json."""
+        parts = [self.model.name, self.task, self.protocol, self.data.name]
+        return "-".join("".join(c if c.isalnum() or c in "._" else "_" for c in part) for part in parts) + ".json"
+
+
+def write(folder: Path, result: Result) -> Path:
+    """Write a result into `folder`, over an earlier one of the same name."""
+    path = folder / result.file_name
+    storage.write_bytes(str(path), msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+    return path
+
+
+def read(path: Path) -> Result:
+    """A result file. Raises CatlipError if it is none, or of another version."""
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=Result)
+    except FileNotFoundError as error:
+        raise CatlipError(f"{path} does not exist. `catlip probe` writes such files.") from error
+    except msgspec.MsgspecError as error:
+        raise CatlipError(f"{path} is no result of catlip probe ({error}).") from error
+    if (found.format, found.format_version) != (FORMAT, FORMAT_VERSION):
+        raise CatlipError(f"{path} is a result of another version. Run the probe again.")
+    return found

@@ -1,0 +1,103 @@
+"""A table of features on disk that is filled bit by bit and knows how far it is.
+
+NAME.npy holds float16 [N, D], NAME.status.npy int8 [N]: 0 where nothing is yet, DONE, or more where there
+never will be.
+Rows are written before their status, so whatever ends the process, what has a status is right.
+"""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from labelshards.errors import CatlipError
+
+DONE = 1
+
+
+class FeatureTable:
+    """N rows in two files. Made with the first rows that are written, as the width is known only then."""
+
+    def __init__(self, path: Path, num_rows: int, status_N: np.ndarray | None) -> None:
+        self._path = path
+        self._num_rows = num_rows
+        self._status_N = status_N
+        self._features_ND: np.ndarray | None = None
+
+    @classmethod
+    def open(cls, name: Path, num_rows: int) -> "FeatureTable":
+        """The table called `name`; one whose files are not whole begins anew."""
+        try:
+            status_N = np.load(_status_file(name), mmap_mode="r+")
+            features_ND = np.load(_features_file(name), mmap_mode="r")
+        except (OSError, ValueError, EOFError):
+            return cls(name, num_rows, None)
+        whole = status_N.shape == (num_rows,) and features_ND.ndim == 2 and len(features_ND) == num_rows
+        return cls(name, num_rows, status_N if whole else None)
+
+    @property
+    def num_done(self) -> int:
+        """How many rows from the first one on have a status."""
+        if self._status_N is None:
+            return 0
+        todo = np.flatnonzero(np.asarray(self._status_N) == 0)
+        return int(todo[0]) if len(todo) else self._num_rows
+
+    @property
+    def is_complete(self) -> bool:
+        """True if all rows have a status."""
+        return self.num_done == self._num_rows
+
+    def write(self, start: int, features_BD: np.ndarray, status_B: np.ndarray) -> None:
+        """Rows from `start` on."""
+        if self._status_N is None or self._features_ND is None:
+            self._features_ND, self._status_N = self._writable(features_BD.shape[1])
+        self._features_ND[start : start + len(features_BD)] = features_BD
+        self._status_N[start : start + len(features_BD)] = status_B
+
+    def close(self) -> None:
+        """Bring what was written to the disk, rows before their status."""
+        for array in (self._features_ND, self._status_N):
+            if isinstance(array, np.memmap):
+                array.flush()
+        self._features_ND = None
+
+    def status(self) -> np.ndarray:
+        """int8 [N]."""
+        return np.array(np.load(_status_file(self._path)))
+
+    def features(self) -> np.ndarray:
+        """float16 [N, D], mapped from its file; rows that are not DONE mean nothing."""
+        mapped: np.ndarray = np.load(_features_file(self._path), mmap_mode="r")
+        return mapped
+
+    def _writable(self, width: int) -> tuple[np.ndarray, np.ndarray]:
+        if self._status_N is not None:
+            return np.load(_features_file(self._path), mmap_mode="r+"), self._status_N
+        _status_file(self._path).unlink(missing_ok=True)  # an old one must not vouch for the new rows
+        open_new = np.lib.format.open_memmap
+        features_ND = open_new(_features_file(self._path), mode="w+", dtype=np.float16, shape=(self._num_rows, width))
+        return features_ND, open_new(_status_file(self._path), mode="w+", dtype=np.int8, shape=(self._num_rows,))
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Be the only one that fills these tables. Raises CatlipError if another process does."""
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CatlipError(
+                f"Another catlip probe computes the same features in {path.parent}. Wait for it."
+            ) from error
+        yield
+
+
+def _features_file(name: Path) -> Path:
+    return name.with_name(f"{name.name}.npy")
+
+
+def _status_file(name: Path) -> Path:
+    return name.with_name(f"{name.name}.status.npy")
