@@ -209,13 +209,15 @@ def _watched() -> Iterator[Callable[["Progress"], None]]:
 
 @labels.command()
 def setup() -> None:
-    """Fetch what labelling needs and this machine lacks: WordNet 3.0 and a spaCy model.
+    """Fetch what labelling needs and this machine lacks, WordNet 3.0 and a spaCy model, and compile the parse.
+
+    Each build would compile it otherwise, in every worker, until one has kept it in the cache folder.
 
     \b
     Example:
       catlip labels setup
     """
-    from labelgen import language_data, wordnet
+    from labelgen import language_data, nouns, wordnet
     from labelshards.errors import CatlipError
 
     try:
@@ -231,7 +233,11 @@ def setup() -> None:
         stderr.print("Fetching WordNet 3.0 …")
         folder = language_data.fetch_wordnet()
         wordnet.verify(folder)
-    print_facts("Language data is in place", [("spaCy model", model), ("WordNet 3.0", str(folder))])
+    stderr.print("Compiling the parse, unless that was done …")
+    compiled = nouns.compile_loops(model)
+    facts = [("spaCy model", model), ("WordNet 3.0", str(folder))]
+    facts.append(("compiled parse", str(compiled or "kept nowhere: the cache folder cannot be written to")))
+    print_facts("Language data is in place", facts)
     print_next("catlip labels build SOURCE... --out DIR")
 
 

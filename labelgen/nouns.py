@@ -78,6 +78,14 @@ class ChunkParser:
         return Parse(words, tuple((span.start, span.end) for span in doc.noun_chunks))
 
 
+def compile_loops(model: str) -> Path | None:
+    """Compile what the parse of captions is compiled of, unless that was done; the folder that keeps it, if one can."""
+    ChunkParser(model).parse(["A man in a red hat rides his brown horse along the beach."])
+    from labelgen.fastparse import native
+
+    return native.folder() if any(native.folder().rglob("*.nbi")) else None
+
+
 def _is_plain(text: str) -> bool:
     """True for text in which words stand between single spaces, and no other white space."""
     return bool(text) and text.isprintable() and "  " not in text and text[0] != " " and text[-1] != " "

@@ -84,7 +84,7 @@ class Encoder:
             pairs += -pairs % _BLOCK
             inputs, products = self._inputs[:, :pairs], self._products[:, :pairs]
             np.matmul(_blocks(inputs), weights[:, None], out=_blocks(products))
-            layers.settle(products, layer.b, layer.gain, layer.shift, rows, lengths, beyond)
+            layers.settle(self._products, layer.b, layer.gain, layer.shift, rows, lengths, beyond)
         before = layers.MARGIN * np.arange(1, 2 * len(lengths), 2)
         vectors: np.ndarray = rows[ranges(np.cumsum(lengths) - lengths + before, lengths)]
         return vectors

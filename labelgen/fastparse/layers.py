@@ -132,7 +132,7 @@ def settle(
     lengths: np.ndarray,
     beyond: int,
 ) -> None:
-    """Add to the rows what a convolution makes of them. products: float32 [NUM_PRODUCTS, pairs, 3 · width]."""
+    """Add to the rows what a convolution makes of them. products: float32 [NUM_PRODUCTS, pairs or more, 3 · width]."""
     width = rows.shape[1]
     one = np.empty(3 * width, np.float32)
     other = np.empty(3 * width, np.float32)

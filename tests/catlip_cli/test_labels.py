@@ -12,6 +12,7 @@ import pytest
 
 from catlip_cli.main import run
 from labelgen import candidates
+from labelgen.fastparse import native
 from labelgen.labelers import NounChunks
 from labelgen.sources import text
 from labelshards.errors import LabelSetError
@@ -506,5 +507,6 @@ def test_build__emoji_codes_in_names_stay(labels: Labels, tars: Path) -> None:
 def test_setup__everything_is_in_place(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["labels", "setup"]) == 0
     said = capsys.readouterr()
-    assert said.out.startswith("Language data is in place\n  spaCy model  en_core_web_sm")
-    assert said.err == ""
+    assert said.out.startswith("Language data is in place\n  spaCy model     en_core_web_sm")
+    assert str(native.folder()) in said.out
+    assert said.err == "Compiling the parse, unless that was done …\n"

@@ -1,5 +1,8 @@
 """Where compiled loops are kept, and that nothing else depends on it."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numba
@@ -32,3 +35,28 @@ def test_native__computes_where_nothing_can_be_kept(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("numba.core.dispatcher.Dispatcher.enable_caching", nowhere)
     monkeypatch.setenv("CATLIP_CACHE_DIR", str(tmp_path / "none"))
     assert native(total)(np.arange(3.0)) == 3
+
+
+_COMPILE = """
+import sys
+from labelgen import language_data, nouns
+from labelgen.engines.worker import do_without_torch
+do_without_torch()
+folder = nouns.compile_loops(language_data.spacy_model())
+kept = sorted(folder.rglob("*.nb?"))
+texts = open(sys.argv[1]).read().splitlines()
+nouns.ChunkParser(language_data.spacy_model()).parse([text.partition("\\t")[0] for text in texts if text[0].isalpha()])
+assert sorted(folder.rglob("*.nb?")) == kept
+print(folder)
+"""
+
+
+@pytest.mark.slow
+def test_compile_loops__once_for_whatever_is_parsed_later(tmp_path: Path, test_data: Path) -> None:
+    captions = tmp_path / "captions.tsv"
+    captions.write_text("".join((test_data / "cc3m-val.tsv").read_text().splitlines(keepends=True)[:300]))
+    environment = os.environ | {"CATLIP_CACHE_DIR": str(tmp_path)}
+    environment.pop("NUMBA_CACHE_DIR", None)
+    command = [sys.executable, "-c", _COMPILE, str(captions)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == (f"{tmp_path / 'numba'}\n", 0), done.stderr
