@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow.compute as pc
 
 from labelgen.atlas import Atlas
+from labelgen.columns import read_columns
 from labelgen.resolve import COMPOUND_BITS
-from labelshards import schema, storage
+from labelshards import schema
 from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
 
@@ -74,20 +75,10 @@ def read_edit(
     )
 
 
-def _columns(uri: str | None, wanted: str) -> Iterator[list[str]]:
-    if uri is None:
-        return
-    try:
-        text = storage.read_bytes(uri).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise CatlipError(f"{uri} is not UTF-8 ({error}).") from error
-    for number, line in enumerate(text.splitlines(), 1):
-        content = line.partition("#")[0].strip()
-        columns = [" ".join(column.split()) for column in content.split("\t") if column.strip()]
-        if content and len(columns) != wanted.count("<TAB>") + 1:
-            raise CatlipError(f"{uri}, line {number}: expected {wanted}, got {content!r}.")
-        if content:
-            yield columns
+def _columns(uri: str | None, expected: str) -> Iterator[list[str]]:
+    if uri is not None:
+        for _, columns in read_columns(uri, expected.count("<TAB>") + 1, expected):
+            yield [" ".join(column.split()) for column in columns]
 
 
 def edit_of(label_set: LabelSet) -> Edit | None:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from labelgen.columns import read_columns
 from labelgen.lexicon import Lexicon
 from labelgen.senses import Pins, Use
 from labelgen.synsets import Synsets
@@ -101,15 +102,5 @@ def digest_of_senses(uri: str | None) -> str:
 
 def _lines(uri: str) -> Iterator[tuple[str, str, str]]:
     """(where it stands, first column in lower case, second column) of each line."""
-    try:
-        text = storage.read_bytes(uri).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise CatlipError(f"{uri} is not UTF-8 ({error}).") from error
-    for number, line in enumerate(text.splitlines(), 1):
-        content = line.partition("#")[0].strip()
-        if not content:
-            continue
-        columns = [column.strip() for column in content.split("\t") if column.strip()]
-        if len(columns) != 2:
-            raise CatlipError(f"{uri}, line {number}: expected two columns with a tab between them, got {content!r}.")
-        yield f"{uri}, line {number}", " ".join(columns[0].lower().split()), columns[1]
+    for where, (first, second) in read_columns(uri, 2, "two columns with a tab between them"):
+        yield where, " ".join(first.lower().split()), second
