@@ -11,7 +11,7 @@ import click
 from catlip_cli import terminal
 
 if TYPE_CHECKING:
-    from trainer.probes.encoders import Opened
+    from trainer.opening import Opened
     from trainer.probes.plans import Plan
     from trainer.probes.probing import Report
     from trainer.probes.results import Result
@@ -116,13 +116,14 @@ def probe(
     Example:
       catlip probe demo/run --data demo/data/objects --fraction 10%,100%
     """
+    from trainer import opening
     from trainer.distributed import default_device
-    from trainer.probes import encoders, probing
+    from trainer.probes import probing
     from trainer.probes.data.opening import open_splits
 
     device = default_device()
     splits = open_splits(data, test)
-    opened = encoders.open_model(model, weights, device, best=best)
+    opened = opening.open_model(model, weights, device, best=best)
     folder = out or opened.folder or Path("probes")
     with _phases() as report:
         found = probing.probe(

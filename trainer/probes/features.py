@@ -6,57 +6,24 @@ Shapes: N pictures, D features; B pictures of a batch.
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Annotated
 
-import msgspec
 import numpy as np
 import torch
-import xxhash
-from torch import nn
 from torch.utils.data import Dataset
 
 from labelshards import storage
 from labelshards.errors import CatlipError
 from trainer import transforms, workers
-from trainer.models import Channels
+from trainer.encoder import Encoder, PictureInput
 from trainer.probes.data.split import Pictures, Split
 from trainer.probes.tables import DONE, FeatureTable, held
 from trainer.probes.taps import POOLED, tap
 
 _BATCH_SIZE = 256
-_EXTRACTION_VERSION = 2  # part of the cache's name: raise it when the same weights and pictures give other features
 _FLOAT16_MAX = 65504.0
 _GONE = "not found where it was"
 REASONS = (*transforms.REASONS, _GONE)
-
-
-class PictureInput(msgspec.Struct, frozen=True, kw_only=True):
-    """What an encoder takes. crop_share: the part of the middle square's side that it sees (timm's crop_pct)."""
-
-    image_size: Annotated[int, msgspec.Meta(ge=1)]
-    mean: Channels
-    std: Channels
-    crop_share: float = 1.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Encoder:
-    """A frozen encoder, what it takes, and on which device it computes."""
-
-    model: nn.Module
-    picture: PictureInput
-    device: torch.device
-
-    @cached_property
-    def digest(self) -> str:
-        """Identity of the weights and of the transform in front of them."""
-        state = xxhash.xxh3_128(repr((_EXTRACTION_VERSION, self.picture)).encode())
-        for name, tensor in self.model.state_dict().items():
-            state.update(name.encode())
-            state.update(tensor.detach().cpu().contiguous().numpy())
-        return state.hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +73,7 @@ def _compute(
         for start, (images_BCHW, codes_B) in zip(
             starts, workers.parallel(data, starts, num_workers=num_workers), strict=True
         ):
-            picture = encoder.picture
-            x_BCHW = transforms.to_input(images_BCHW.to(encoder.device), picture.mean, picture.std)
+            x_BCHW = encoder.picture.to_input(images_BCHW.to(encoder.device))
             for each, features_BD in tap(model, x_BCHW, tuple(tables)).items():
                 rounded_BD = features_BD.float().clamp(-_FLOAT16_MAX, _FLOAT16_MAX).half().cpu()
                 tables[each].write(start, rounded_BD.numpy(), codes_B.numpy())
@@ -131,17 +97,9 @@ class _Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         codes_B = torch.full((len(numbers),), DONE, dtype=torch.int8)
         for b, number in enumerate(numbers):
             try:
-                pixels_CHW = transforms.decode(self.pictures.read(number))
-                images_BCHW[b] = transforms.center_crop(_middle(pixels_CHW, self.picture.crop_share), size)
+                images_BCHW[b] = self.picture.crop(transforms.decode(self.pictures.read(number)))
             except transforms.BrokenImageError as error:
                 codes_B[b] = DONE + 1 + REASONS.index(error.reason)
             except (OSError, CatlipError):
                 codes_B[b] = DONE + 1 + REASONS.index(_GONE)
         return images_BCHW, codes_B
-
-
-def _middle(pixels_CHW: torch.Tensor, share: float) -> torch.Tensor:
-    height, width = pixels_CHW.shape[-2:]
-    side = max(1, round(min(height, width) * min(share, 1.0)))
-    top, left = (height - side) // 2, (width - side) // 2
-    return pixels_CHW[:, top : top + side, left : left + side]

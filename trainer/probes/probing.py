@@ -10,11 +10,12 @@ import torch
 from labelshards import storage
 from labelshards.errors import CatlipError
 from trainer import run
+from trainer.encoder import Encoder
+from trainer.opening import Opened
 from trainer.probes import features, results
 from trainer.probes.data.split import Split
-from trainer.probes.encoders import Opened
 from trainer.probes.examples import Examples
-from trainer.probes.features import Encoder, Extracted
+from trainer.probes.features import Extracted
 from trainer.probes.plans import Measured, Plan, over_seeds
 from trainer.probes.results import DataFacts, Result, Score
 

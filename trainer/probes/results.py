@@ -9,7 +9,7 @@ import numpy as np
 
 from labelshards import storage
 from labelshards.errors import CatlipError
-from trainer.probes.encoders import ModelFacts
+from trainer.opening import ModelFacts
 
 FORMAT = "catlip-probe"
 FORMAT_VERSION = 1

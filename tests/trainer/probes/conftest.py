@@ -1,4 +1,4 @@
-"""What the probes' tests share: a trained tiny run, folders of colours, features without an encoder."""
+"""What the probes' tests share: folders of colours, features without an encoder."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,16 +7,7 @@ import numpy as np
 import pytest
 
 from tests.labelset_factory import COLOURS, picture
-from tests.tiny_run import go
 from trainer.probes.examples import Examples
-
-
-@pytest.fixture(scope="session")
-def trained(labels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of a tiny encoder that tells colours apart."""
-    out = tmp_path_factory.mktemp("trained")
-    go(labels, out, "plan.steps=40", "optim.ema_decay=0.8")
-    return out
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,11 @@ from timm.data.transforms_factory import create_transform
 
 from labelshards.errors import CatlipError
 from tests.labelset_factory import picture
+from trainer.encoder import Encoder, PictureInput
 from trainer.models import features as pooled
+from trainer.opening import open_model
 from trainer.probes import features, tables, taps
 from trainer.probes.data.opening import open_splits
-from trainer.probes.encoders import open_model
-from trainer.probes.features import Encoder, PictureInput
 
 CPU = torch.device("cpu")
 

@@ -7,9 +7,9 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from labelshards.errors import CatlipError
+from trainer.opening import open_model
 from trainer.probes import features, lbfgs, linear, probing, results
 from trainer.probes.data.opening import open_splits
-from trainer.probes.encoders import open_model
 from trainer.probes.examples import Examples
 from trainer.probes.plans import Measured
 

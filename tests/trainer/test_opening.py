@@ -1,14 +1,18 @@
+import io
 import json
 from pathlib import Path
 
 import pytest
 import timm
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 from timm.models import get_pretrained_cfg
 
 from labelshards.errors import CatlipError
-from trainer.probes.encoders import open_model
+from tests.labelset_factory import COLOURS, picture
+from trainer import load_encoder
+from trainer.opening import open_model
 
 CPU = torch.device("cpu")
 
@@ -84,3 +88,14 @@ def test_open_model__best_is_for_runs_that_were_evaluated(trained: Path) -> None
     ):
         with pytest.raises(CatlipError, match=message):
             open_model(name, weights, CPU, best=True)
+
+
+def test_load_encoder__transforms_a_picture_and_names_its_classes(trained: Path) -> None:
+    encoder = load_encoder(trained)
+    data = picture(COLOURS[2], seed=5)
+    x_CHW = encoder.picture(data)
+    assert torch.equal(x_CHW, encoder.picture(Image.open(io.BytesIO(data))))
+    assert encoder.vocabulary is not None
+    logits_BK = encoder.model(x_CHW[None])
+    assert encoder.vocabulary.synsets[int(logits_BK.argmax())] == "colour2.n.01"
+    assert not logits_BK.requires_grad

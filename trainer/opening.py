@@ -12,10 +12,12 @@ import torch
 from timm.data.config import resolve_model_data_config
 from torch import nn
 
+from labelshards import storage
 from labelshards.errors import CatlipError
+from labelshards.schema import VOCABULARY_NAME
 from labelshards.vocabulary import Vocabulary
 from trainer import models, run
-from trainer.probes.features import Encoder, PictureInput
+from trainer.encoder import Encoder, PictureInput
 
 Kind = Literal["run", "folder", "timm"]
 RANDOM = "random"
@@ -34,16 +36,17 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Opened:
-    """An encoder for probes. fresh(seed): one of the same architecture that learned nothing.
-
-    folder: of a run. vocabulary: what its head's classes mean.
-    """
+    """A model. fresh(seed): an encoder of the same architecture that learned nothing. folder: of a run."""
 
     facts: ModelFacts
     encoder: Encoder
     fresh: Callable[[int], Encoder] = field(repr=False)
     folder: Path | None = None
-    vocabulary: Vocabulary | None = None
+
+    @property
+    def vocabulary(self) -> Vocabulary | None:
+        """What its head's classes mean; None where nobody said."""
+        return self.encoder.vocabulary
 
 
 def open_model(name: str, weights: str, device: torch.device, *, best: bool = False) -> Opened:
@@ -60,7 +63,7 @@ def open_model(name: str, weights: str, device: torch.device, *, best: bool = Fa
         if weights != PRETRAINED:
             raise CatlipError(f"--weights is for models of timm; {folder} has weights of its own.")
         if (folder / "config.json").is_file():
-            return _open_timm(f"local-dir:{folder}", folder.resolve().name, "folder", str(folder), device)
+            return _open_timm(f"local-dir:{folder}", folder.resolve().name, "folder", str(folder), device, folder)
         return _open_run(folder, device, best)
     if not timm.is_model(name.partition(".")[0]):
         raise CatlipError(f"{name} is neither a folder (a run, or an exported model) nor {_unknown(name)}")
@@ -90,14 +93,15 @@ def _open_run(folder: Path, device: torch.device, best: bool) -> Opened:
             parameters=_count(opened.model),
             step=opened.checkpoint.step,
         ),
-        encoder=Encoder(model=opened.model, picture=picture, device=device),
+        encoder=Encoder(model=opened.model, picture=picture, device=device, vocabulary=opened.vocabulary),
         fresh=fresh,
         folder=folder,
-        vocabulary=opened.vocabulary,
     )
 
 
-def _open_timm(source: str, name: str, kind: Kind, weights: str, device: torch.device) -> Opened:
+def _open_timm(
+    source: str, name: str, kind: Kind, weights: str, device: torch.device, folder: Path | None = None
+) -> Opened:
     if weights == RANDOM:
         torch.manual_seed(0)
         model = _create(source, {"pretrained": False})
@@ -106,13 +110,25 @@ def _open_timm(source: str, name: str, kind: Kind, weights: str, device: torch.d
     else:
         model = _create(source, {"pretrained": True})
     picture = _picture_input(model, name)
-    encoder = Encoder(model=model.eval().requires_grad_(False), picture=picture, device=device)
+    vocabulary = _vocabulary(folder, model) if folder else None
+    model.eval().requires_grad_(False)
+    encoder = Encoder(model=model, picture=picture, device=device, vocabulary=vocabulary)
     _check_features(encoder, name)
     return Opened(
         facts=ModelFacts(name=name, kind=kind, weights=weights, parameters=_count(model)),
         encoder=encoder,
         fresh=partial(_fresh, source, picture, device),
     )
+
+
+def _vocabulary(folder: Path, model: nn.Module) -> Vocabulary | None:
+    where = str(folder / VOCABULARY_NAME)
+    if not storage.exists(where):
+        return None
+    vocabulary = Vocabulary.from_bytes(storage.read_bytes(where), where)
+    if len(vocabulary) != model.num_classes:
+        raise CatlipError(f"{where} has {len(vocabulary):,} classes, the head beside it {model.num_classes:,}.")
+    return vocabulary
 
 
 def _fresh(source: str, picture: PictureInput, device: torch.device, seed: int) -> Encoder:
