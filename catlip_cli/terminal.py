@@ -175,6 +175,14 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
+def size(num_bytes: int) -> str:
+    """`1500` → `1.5 kB`."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if num_bytes >= scale:
+            return f"{num_bytes / scale:.1f} {unit}"
+    return f"{num_bytes} bytes"
+
+
 def duration(seconds: float) -> str:
     """`75.4` → `1 min 15 s`."""
     if seconds < 60:

@@ -66,14 +66,12 @@ def read_pickle(uri: str) -> dict[str, int]:
     return found
 
 
-def import_corenet(uri: str, out: str, atlas: Atlas, max_classes: int | None = None) -> LabelSet:
-    """Write the vocabulary in the pickle at `uri` to the folder `out`. max_classes: the first so many.
+def read_vocabulary(uri: str, atlas: Atlas, max_classes: int | None = None) -> Vocabulary:
+    """The vocabulary in the pickle at `uri`. max_classes: the first so many.
 
     Raises CatlipError if it is refused, or if WordNet 3.0 has no such nouns.
     """
     counts = read_pickle(uri)
-    refuse_strangers(out)
-    refuse_built(out, [])
     ordered = sorted(counts.items(), key=lambda item: -item[1])[:max_classes]
     numbers = np.array([synset_id(Pos.NOUN, int(key[1:])) for key, _ in ordered], np.int64)
     places = atlas.places(numbers)
@@ -85,7 +83,17 @@ def import_corenet(uri: str, out: str, atlas: Atlas, max_classes: int | None = N
         )
     if len(set(places.tolist())) < len(places):
         raise CatlipError(f"{uri} has keys that mean the same synset.")
-    vocab = _vocabulary(places, [count for _, count in ordered], atlas)
+    return _vocabulary(places, [count for _, count in ordered], atlas)
+
+
+def import_corenet(uri: str, out: str, atlas: Atlas, max_classes: int | None = None) -> LabelSet:
+    """Write the vocabulary in the pickle at `uri` to the folder `out`, as a label set without samples.
+
+    Raises CatlipError as `read_vocabulary` does, and if `out` holds something else.
+    """
+    vocab = read_vocabulary(uri, atlas, max_classes)
+    refuse_strangers(out)
+    refuse_built(out, [])
     files = {
         schema.VOCABULARY_NAME: vocab.to_bytes(),
         schema.COOCCURRENCE_NAME: parquet.to_bytes(schema.COOCCURRENCE.empty_table()),

@@ -45,11 +45,10 @@ def _corenet(vocab: Vocabulary) -> bytes:
 
 def _timm(vocab: Vocabulary) -> bytes:
     """The fields of a timm config.json that name classes: their ImageNet ids, and what each one is."""
-    told = [f"{', '.join(lemmas)}: {gloss}" for lemmas, gloss in zip(vocab.lemmas, vocab.glosses, strict=True)]
     found = {
         "num_classes": len(vocab),
         "label_names": vocab.wnids,
-        "label_descriptions": dict(zip(vocab.wnids, told, strict=True)),
+        "label_descriptions": dict(zip(vocab.wnids, vocab.descriptions, strict=True)),
     }
     return msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n"
 

@@ -49,6 +49,11 @@ class Vocabulary:
         return self._strings("gloss")
 
     @cached_property
+    def descriptions(self) -> list[str]:
+        """What each class is, for people: `dog, domestic dog: a member of the genus Canis …`, by class id."""
+        return [f"{', '.join(lemmas)}: {gloss}" for lemmas, gloss in zip(self.lemmas, self.glosses, strict=True)]
+
+    @cached_property
     def support(self) -> np.ndarray:
         """int64 [K]: in how many samples each class occurs."""
         values: np.ndarray = self.table["support"].to_numpy()

@@ -41,6 +41,16 @@ def build(config: ModelConfig, num_classes: int) -> nn.Module:
 
     Raises CatlipError if timm does not know the name (with the nearest ones) or cannot build it so.
     """
+    return _create(config, num_classes)[0]
+
+
+def timm_arguments(config: ModelConfig) -> dict[str, Any]:
+    """What `build` hands to timm's `create_model` beside name and number of classes."""
+    with torch.device("meta"):
+        return _create(config, num_classes=1)[1]
+
+
+def _create(config: ModelConfig, num_classes: int) -> tuple[nn.Module, dict[str, Any]]:
     if not timm.is_model(config.name):
         near = difflib.get_close_matches(config.name, timm.list_models(), n=3)
         hint = f"; did you mean {', '.join(near)}?" if near else ". `timm.list_models()` lists them."
@@ -54,17 +64,16 @@ def build(config: ModelConfig, num_classes: int) -> nn.Module:
         {},
     )
     for size in sizes:
+        arguments = size | config.kwargs
         try:
-            model: nn.Module = timm.create_model(
-                config.name, pretrained=False, num_classes=num_classes, **size, **config.kwargs
-            )
+            model: nn.Module = timm.create_model(config.name, pretrained=False, num_classes=num_classes, **arguments)
             break
         except (TypeError, ValueError, AssertionError, RuntimeError) as error:
             if not (size and isinstance(error, TypeError) and any(name in str(error) for name in size)):
                 raise CatlipError(f"model.name = {config.name!r} cannot be built with model.kwargs: {error}") from error
     if not isinstance(_classifier(model), nn.Linear):
         raise CatlipError(f"model.name = {config.name!r} has no single linear head. Take another model of timm.")
-    return model
+    return model, arguments
 
 
 def head(model: nn.Module) -> nn.Linear:
@@ -116,6 +125,11 @@ def check_sizes(model: nn.Module, image_sizes: Sequence[int]) -> None:
             raise CatlipError(f"This encoder takes pictures of {own[0]} pixels a side, not of {size}.")
         if any(size % side for side in patch):
             raise CatlipError(f"{size} pixels a side are no multiple of the encoder's patches, which have {patch[0]}.")
+
+
+def has_fixed_size(model: nn.Module) -> bool:
+    """True if the encoder takes pictures of one size alone."""
+    return bool(getattr(getattr(model, "patch_embed", None), "strict_img_size", False))
 
 
 def features(model: nn.Module, x_BCHW: torch.Tensor) -> torch.Tensor:

@@ -17,6 +17,7 @@ from labelshards.errors import CatlipError
 from labelshards.schema import VOCABULARY_NAME
 from labelshards.vocabulary import Vocabulary
 from trainer import models, run
+from trainer.corenet import vit as _corenet_vit  # noqa: F401  (timm knows the imported models from there)
 from trainer.encoder import Encoder, PictureInput
 
 Kind = Literal["run", "folder", "timm"]

@@ -168,7 +168,7 @@ class _Line(msgspec.Struct):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedRun:
-    """A run opened for use: its encoder with averaged (EMA) weights, in eval mode."""
+    """A run opened for use: its encoder, in eval mode."""
 
     record: RunRecord
     vocabulary: Vocabulary
@@ -176,9 +176,10 @@ class TrainedRun:
     model: nn.Module
 
 
-def open_run(folder: Path, *, best: bool = False) -> TrainedRun:
+def open_run(folder: Path, *, best: bool = False, averaged: bool = True) -> TrainedRun:
     """The run's newest checkpoint, or the best of those that were evaluated.
 
+    averaged: with the average of the weights (EMA), not with those of the last step.
     Raises CatlipError if there is none, or if it does not belong to the folder.
     """
     record = _read_record(folder)
@@ -198,7 +199,7 @@ def open_run(folder: Path, *, best: bool = False) -> TrainedRun:
     if vocabulary.digest != record.vocabulary_digest:
         raise CatlipError(f"{where} is not the vocabulary that {folder} was trained with.")
     model = models.build(record.config.model, record.num_classes)
-    model.load_state_dict(checkpoints.read_tensors(path, "ema."))
+    model.load_state_dict(checkpoints.read_tensors(path, "ema." if averaged else "model."))
     return TrainedRun(record=record, vocabulary=vocabulary, checkpoint=info, model=model.eval().requires_grad_(False))
 
 

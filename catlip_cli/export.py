@@ -1,0 +1,90 @@
+"""`catlip export`: options → trainer.export → a folder, and a hub."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from catlip_cli import exported, terminal
+
+if TYPE_CHECKING:
+    from trainer.export.hub import Destination
+
+FORMATS = ("timm", "onnx", "safetensors")
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--out", required=True, metavar="DIR", type=click.Path(path_type=Path), help="The folder to write.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="timm",
+    show_default=True,
+    help="timm: a folder that timm loads; onnx: the same for ONNX Runtime; safetensors: the weights alone.",
+)
+@click.option("--backbone-only", is_flag=True, help="Leave the head off: the model gives features.")
+@click.option("--best", is_flag=True, help="Of a run: the best checkpoint that was evaluated, not the newest.")
+@click.option("--last-step", is_flag=True, help="Of a run: the last step's weights, not their average (EMA).")
+@click.option("--license", "licence", metavar="ID", help="Of a run: the card's licence, as hubs write it (apache-2.0).")
+@click.option(
+    "--push-to-hub", "repo", metavar="OWNER/NAME", help="Send the folder to this model of the Hugging Face hub."
+)
+@click.option("--private", is_flag=True, help="On the hub: a model that others do not see.")
+@click.option("--dry-run", is_flag=True, help="With --push-to-hub: say what would be sent, and send nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def export(
+    model: Path,
+    out: Path,
+    form: str,
+    backbone_only: bool,
+    best: bool,
+    last_step: bool,
+    licence: str | None,
+    repo: str | None,
+    private: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Write a trained encoder for other programs.
+
+    MODEL is a run, or a folder that was exported or imported before. With --format timm, DIR holds weights, names of
+    the classes, and a model card; timm.create_model("local-dir:DIR", pretrained=True) loads it, and so does every
+    command here that takes a model. ONNX is checked against PyTorch before it is there.
+
+    \b
+    Examples:
+      catlip export demo/run --out demo/model
+      catlip export demo/run --out demo/onnx --format onnx --backbone-only
+      catlip export run --out model --license apache-2.0 --push-to-hub OWNER/NAME --dry-run
+    """
+    if (private or dry_run) and not repo:
+        raise click.UsageError("--private and --dry-run go with --push-to-hub.")
+    from trainer.export import folder, hub, sources
+
+    there = hub.destination(repo) if repo else None
+    exportable = sources.open_exportable(
+        model, best=best, averaged=not last_step, backbone_only=backbone_only, licence=licence
+    )
+    written = folder.write(exportable, out, form)
+    sent = hub.send(out, written.files, repo, private) if repo and not dry_run else None
+    if as_json:
+        hub_facts = {"hub": there.url if there else None, "commit": sent}
+        terminal.print_json({"format": form, **exported.as_json(exportable, written, out), **hub_facts})
+        return
+    facts = exported.facts(exportable, written)
+    if there:
+        facts.append(("hub", _told(there, written.files, private, sent)))
+    terminal.print_facts(f"Exported {model} to {out}", facts)
+    if form == "timm":
+        terminal.print_next(f"catlip probe {out} --data DATA")
+
+
+def _told(there: "Destination", files: dict[str, int], private: bool, sent: str | None) -> str:
+    if sent:
+        return f"sent: {sent}"
+    token = "" if there.has_token else "; this machine has no token for it (`hf auth login`)"
+    kind = "a private" if private else "a public"
+    total = terminal.size(sum(files.values()))
+    return f"would send {terminal.count(len(files), 'file')}, {total}, to {kind} model at {there.url}{token}"

@@ -1,0 +1,56 @@
+"""`catlip import-corenet`: options → trainer.corenet, with classes that labelgen names → a folder."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from catlip_cli import exported, terminal
+
+if TYPE_CHECKING:
+    from labelshards.vocabulary import Vocabulary
+
+
+@click.command("import-corenet")
+@click.argument("checkpoint", metavar="FILE.pt", type=click.Path(path_type=Path))
+@click.option("--vocab", metavar="FILE.pkl", help="The published vocabulary: names for a pre-trained model's classes.")
+@click.option(
+    "--image-size",
+    default=224,
+    show_default=True,
+    type=click.IntRange(min=16),
+    help="Pixels a side; the file does not say. 512 for those fine-tuned at 512.",
+)
+@click.option("--out", required=True, metavar="DIR", type=click.Path(path_type=Path), help="The folder to write.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def import_corenet(checkpoint: Path, vocab: str | None, image_size: int, out: Path, as_json: bool) -> None:
+    """Take over a CatLIP model that Apple released, pre-trained or fine-tuned for classification.
+
+    FILE.pt is a checkpoint of CoreNet's ViT, base, large or huge; nothing in it is run. DIR is what `catlip export`
+    writes: every command here that takes a model takes it, and `catlip export DIR` makes ONNX of it.
+
+    \b
+    Examples:
+      catlip import-corenet vit_base.pt --vocab datacomp_1_2B_vocab.pkl --out catlip-b
+      catlip import-corenet vit_base_512x512.pt --image-size 512 --out catlip-b-in1k
+    """
+    from trainer.corenet.imported import open_checkpoint
+    from trainer.export import folder
+
+    def name_classes(number: int) -> "Vocabulary":
+        from labelgen.atlas import read_atlas
+        from labelgen.corenet_vocabulary import read_vocabulary
+
+        assert vocab is not None, "asked for only with --vocab"
+        return read_vocabulary(vocab, read_atlas(), number)
+
+    found = open_checkpoint(checkpoint, image_size=image_size, name_classes=name_classes if vocab else None)
+    written = folder.write(found, out, folder.TIMM)
+    if as_json:
+        terminal.print_json(exported.as_json(found, written, out))
+        return
+    named = (
+        ", ".join(found.vocabulary.synsets[:5]) + ", …" if found.vocabulary else "numbers alone (--vocab names them)"
+    )
+    terminal.print_facts(f"Imported {checkpoint} to {out}", [*exported.facts(found, written), ("classes", named)])
+    terminal.print_next(f"catlip probe {out} --data DATA")

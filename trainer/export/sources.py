@@ -1,0 +1,94 @@
+"""What can be exported: the encoder of a run, or a folder that was exported before."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from labelshards import storage
+from labelshards.errors import CatlipError
+from labelshards.vocabulary import Vocabulary
+from trainer import models, opening, run
+from trainer.encoder import PictureInput
+from trainer.export import card, config
+from trainer.export.config import ExportConfig, Origin
+
+# How catlip resizes pictures, in training and after it.
+_INTERPOLATION = "bicubic"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exportable:
+    """A model in eval mode, on the CPU, and what goes with its weights. folder: where it came from. card: Markdown."""
+
+    folder: Path
+    model: nn.Module
+    config: ExportConfig
+    vocabulary: Vocabulary | None
+    card: str
+
+
+def open_exportable(model: Path, *, best: bool, averaged: bool, backbone_only: bool, licence: str | None) -> Exportable:
+    """What is at `model`, a run or an exported folder; `best`, the last step and `licence` are for runs.
+
+    Raises CatlipError if it is neither.
+    """
+    if not (model / config.NAME).is_file():
+        return _from_run(model, best, averaged, backbone_only, licence or card.UNKNOWN_LICENCE)
+    if best or not averaged or licence:
+        raise CatlipError(f"--best, --last-step and --license are for runs; {model} is an exported folder.")
+    return _from_folder(model, backbone_only)
+
+
+def _from_run(folder: Path, best: bool, averaged: bool, backbone_only: bool, licence: str) -> Exportable:
+    opened = run.open_run(folder, best=best, averaged=averaged)
+    record, model = opened.record, opened.record.config.model
+    picture = PictureInput(image_size=model.image_size, mean=model.mean, std=model.std)
+    origin = Origin(
+        made_from="run",
+        weights="ema" if averaged else "last",
+        loss=record.config.loss.kind,
+        step=opened.checkpoint.step,
+        samples=opened.checkpoint.samples,
+        vocabulary_digest=record.vocabulary_digest,
+    )
+    made = config.make(
+        opened.model,
+        architecture=model.name,
+        model_args=models.timm_arguments(model),
+        picture=picture,
+        interpolation=_INTERPOLATION,
+        vocabulary=opened.vocabulary,
+        origin=origin,
+    )
+    if backbone_only:
+        made = _behead(opened.model, made)
+    return Exportable(
+        folder=folder,
+        model=opened.model,
+        config=made,
+        vocabulary=None if backbone_only else opened.vocabulary,
+        card=card.of_run(folder, record, opened.vocabulary, made, licence),
+    )
+
+
+def _from_folder(folder: Path, backbone_only: bool) -> Exportable:
+    made = config.read(folder)
+    encoder = opening.open_model(str(folder), opening.PRETRAINED, torch.device("cpu")).encoder
+    text = storage.read_bytes(str(folder / card.NAME)).decode()
+    if backbone_only and made.num_classes:
+        made = _behead(encoder.model, made)
+        text += "\n## This copy\n\nIt has no head: `model(…)` gives features.\n"
+    return Exportable(
+        folder=folder,
+        model=encoder.model,
+        config=made,
+        vocabulary=None if backbone_only else encoder.vocabulary,
+        card=text,
+    )
+
+
+def _behead(model: nn.Module, made: ExportConfig) -> ExportConfig:
+    model.reset_classifier(0)  # type: ignore[operator]
+    return made.without_head()
