@@ -1,4 +1,4 @@
-"""Captions in memory → synset names: the whole way of a label set, without files. For benchmarks and tests."""
+"""Captions in memory → synset names: the whole way of a label set, without files."""
 
 from collections.abc import Sequence
 from typing import Any

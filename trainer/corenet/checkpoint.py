@@ -4,6 +4,7 @@ Shapes: D features, N = 14 x 14 positions, G positions a side at another resolut
 """
 
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -52,11 +53,13 @@ class Arguments(NamedTuple):
 def read(path: Path) -> dict[str, torch.Tensor]:
     """The tensors of a checkpoint file, nothing of which is run. Raises CatlipError if it is none."""
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
+        with path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of how other files were pickled
+            found = torch.load(file, map_location="cpu", weights_only=True)
+    except OSError:
         raise
-    except Exception as error:  # unpickling raises whatever it meets
-        raise CatlipError(f"{path} is no checkpoint: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # unpickling raises whatever it meets; torch's own text says how to run the file
+        raise CatlipError(f"{path} is no checkpoint of weights alone, or is damaged; nothing in it was run.") from error
     if not isinstance(found, dict) or not all(isinstance(each, torch.Tensor) for each in found.values()):
         raise CatlipError(f"{path} holds more than weights by name; the published checkpoints hold nothing else.")
     return found

@@ -69,6 +69,7 @@ def _fill(exportable: Exportable, folder: Path, form: str) -> Written:
         tensors = {name: tensor.contiguous() for name, tensor in exportable.model.state_dict().items()}
         about = msgspec.json.encode(exportable.config).decode()
         save_file(tensors, folder / WEIGHTS_NAME, metadata={"format": "pt", _METADATA_KEY: about})
+        (folder / WEIGHTS_NAME).chmod(0o644)  # safetensors lets nobody else read it
     if form != SAFETENSORS:
         (folder / config.NAME).write_bytes(exportable.config.to_bytes())
         (folder / card.NAME).write_text(exportable.card, encoding="utf-8")

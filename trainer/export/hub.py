@@ -1,5 +1,6 @@
 """An exported folder to the Hugging Face hub."""
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -39,13 +40,13 @@ def send(folder: Path, names: Iterable[str], repo: str, private: bool) -> str:
     api = HfApi()
     try:
         api.create_repo(repo, private=private, exist_ok=True)
-        commit = api.upload_folder(
-            repo_id=repo, folder_path=folder, allow_patterns=list(names), commit_message=_MESSAGE
-        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*commit a data file")  # the vocabulary belongs to the model
+            commit = api.upload_folder(
+                repo_id=repo, folder_path=folder, allow_patterns=list(names), commit_message=_MESSAGE
+            )
     except Exception as error:  # the client's own types, and those of the library under it
-        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise CatlipError(
-            f"{repo} was not sent to {api.endpoint}: {why.rstrip('.')}. The folder is in {folder}; `hf auth login` "
-            "gives this machine a token."
-        ) from error
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        mend = "" if get_token() else " This machine has no token for it: `hf auth login`."
+        raise CatlipError(f"{repo} was not sent to {api.endpoint}: {why}.{mend} The folder is in {folder}.") from error
     return str(commit.commit_url)

@@ -4,8 +4,8 @@ Shapes: B pictures of S x S pixels.
 """
 
 from pathlib import Path
-from typing import NamedTuple
 
+import msgspec
 import onnxruntime
 import torch
 from torch import nn
@@ -18,7 +18,7 @@ INPUT, OUTPUT = "pictures", "output"
 MOST_DIFFERENCE = 1e-4
 
 
-class Converted(NamedTuple):
+class Converted(msgspec.Struct, frozen=True, kw_only=True):
     """any_size: S is dynamic, too. difference: the largest from PyTorch, absolute."""
 
     any_size: bool
@@ -46,7 +46,7 @@ def convert(model: nn.Module, image_size: int, path: Path) -> Converted:
         raise CatlipError(
             f"ONNX Runtime differs from PyTorch by {found:.2g}, and {MOST_DIFFERENCE} is the most. Export it as timm."
         )
-    return Converted(any_size, found)
+    return Converted(any_size=any_size, difference=found)
 
 
 def _program(model: nn.Module, image_size: int, any_size: bool) -> torch.onnx.ONNXProgram:
