@@ -31,6 +31,7 @@ PAGES = (
     "docs/vocabulary.md",
     "docs/training.md",
     "docs/probes.md",
+    "docs/export.md",
 )
 # The same commands on less data, so that a test can run them; a setting already there is not repeated.
 SMALLER = {
@@ -58,7 +59,14 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "recipes", folder / "recipes")
     for block in blocks("docs/vocabulary.md", "tsv"):  # the files that its commands read, named in their first lines
         (folder / re.findall(r"# (\S+):", block)[0]).write_text(block)
-    for page in ("README.md", "docs/at-scale.md", "docs/vocabulary.md", "docs/training.md", "docs/probes.md"):
+    for page in (
+        "README.md",
+        "docs/at-scale.md",
+        "docs/vocabulary.md",
+        "docs/training.md",
+        "docs/probes.md",
+        "docs/export.md",
+    ):
         for block in blocks(page, "bash"):
             for words in commands(block):
                 if words[0] in ("catlip", "torchrun"):
