@@ -11,8 +11,6 @@ import click
 from catlip_cli import terminal
 
 if TYPE_CHECKING:
-    from trainer.probes.encoders import Opened
-    from trainer.probes.plans import Plan
     from trainer.probes.probing import Report
     from trainer.probes.results import Result
 
@@ -119,16 +117,19 @@ def probe(
     from trainer.distributed import default_device
     from trainer.probes import encoders, probing
     from trainer.probes.data.opening import open_splits
+    from trainer.probes.plans import Asked
+    from trainer.probes.tasks import TASKS as PLANS_OF
 
     device = default_device()
     splits = open_splits(data, test)
     opened = encoders.open_model(model, weights, device, best=best)
+    asked = Asked(opened=opened, splits=splits, protocols=protocols, fractions=fractions)
     folder = out or opened.folder or Path("probes")
     with _phases() as report:
         found = probing.probe(
             opened,
             splits,
-            _plans(opened, tasks, protocols, fractions),
+            [plan for task in tasks for plan in PLANS_OF[task](asked)],
             data=data,
             out=folder,
             seeds=range(num_seeds),
@@ -143,22 +144,6 @@ def probe(
         _print(result)
     _print_left_out(found[0])
     terminal.stdout.print(f"Results are in {folder / 'probes'}.", markup=False, soft_wrap=True)
-
-
-def _plans(opened: "Opened", tasks: list[str], protocols: list[str], fractions: list[float]) -> list["Plan"]:
-    from trainer.probes import fewshot, knn, linear, taps
-
-    plans = []
-    for task in tasks:
-        if task == "knn":
-            plans.append(knn.plan())
-        elif task == "fewshot":
-            plans.append(fewshot.plan())
-        else:
-            for protocol in protocols:
-                blocks = taps.num_blocks(opened.encoder.model) if protocol == "dinov2" else 0
-                plans.append(linear.plan(protocol, fractions, blocks))
-    return plans
 
 
 def _print(result: "Result") -> None:

@@ -89,7 +89,8 @@ def test_probe__options_that_mean_nothing(options: list[str], message: str, caps
     assert message in " ".join(capsys.readouterr().err.split())
 
 
-def test_protocols__are_those_of_the_library() -> None:
-    from trainer.probes import linear
+def test_tasks_and_protocols__are_those_of_the_library() -> None:
+    from trainer.probes import linear, tasks
 
+    assert list(command.TASKS) == list(tasks.TASKS)
     assert set(command.LINEAR_PROTOCOLS) == set(linear.PROTOCOLS)

@@ -15,8 +15,8 @@ from labelshards.errors import CatlipError
 from trainer.probes import accuracy, heads, lbfgs
 from trainer.probes.examples import Examples, held_out, stratified
 from trainer.probes.heads import Training, View
-from trainer.probes.plans import Measured, Plan, Tick
-from trainer.probes.taps import BLOCKS, POOLED
+from trainer.probes.plans import Asked, Case, Measured, Plan, Tick
+from trainer.probes.taps import BLOCKS, POOLED, num_blocks
 
 _HELD_OUT = 0.1
 
@@ -41,18 +41,27 @@ _TRAININGS = {"sweep": SWEEP, "catlip": CATLIP, "dinov2": DINOV2}
 PROTOCOLS = (*_TRAININGS, "lbfgs")
 
 
-def plan(protocol: str, fractions: Sequence[float], num_blocks: int = 0) -> Plan:
-    """The probe under one of PROTOCOLS on these fractions of the training pictures. num_blocks: of dinov2's tap."""
+def plans(asked: Asked) -> list[Plan]:
+    """The probe under each protocol that was asked for."""
+    model = asked.opened.encoder.model
+    return [
+        plan(protocol, asked.fractions, num_blocks(model) if protocol == "dinov2" else 0)
+        for protocol in asked.protocols
+    ]
+
+
+def plan(protocol: str, fractions: Sequence[float], blocks: int = 0) -> Plan:
+    """The probe under one of PROTOCOLS on these fractions of the training pictures. blocks: of dinov2's tap."""
     settings = (
         msgspec.json.decode(msgspec.json.encode(_TRAININGS[protocol])) if protocol in _TRAININGS else lbfgs.SETTINGS
     )
     if protocol == "dinov2":
-        settings = {**settings, "blocks": sorted({1, num_blocks}), "average_patches": [False, True]}
+        settings = {**settings, "blocks": sorted({1, blocks}), "average_patches": [False, True]}
     return Plan(
         task="linear",
         protocol=protocol,
         settings={**settings, "held_out": _HELD_OUT, "fractions": list(fractions)},
-        run=partial(_run, protocol, fractions, num_blocks),
+        run=partial(_run, protocol, fractions, blocks),
         tap=BLOCKS if protocol == "dinov2" else POOLED,
     )
 
@@ -60,14 +69,13 @@ def plan(protocol: str, fractions: Sequence[float], num_blocks: int = 0) -> Plan
 def _run(
     protocol: str,
     fractions: Sequence[float],
-    num_blocks: int,
-    train: Examples,
-    test: Examples,
-    num_classes: int,
+    blocks: int,
+    case: Case,
     seed: int,
-    device: torch.device,
     tick: Tick,
 ) -> list[Measured]:
+    train, test = case.examples
+    num_classes, device = case.num_classes, case.device
     found = []
     for fraction in fractions:
         part = train.part(stratified(train.class_ids, fraction, seed)) if fraction < 1 else train
@@ -77,7 +85,7 @@ def _run(
                 part.part(inner), part.part(outer), part, test, num_classes, device, tick
             )
         else:
-            views = dinov2_views(part.width, num_blocks) if protocol == "dinov2" else {"": heads.whole(part.width)}
+            views = dinov2_views(part.width, blocks) if protocol == "dinov2" else {"": heads.whole(part.width)}
             ranked_N5, chosen = _best_head(_TRAININGS[protocol], views, part, test, num_classes, seed, device, tick)
         measured = accuracy.measure(ranked_N5, test.class_ids, num_classes)
         found.append(Measured.of(f"{100 * fraction:g} %", measured, chosen))

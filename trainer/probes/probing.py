@@ -13,9 +13,9 @@ from trainer import run
 from trainer.probes import features, results
 from trainer.probes.data.split import Split
 from trainer.probes.encoders import Opened
-from trainer.probes.examples import Examples
+from trainer.probes.examples import Features
 from trainer.probes.features import Encoder, Extracted
-from trainer.probes.plans import Measured, Plan, over_seeds
+from trainer.probes.plans import Case, Measured, Plan, over_seeds
 from trainer.probes.results import DataFacts, Result, Score
 
 # report(done, total, what)
@@ -36,29 +36,33 @@ def probe(
 ) -> list[Result]:
     """Results in the order of `plans`, written below `out` as they come; features are kept there, too.
 
-    Raises CatlipError if no picture can be read, or if pictures have several classes.
+    Raises CatlipError if no picture can be read, or if pictures have not as many classes as a task wants.
     """
-    if splits[0].multilabel:
-        raise CatlipError(f"{data} has several classes a picture; {plans[0].task} wants one.")
+    for plan in plans:
+        _check_labels(plan, splits[0], data)
     encoders = {"model": opened.encoder}
-    if with_random:
+    if with_random and any(plan.beside_random for plan in plans):
         encoders["random"] = opened.fresh(0)
-    taps = sorted({plan.tap for plan in plans})
+    taps = sorted({plan.tap for plan in plans if plan.tap})
     extracted = {
         name: _extract(encoder, splits, out / run.FEATURE_FOLDER, taps, _named(report, f"pictures, {name} encoder"))
         for name, encoder in encoders.items()
+        if taps
     }
-    facts = _facts(data, splits, extracted["model"])
+    facts = _facts(data, splits, extracted.get("model", ()))
     found = []
     for plan in plans:
         used = list(seeds) if plan.seeded else list(seeds[:1])
         scores: list[Score] = []
-        for name, pair in extracted.items():
-            train, test = (_examples(split, each, plan.tap) for split, each in zip(splits, pair, strict=True))
+        for name, encoder in encoders.items():
+            if name == "random" and not plan.beside_random:
+                continue
+            pair = _features(extracted[name], plan.tap) if plan.tap else None
+            case = Case(encoder=encoder, splits=splits, features=pair, device=device)
             by_seed: list[list[Measured]] = []
             for seed in used:
                 tick = _named(report, f"{plan.task} {plan.protocol}, {name} encoder, seed {seed}")
-                by_seed.append(plan.run(train, test, len(splits[0].classes), seed, device, tick))
+                by_seed.append(plan.run(case, seed, tick))
             scores += over_seeds(name, by_seed)
         result = Result(
             task=plan.task,
@@ -92,14 +96,22 @@ def _extract(
     return train, test
 
 
-def _examples(split: Split, extracted: Extracted, tap: str) -> Examples:
-    return Examples(table=extracted.tables[tap], rows=extracted.rows, class_ids=split.class_ids[extracted.rows])
+def _features(pair: tuple[Extracted, Extracted], tap: str) -> tuple[Features, Features]:
+    train, test = (Features(table=each.tables[tap], rows=each.rows) for each in pair)
+    return train, test
 
 
-def _facts(data: Path, splits: tuple[Split, Split], extracted: tuple[Extracted, Extracted]) -> DataFacts:
+def _check_labels(plan: Plan, train: Split, data: Path) -> None:
+    if plan.labels == "one" and train.multilabel:
+        raise CatlipError(f"{data} has several classes a picture; {plan.task} wants one.")
+    if plan.labels == "many" and not train.multilabel:
+        raise CatlipError(f"{data} has one class a picture; {plan.task} wants pictures that may have several.")
+
+
+def _facts(data: Path, splits: tuple[Split, Split], extracted: Sequence[Extracted]) -> DataFacts:
     left_out: Counter[str] = Counter()
-    for split, each in zip(splits, extracted, strict=True):
-        left_out += split.skipped + each.broken
+    for counted in (*(split.skipped for split in splits), *(each.broken for each in extracted)):
+        left_out += counted
     train, test = splits
     chance = None
     if not train.multilabel:
