@@ -26,6 +26,10 @@ class Features:
         """D."""
         return int(self.table.shape[1])
 
+    def among(self, which: np.ndarray) -> "Features":
+        """Those in `which` (int64, places in this)."""
+        return Features(table=self.table, rows=self.rows[which])
+
     def features(self, which: np.ndarray | slice) -> torch.Tensor:
         """float32 [B, D] on the CPU."""
         # Indexed by an array, so copied: a table mapped from a file is read-only, which torch cannot express.

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from labelshards.matching import Match, Matcher, match_names
 from trainer.probes.accuracy import Accuracy
 from trainer.probes.data.split import Split
 from trainer.probes.encoders import Opened
@@ -65,7 +66,8 @@ class Plan:
     """One probe: its names, everything they stand for, and run(case, seed, tick).
 
     tap: the features that it takes, or None if it takes pictures. labels: how many classes its pictures may have.
-    seeded: False if every seed gives the same. beside_random: False if random weights would say nothing.
+    trains: False if it takes no training pictures. seeded: False if every seed gives the same. beside_random: False if
+    random weights would say nothing. matches: what stands for the data's classes, if that is asked.
     """
 
     task: str
@@ -74,18 +76,25 @@ class Plan:
     run: Callable[[Case, int, Tick], list[Measured]]
     tap: str | None = POOLED
     labels: Literal["one", "many", "any"] = "one"
+    trains: bool = True
     seeded: bool = True
     beside_random: bool = True
+    matches: Sequence[Match] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What a person asked of which model and data; each task makes its plans of it."""
+    """What a person asked of which model and data; each task makes its plans of it.
+
+    inits: of linear heads (linear.INITS). match: how classes of the data are found in a vocabulary.
+    """
 
     opened: Opened
     splits: tuple[Split, Split]
     protocols: Sequence[str]
     fractions: Sequence[float]
+    inits: Sequence[str] = ("zeros",)
+    match: Matcher = match_names
 
 
 def over_seeds(encoder: str, by_seed: Sequence[Sequence[Measured]]) -> list[Score]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
-from trainer.probes import fewshot, knn, linear
+from trainer.probes import fewshot, knn, linear, multilabel, zeroshot
 from trainer.probes.plans import Asked, Plan
 
 TASKS: dict[str, Callable[[Asked], list[Plan]]] = {
     "linear": linear.plans,
     "knn": knn.plans,
     "fewshot": fewshot.plans,
+    "multilabel": multilabel.plans,
+    "zeroshot": zeroshot.plans,
 }

@@ -71,7 +71,7 @@ def test_lbfgs__weights_are_scikit_learns(clouds: Clouds) -> None:
         np.testing.assert_allclose(found.weight_DK.numpy(), reference.coef_.T, rtol=1e-2, atol=2e-3)
         expected = reference.predict_proba(x_ND)
         logits = x_ND @ found.weight_DK.double().numpy() + found.bias_K.double().numpy()
-        np.testing.assert_allclose(torch.from_numpy(logits).softmax(1).numpy(), expected, atol=2e-3)
+        np.testing.assert_allclose(torch.from_numpy(logits).softmax(1).numpy(), expected, atol=4e-3)
 
 
 def test_lbfgs__pieces_add_up(clouds: Clouds, monkeypatch: pytest.MonkeyPatch) -> None:
