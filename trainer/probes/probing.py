@@ -103,6 +103,8 @@ def _extract(
         if not len(each.rows):
             why = ", ".join(f"{count:,} {reason}" for reason, count in each.broken.items())
             raise CatlipError(f"No picture of the {name} split can be read ({why}).")
+        if not np.diff(split.offsets)[each.rows].any():
+            raise CatlipError(f"No picture of the {name} split that can be read has a class.")
         found.append(each)
         done += len(split)
     return found[0], found[1]

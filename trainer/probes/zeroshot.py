@@ -62,10 +62,13 @@ def plan(protocol: str, scorers: Mapping[str, Scorer], matches: Sequence[Match] 
 def _run(scorers: Mapping[str, Scorer], case: Case, _seed: int, tick: Tick) -> list[Measured]:
     assert case.features is not None, "the plan has a tap"
     test, split = case.features[1], case.splits[1]
-    measure = _ranking if split.multilabel else _naming
+    if split.multilabel:
+        # How a class orders pictures is the same whatever is added to all its scores: the first scorer says all.
+        setting, scorer = next(iter(scorers.items()))
+        return [_ranking(setting, _scores(scorer, test), split, test.rows)]
     found = []
     for done, (setting, scorer) in enumerate(scorers.items(), 1):
-        found.append(measure(setting, _scores(scorer, test), split, test.rows))
+        found.append(_naming(setting, _scores(scorer, test), split, test.rows))
         tick(done, len(scorers))
     return found
 
