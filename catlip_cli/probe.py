@@ -4,20 +4,21 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from catlip_cli import terminal
+from catlip_cli.compare import compare
+from catlip_cli.matches import match_names, print_matches
 
 if TYPE_CHECKING:
-    from trainer.opening import Opened
-    from trainer.probes.plans import Plan
     from trainer.probes.probing import Report
     from trainer.probes.results import Result
 
-TASKS = ("linear", "knn", "fewshot")
+TASKS = ("linear", "knn", "fewshot", "multilabel", "zeroshot")
 LINEAR_PROTOCOLS = ("sweep", "catlip", "dinov2", "lbfgs")
+INITS = ("zeros", "random", "transfer")
 _ENCODERS = {"model": "this model", "random": "random weights"}
 
 
@@ -52,7 +53,27 @@ class _Fractions(click.ParamType[list[float]]):
         return found
 
 
-@click.command()
+class _WithCompare(click.Group):
+    """A command with an argument of its own, `catlip probe MODEL`, beside which others have names of their own."""
+
+    allow_interspersed_args = True  # as commands have it, and groups have not
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: object
+    ) -> click.Context:
+        named = self.commands.get(args[0]) if args else None
+        if named is not None:
+            return named.make_context(f"{info_name} {named.name}", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return click.Command.parse_args(self, ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  (as click has it)
+        return click.Command.invoke(self, ctx)
+
+
+@click.command(cls=_WithCompare, subcommand_metavar="", no_args_is_help=False)
 @click.argument("model")
 @click.option(
     "--data", required=True, metavar="DATA", type=click.Path(path_type=Path), help="Labelled pictures, in two splits."
@@ -70,12 +91,20 @@ class _Fractions(click.ParamType[list[float]]):
     help=f"Of the linear probe: {', '.join(LINEAR_PROTOCOLS)}.",
 )
 @click.option(
+    "--init",
+    "inits",
+    type=_List(INITS),
+    default="zeros",
+    show_default=True,
+    help=f"What linear heads begin with: {', '.join(INITS)} (rows of the label head).",
+)
+@click.option(
     "--fraction",
     "fractions",
     type=_Fractions(),
     default="100%",
     show_default=True,
-    help="Shares of each class's training pictures for the linear probe, e.g. 1%,10%,100%.",
+    help="Shares of the training pictures for linear heads, e.g. 1%,10%,100%.",
 )
 @click.option(
     "--seeds", "num_seeds", type=click.IntRange(min=1), default=1, show_default=True, help="How often, for the spread."
@@ -98,6 +127,7 @@ def probe(
     test: Path | None,
     tasks: list[str],
     protocols: list[str],
+    inits: list[str],
     fractions: list[float],
     num_seeds: int,
     weights: str,
@@ -111,6 +141,7 @@ def probe(
     MODEL is a run, a folder with an exported model, or a model of timm. DATA holds train/ and test/ (or val/): folders
     of classes, WebDataset tars with .cls, or Parquet with pictures and labels. Features are computed once and kept.
     Beside the model stands one with random weights, so that the numbers say something.
+    `catlip probe compare RESULTS...` sets results beside each other.
 
     \b
     Example:
@@ -120,16 +151,21 @@ def probe(
     from trainer.distributed import default_device
     from trainer.probes import probing
     from trainer.probes.data.opening import open_splits
+    from trainer.probes.plans import Asked
+    from trainer.probes.tasks import TASKS as PLANS_OF
 
     device = default_device()
     splits = open_splits(data, test)
     opened = opening.open_model(model, weights, device, best=best)
+    asked = Asked(
+        opened=opened, splits=splits, protocols=protocols, fractions=fractions, inits=inits, match=match_names
+    )
     folder = out or opened.folder or Path("probes")
     with _phases() as report:
         found = probing.probe(
             opened,
             splits,
-            _plans(opened, tasks, protocols, fractions),
+            [plan for task in tasks for plan in PLANS_OF[task](asked)],
             data=data,
             out=folder,
             seeds=range(num_seeds),
@@ -144,25 +180,12 @@ def probe(
         _print(result)
     _print_left_out(found[0])
     terminal.stdout.print(f"Results are in {folder / 'probes'}.", markup=False, soft_wrap=True)
-
-
-def _plans(opened: "Opened", tasks: list[str], protocols: list[str], fractions: list[float]) -> list["Plan"]:
-    from trainer.probes import fewshot, knn, linear, taps
-
-    plans = []
-    for task in tasks:
-        if task == "knn":
-            plans.append(knn.plan())
-        elif task == "fewshot":
-            plans.append(fewshot.plan())
-        else:
-            for protocol in protocols:
-                blocks = taps.num_blocks(opened.encoder.model) if protocol == "dinov2" else 0
-                plans.append(linear.plan(protocol, fractions, blocks))
-    return plans
+    terminal.print_next(f"catlip probe compare {folder / 'probes'}")
 
 
 def _print(result: "Result") -> None:
+    from trainer.probes.compare import metric_title, said
+
     step = f" (step {result.model.step:,})" if result.model.step is not None else ""
     name = f"{result.task}, protocol {result.protocol}"
     terminal.stdout.print(
@@ -178,19 +201,19 @@ def _print(result: "Result") -> None:
     )
     rows = []
     for score in result.scores:
-        values = [
-            f"{each.mean:.1%}" + (f" ± {each.std:.1%}" if len(each.values) > 1 else "")
-            for each in score.metrics.values()
-        ]
         picked = [score.chosen.get(key, "") for key in chosen]
-        rows.append([_ENCODERS[score.encoder], score.setting, *values, *picked])
+        rows.append([_ENCODERS[score.encoder], score.setting, *map(said, score.metrics.values()), *picked])
     if result.data.chance is not None:
         blanks = [""] * (len(metrics) - 1 + len(chosen))
-        rows.append(["most frequent class", "", f"{result.data.chance:.1%}", *blanks])
-    titles = [metric.replace("top", "top-").replace("_", " ") for metric in metrics]
-    terminal.print_table(
-        [("encoder", "left"), ("setting", "right"), *((title, "right") for title in [*titles, *chosen])], rows
-    )
+        of = "order at random" if metrics[0] == "mAP" else "most frequent class"
+        rows.append([of, "", f"{result.data.chance:.1%}", *blanks])
+    titles = [*map(metric_title, metrics), *chosen]
+    terminal.print_table([("encoder", "left"), ("setting", "right"), *((title, "right") for title in titles)], rows)
+    if result.matches:
+        print_matches(result.matches)
+
+
+probe.add_command(compare)
 
 
 def _print_left_out(result: "Result") -> None:

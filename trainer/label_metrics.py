@@ -23,15 +23,27 @@ def average_precision(scores_N: np.ndarray, truth_N: np.ndarray) -> float:
     return float((new * found[last] / (last + 1)).sum() / found[-1])
 
 
-def mean_average_precisions(scores_NK: np.ndarray, truth_NK: np.ndarray, support_K: np.ndarray) -> dict[str, float]:
-    """mAP over `all` classes that have positives, and over three equal parts of them: `head`, `middle`, `tail`.
+def average_precisions(scores_NK: np.ndarray, truth_NK: np.ndarray) -> np.ndarray:
+    """float64 [K]: of each class; NaN where it has no positives."""
+    found_K = np.full(truth_NK.shape[1], np.nan)
+    for k in np.flatnonzero(truth_NK.any(axis=0)):
+        found_K[k] = average_precision(scores_NK[:, k], truth_NK[:, k])
+    return found_K
+
+
+def by_frequency(precisions_K: np.ndarray, support_K: np.ndarray) -> dict[str, float]:
+    """Means over `all` classes that have a precision, and over three equal parts of them: `head`, `middle`, `tail`.
 
     support_K: how often each class occurs in training, which orders them. Parts without classes are left out.
     """
-    occurring = np.flatnonzero(truth_NK.any(axis=0))
-    if not len(occurring):
+    known = np.flatnonzero(~np.isnan(precisions_K))
+    if not len(known):
         return {}
-    precisions = np.array([average_precision(scores_NK[:, k], truth_NK[:, k]) for k in occurring])
-    order = np.argsort(-support_K[occurring], kind="stable")
-    parts = zip(GROUPS, np.array_split(precisions[order], len(GROUPS)), strict=True)
-    return {"all": float(precisions.mean())} | {name: float(part.mean()) for name, part in parts if len(part)}
+    order = known[np.argsort(-support_K[known], kind="stable")]
+    parts = zip(GROUPS, np.array_split(precisions_K[order], len(GROUPS)), strict=True)
+    return {"all": float(precisions_K[known].mean())} | {name: float(part.mean()) for name, part in parts if len(part)}
+
+
+def mean_average_precisions(scores_NK: np.ndarray, truth_NK: np.ndarray, support_K: np.ndarray) -> dict[str, float]:
+    """Both at once."""
+    return by_frequency(average_precisions(scores_NK, truth_NK), support_K)

@@ -26,13 +26,17 @@ PRETRAINED = "pretrained"
 
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a result says of a model. step: of a run. weights: where they come from."""
+    """What a result says of a model. step: of a run. weights: where they come from.
+
+    pretrained_on: the label sets of a run; the tag of timm's weights (`augreg_in21k`); "" where nobody said.
+    """
 
     name: str
     kind: Kind
     weights: str
     parameters: int
     step: int | None = None
+    pretrained_on: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +97,7 @@ def _open_run(folder: Path, device: torch.device, best: bool) -> Opened:
             weights=str(folder),
             parameters=_count(opened.model),
             step=opened.checkpoint.step,
+            pretrained_on=", ".join(opened.record.label_sets),
         ),
         encoder=Encoder(model=opened.model, picture=picture, device=device, vocabulary=opened.vocabulary),
         fresh=fresh,
@@ -116,7 +121,13 @@ def _open_timm(
     encoder = Encoder(model=model, picture=picture, device=device, vocabulary=vocabulary)
     _check_features(encoder, name)
     return Opened(
-        facts=ModelFacts(name=name, kind=kind, weights=weights, parameters=_count(model)),
+        facts=ModelFacts(
+            name=name,
+            kind=kind,
+            weights=weights,
+            parameters=_count(model),
+            pretrained_on=getattr(model, "pretrained_cfg", {}).get("tag", "") if weights == PRETRAINED else "",
+        ),
         encoder=encoder,
         fresh=partial(_fresh, source, picture, device),
     )

@@ -46,7 +46,7 @@ class Covered(msgspec.Struct, frozen=True, kw_only=True):
 
 def cover(vocab: Vocabulary, targets: Sequence[Target], atlas: Atlas, alpha: float = DEFAULT_ALPHA) -> list[Covered]:
     """Find for each target the classes nearest to it. alpha: the least path similarity, in 0 … 1 (exclusive of 0)."""
-    near = _Nearness(class_places(vocab, atlas), atlas, _steps(min(alpha, *SHOWN_ALPHAS)))
+    near = Nearness(class_places(vocab, atlas), atlas, _steps(min(alpha, *SHOWN_ALPHAS)))
     synsets, wnids, support = vocab.synsets, vocab.wnids, vocab.support
     found = []
     for target in targets:
@@ -87,7 +87,7 @@ def _steps(alpha: float) -> int:
     return int(1 / alpha + 1e-9) - 1
 
 
-class _Nearness:
+class Nearness:
     """The classes near any place, found from their common hypernyms."""
 
     def __init__(self, places: np.ndarray, atlas: Atlas, most_steps: int) -> None:

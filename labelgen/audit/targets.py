@@ -2,7 +2,7 @@
 
 import importlib.util
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -53,6 +53,17 @@ def read_targets(against: str, atlas: Atlas) -> list[Target]:
     if not found:
         raise CatlipError(f"{against} names no class. It wants a class name or an ImageNet id a line.")
     return found
+
+
+def find_targets(names: Sequence[str], atlas: Atlas) -> list[Target]:
+    """The same for names that some data gives its classes; one that WordNet has not is a target without places."""
+    known = _Names(atlas)
+    return [
+        Target(name, tuple(place for place in [atlas.place_of(name)] if place is not None))
+        if _WNID.fullmatch(name) or _SYNSET.fullmatch(name)
+        else known.target(name, "", "")
+        for name in names
+    ]
 
 
 def _lines(where: str) -> Iterator[tuple[str, str, str]]:

@@ -33,7 +33,7 @@ def all_commands() -> dict[str, click.Command]:
         assert command is not None, name
         if isinstance(command, click.Group):
             found |= {f"{name} {sub}": child for sub, child in command.commands.items()}
-        else:
+        if not isinstance(command, click.Group) or command.params:  # `catlip probe MODEL` has others beside it
             found[name] = command
     return found
 

@@ -1,4 +1,5 @@
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ def test_probe__table_has_the_run_the_random_encoder_and_chance(
         assert words in said
     assert "Left out: 1 (no known format)." in said
     assert f"Results are in {trained}/probes." in said
+    assert said.endswith(f"Next: catlip probe compare {trained}/probes\n")
 
 
 def test_probe__json_is_one_object(
@@ -80,8 +82,9 @@ def test_probe__mistakes_are_one_line(trained: Path, tmp_path: Path, capsys: pyt
         (["--fraction", "0%"], "no share of the data"),
         (["--fraction", "0.5"], "no share of the data"),
         (["--fraction", "200%"], "no share of the data"),
-        (["--task", "guess"], "is none of linear, knn, fewshot"),
+        (["--task", "guess"], "is none of linear, knn, fewshot, multilabel, zeroshot"),
         (["--protocol", "sweep,x"], "'x' is none of"),
+        (["--init", "guess"], "is none of zeros, random, transfer"),
     ],
 )
 def test_probe__options_that_mean_nothing(options: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,7 +92,75 @@ def test_probe__options_that_mean_nothing(options: list[str], message: str, caps
     assert message in " ".join(capsys.readouterr().err.split())
 
 
-def test_protocols__are_those_of_the_library() -> None:
-    from trainer.probes import linear
+def test_tasks_and_protocols__are_those_of_the_library() -> None:
+    from trainer.probes import linear, tasks, transfer
 
+    assert list(command.TASKS) == list(tasks.TASKS)
+    assert command.INITS == transfer.INITS
     assert set(command.LINEAR_PROTOCOLS) == set(linear.PROTOCOLS)
+
+
+def test_probe__zeroshot_and_transfer_say_what_matched(
+    trained: Path, colours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "named"
+    for split in ("train", "test"):
+        (data / split).mkdir(parents=True)
+        for old, new in (("colour0", "Colour0"), ("colour1", "tint"), ("colour2", "xqzt")):
+            (data / split / new).symlink_to(colours / split / old)
+    options = ["--task", "zeroshot,linear", "--protocol", "catlip", "--init", "zeros,transfer", "--out", str(tmp_path)]
+    assert run(["probe", str(trained), "--data", str(data), *options]) == 0
+    said = capsys.readouterr().out
+    assert said.count("2 of 3 classes are in the vocabulary: 1 by name or id, 1 by a synonym, 1 not at all.") == 2
+    for words in ("as trained", "frequency removed", "top-1 of matched", "catlip, transfer init", "stood for by"):
+        assert words in said
+    assert "colour0.n.01" in said.partition("stood for by")[2]
+    assert (tmp_path / "probes" / "run-linear-catlip__transfer_init-named.json").is_file()
+
+
+def test_probe__without_wordnet_names_are_matched_all_the_same(
+    trained: Path, colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "labelgen.atlas", None)  # as where the labels half is not installed
+    options = ["--task", "zeroshot", "--out", str(tmp_path), "--json"]
+    assert run(["probe", str(trained), "--data", str(colours), *options]) == 0
+    said = capsys.readouterr()
+    assert "WordNet is not here: classes are matched by ids, names and synonyms" in said.err
+    [result] = json.loads(said.out)["results"]
+    assert [match["kind"] for match in result["matches"]] == ["exact"] * 3
+
+
+def test_compare__table_markdown_csv_json_and_plot(
+    trained: Path, colours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--task", "knn,fewshot", "--out", str(tmp_path), "--no-random"]
+    assert run(["probe", str(trained), "--data", str(colours), *options]) == 0
+    capsys.readouterr()
+    compare = ["probe", "compare", str(tmp_path / "probes")]
+    assert run(compare) == 0
+    said = capsys.readouterr().out
+    assert "knn on colours: 3 classes, 13 pictures to train on, 6 to test" in said
+    assert "fewshot on colours" in said
+    assert f"Next: {' '.join(['catlip', *compare])} --plot probes.png" in said
+    assert run([*compare, "--task", "knn", "--form", "markdown", "--plot", str(tmp_path / "plot.png")]) == 0
+    assert capsys.readouterr().out.startswith("### knn on colours")
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+    assert run([*compare, "--form", "csv"]) == 0
+    assert capsys.readouterr().out.startswith("data,task,protocol,model,")
+    assert run([*compare, "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["results"]) == 2
+    assert run([*compare, "--metric", "mAP", "--plot", str(tmp_path / "no.png")]) == 1
+    assert "--metric mAP: no result has it" in capsys.readouterr().err
+    assert run(["probe", "compare", str(tmp_path / "absent.json")]) == 1
+    assert "does not exist. `catlip probe` writes such files." in capsys.readouterr().err
+    assert run(["probe", "compare"]) == 2
+    assert "catlip probe compare [OPTIONS] RESULTS..." in capsys.readouterr().err
+
+
+def test_probe__a_model_may_be_called_as_a_command_is(
+    trained: Path, colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "compare").symlink_to(trained)
+    monkeypatch.chdir(tmp_path)
+    assert run(["probe", "./compare", "--data", str(colours), "--task", "knn", "--no-random"]) == 0
+    assert "knn, protocol dino" in capsys.readouterr().out

@@ -21,6 +21,7 @@ def test_run__its_weights_and_a_fresh_encoder_beside_it(trained: Path) -> None:
     opened = open_model(str(trained), "pretrained", CPU)
     assert (opened.facts.kind, opened.facts.step, opened.folder) == ("run", 40, trained)
     assert opened.vocabulary is not None
+    assert opened.facts.pretrained_on.endswith("/labels")
     first, same, other = opened.fresh(0), opened.fresh(0), opened.fresh(1)
     assert first.digest == same.digest
     assert len({first.digest, other.digest, opened.encoder.digest}) == 3
@@ -32,6 +33,7 @@ def test_timm__random_weights_with_its_own_transform() -> None:
     assert config is not None
     assert opened.encoder.picture.image_size == config.input_size[1]
     assert opened.encoder.picture.crop_share == config.crop_pct
+    assert opened.facts.pretrained_on == ""
     assert opened.facts.parameters == sum(p.numel() for p in timm.create_model("test_vit").parameters())
     assert open_model("test_vit", "random", CPU).encoder.digest == opened.encoder.digest
 

@@ -12,12 +12,11 @@ import torch
 
 
 @dataclass(frozen=True, kw_only=True)
-class Examples:
-    """Readable pictures of a split. table: float16 [rows of the split, D]; rows, class_ids: int64 [N]."""
+class Features:
+    """Readable pictures of a split. table: float16 [rows of the split, D]; rows: int64 [N]."""
 
     table: np.ndarray
     rows: np.ndarray
-    class_ids: np.ndarray
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -27,14 +26,25 @@ class Examples:
         """D."""
         return int(self.table.shape[1])
 
-    def part(self, which: np.ndarray) -> "Examples":
+    def among(self, which: np.ndarray) -> "Features":
         """Those in `which` (int64, places in this)."""
-        return Examples(table=self.table, rows=self.rows[which], class_ids=self.class_ids[which])
+        return Features(table=self.table, rows=self.rows[which])
 
     def features(self, which: np.ndarray | slice) -> torch.Tensor:
         """float32 [B, D] on the CPU."""
         # Indexed by an array, so copied: a table mapped from a file is read-only, which torch cannot express.
         return torch.from_numpy(self.table[self.rows[which]]).float()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examples(Features):
+    """The same, with the one class of each picture. class_ids: int64 [N]."""
+
+    class_ids: np.ndarray
+
+    def part(self, which: np.ndarray) -> "Examples":
+        """Those in `which` (int64, places in this)."""
+        return Examples(table=self.table, rows=self.rows[which], class_ids=self.class_ids[which])
 
 
 def stratified(class_ids: np.ndarray, fraction: float, seed: int) -> np.ndarray:
@@ -70,7 +80,7 @@ class Moments:
     std_D: torch.Tensor
 
     @classmethod
-    def of(cls, examples: Examples, chunk: int = 4096) -> "Moments":
+    def of(cls, examples: Features, chunk: int = 4096) -> "Moments":
         """Summed in float64 and in pieces."""
         total_D = torch.zeros(examples.width, dtype=torch.float64)
         squares_D = torch.zeros(examples.width, dtype=torch.float64)

@@ -5,13 +5,14 @@ Shapes: N pictures, D features, K classes, R singular values, P penalties.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 
 from trainer.probes import accuracy
 from trainer.probes.examples import Examples, Moments, shots
-from trainer.probes.plans import Measured, Plan, Tick
+from trainer.probes.plans import Asked, Case, Measured, Plan, Tick
 
 SHOTS = (1, 5, 10, 25)
 PENALTIES = tuple(2.0**power for power in range(-10, 21, 2))
@@ -66,6 +67,11 @@ class Ridge:
         return self.targets_NK - (self.targets_NK - fitted_NK) / rest_N[:, None]
 
 
+def plans(_asked: Asked) -> list[Plan]:
+    """The one probe, whatever else was asked for."""
+    return [plan()]
+
+
 def plan(numbers: Sequence[int] = SHOTS) -> Plan:
     """The probe for some numbers of shots."""
     return Plan(
@@ -77,32 +83,25 @@ def plan(numbers: Sequence[int] = SHOTS) -> Plan:
             "features": "standardised on the shots",
             "chosen_by": "accuracy with each picture left out, then squared error",
         },
-        run=lambda *arguments: _run(numbers, *arguments),
+        run=partial(_run, numbers),
     )
 
 
-def _run(
-    numbers: Sequence[int],
-    train: Examples,
-    test: Examples,
-    num_classes: int,
-    seed: int,
-    _device: torch.device,
-    tick: Tick,
-) -> list[Measured]:
+def _run(numbers: Sequence[int], case: Case, seed: int, tick: Tick) -> list[Measured]:
+    train, test = case.examples
     found = []
     for done, number in enumerate(numbers, 1):
         part = train.part(shots(train.class_ids, number, seed))
         moments = Moments.of(part)
         x_ND = _standardised(part, slice(None), moments)
-        ridge = Ridge.of(x_ND, part.class_ids, num_classes)
+        ridge = Ridge.of(x_ND, part.class_ids, case.num_classes)
         penalty = max(PENALTIES, key=lambda each: _merit(ridge, part.class_ids, each))
         weight_DK, bias_K = ridge.weights(penalty)
         pieces = [
             accuracy.rank(_standardised(test, slice(start, start + _EVAL_BATCH), moments) @ weight_DK + bias_K)
             for start in range(0, len(test), _EVAL_BATCH)
         ]
-        measured = accuracy.measure(torch.cat(pieces).numpy(), test.class_ids, num_classes)
+        measured = accuracy.measure(torch.cat(pieces).numpy(), test.class_ids, case.num_classes)
         setting = f"{number} shot{'s' * (number > 1)}"
         found.append(Measured.of(setting, measured, {"penalty": f"{penalty:g}"}))
         tick(done, len(numbers))

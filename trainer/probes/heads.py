@@ -1,10 +1,11 @@
 """Linear heads on frozen features: one for each learning rate and each choice of features, trained at once.
 
 Shapes: N pictures, D features, K classes, L learning rates, B pictures of a batch. A view is a list of column ranges.
+Targets are int64 [B], the class of each picture (cross-entropy), or float [B, K], a yes or no for each (BCE).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,12 +16,16 @@ import torch.nn.functional as F
 from torch import nn
 
 from trainer.probes import accuracy
-from trainer.probes.examples import Examples, Moments
+from trainer.probes.examples import Examples, Features, Moments
 from trainer.probes.plans import Tick
 
 _EVAL_BATCH = 4096
 
 View = tuple[tuple[int, int], ...]
+# Places in the features (int64 [B]) → targets.
+Targets = Callable[[np.ndarray], torch.Tensor]
+# (weight [K, D], bias [K]) on features as they are, all of them.
+Start = tuple[torch.Tensor, torch.Tensor]
 
 
 class Training(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,60 +56,78 @@ class Heads:
     biases: tuple[torch.Tensor, ...]
 
     @torch.inference_mode()
-    def ranked(self, examples: Examples) -> list[np.ndarray]:
+    def ranked(self, features: Features) -> list[np.ndarray]:
         """For each head int64 [N, up to 5]: the likeliest classes."""
+        return self._of_each(features, slice(None), accuracy.rank)
+
+    @torch.inference_mode()
+    def logits(self, features: Features, classes: slice) -> list[np.ndarray]:
+        """For each head float32 [N, classes]."""
+        return self._of_each(features, classes, torch.Tensor.cpu)
+
+    def _of_each(
+        self, features: Features, classes: slice, what: Callable[[torch.Tensor], torch.Tensor]
+    ) -> list[np.ndarray]:
         pieces: list[list[torch.Tensor]] = []
-        for start in range(0, len(examples), _EVAL_BATCH):
-            x_BD = _prepared(examples, slice(start, start + _EVAL_BATCH), self.moments, self.biases[0].device)
+        for start in range(0, len(features), _EVAL_BATCH):
+            x_BD = _prepared(features, slice(start, start + _EVAL_BATCH), self.moments, self.biases[0].device)
             logits = [
-                torch.einsum("bd,ldk->lbk", _seen(x_BD, view), weight_LDK) + bias_LK[:, None]
+                torch.einsum("bd,ldk->lbk", _seen(x_BD, view), weight_LDK[..., classes]) + bias_LK[:, None, classes]
                 for view, weight_LDK, bias_LK in zip(self.views, self.weights, self.biases, strict=True)
             ]
-            pieces.append([accuracy.rank(head_BK) for view_LBK in logits for head_BK in view_LBK])
+            pieces.append([what(head_BK) for view_LBK in logits for head_BK in view_LBK])
         return [torch.cat(head).numpy() for head in zip(*pieces, strict=True)]
 
 
+def classes_of(examples: Examples) -> Targets:
+    """The class of each picture."""
+    class_ids = torch.from_numpy(examples.class_ids)
+    return lambda batch: class_ids[batch]
+
+
 def fit(
-    examples: Examples,
+    features: Features,
+    targets: Targets,
     num_classes: int,
     training: Training,
     views: Sequence[View],
     seed: int,
     device: torch.device,
     tick: Tick,
+    start: Start | None = None,
 ) -> Heads:
-    """All heads, on the same batches; none feels another one's gradient. tick(steps done, steps)."""
-    moments = Moments.of(examples) if training.standardise else None
+    """All heads, on the same batches; none feels another one's gradient. tick(steps done, steps).
+
+    start: what all of them begin with, if not with training.init_std.
+    """
+    moments = Moments.of(features) if training.standardise else None
     torch_rng = torch.Generator().manual_seed(seed)
     groups = []
     for view in views:
         width = sum(stop - start for start, stop in view)
         for rate in training.rates:
-            weight_DK = torch.randn(width, num_classes, generator=torch_rng) * training.init_std
-            pair: list[torch.Tensor] = [
-                nn.Parameter(weight_DK.to(device)),
-                nn.Parameter(torch.zeros(num_classes, device=device)),
-            ]
+            first = torch.randn(width, num_classes, generator=torch_rng) * training.init_std, torch.zeros(num_classes)
+            weight_DK, bias_K = first if start is None else _first(start, moments)
+            pair: list[torch.Tensor] = [nn.Parameter(each.to(device, copy=True)) for each in (weight_DK, bias_K)]
             groups.append({"params": pair, "lr": rate})
     optimizer: torch.optim.Optimizer = (
         torch.optim.AdamW(groups, weight_decay=0.0, fused=True)
         if training.optimizer == "adamw"
         else torch.optim.SGD(groups, momentum=training.momentum, weight_decay=0.0, fused=True)
     )
-    num_steps = training.epochs * math.ceil(len(examples) / training.batch_size)
+    num_steps = training.epochs * math.ceil(len(features) / training.batch_size)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, num_steps, training.final_rate)
     rng = np.random.default_rng(seed)
-    targets = torch.from_numpy(examples.class_ids)
     done = 0
     for _ in range(training.epochs):
-        order = rng.permutation(len(examples))
-        for start in range(0, len(examples), training.batch_size):
-            batch = order[start : start + training.batch_size]
-            x_BD = _prepared(examples, batch, moments, device)
-            y_B = targets[batch].to(device)
+        order = rng.permutation(len(features))
+        for first_of_batch in range(0, len(features), training.batch_size):
+            batch = order[first_of_batch : first_of_batch + training.batch_size]
+            x_BD = _prepared(features, batch, moments, device)
+            y = targets(batch).to(device)
             weights, biases = _stacked(groups, len(views))
             losses = [
-                _summed_loss(_seen(x_BD, view), weight_LDK, bias_LK, y_B)
+                _summed_loss(_seen(x_BD, view), weight_LDK, bias_LK, y)
                 for view, weight_LDK, bias_LK in zip(views, weights, biases, strict=True)
             ]
             optimizer.zero_grad()
@@ -127,11 +150,19 @@ def whole(width: int) -> View:
     return ((0, width),)
 
 
-def _summed_loss(
-    x_BD: torch.Tensor, weight_LDK: torch.Tensor, bias_LK: torch.Tensor, y_B: torch.Tensor
-) -> torch.Tensor:
+def _summed_loss(x_BD: torch.Tensor, weight_LDK: torch.Tensor, bias_LK: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     logits_LBK = torch.einsum("bd,ldk->lbk", x_BD, weight_LDK) + bias_LK[:, None]
-    return F.cross_entropy(logits_LBK.flatten(0, 1), y_B.repeat(len(weight_LDK)), reduction="sum")
+    if y.ndim == 2:
+        return F.binary_cross_entropy_with_logits(logits_LBK, y.expand_as(logits_LBK), reduction="sum")
+    return F.cross_entropy(logits_LBK.flatten(0, 1), y.repeat(len(weight_LDK)), reduction="sum")
+
+
+def _first(start: Start, moments: Moments | None) -> tuple[torch.Tensor, torch.Tensor]:
+    """(weight [D, K], bias [K]) of the same classifier on features as heads see them."""
+    weight_DK, bias_K = start[0].T, start[1]
+    if moments is None:
+        return weight_DK, bias_K
+    return weight_DK * moments.std_D[:, None], bias_K + moments.mean_D @ weight_DK
 
 
 def _stacked(groups: Sequence[dict[str, object]], num_views: int) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
@@ -145,9 +176,9 @@ def _stacked(groups: Sequence[dict[str, object]], num_views: int) -> tuple[list[
 
 
 def _prepared(
-    examples: Examples, which: np.ndarray | slice, moments: Moments | None, device: torch.device
+    features: Features, which: np.ndarray | slice, moments: Moments | None, device: torch.device
 ) -> torch.Tensor:
-    x_BD = examples.features(which)
+    x_BD = features.features(which)
     return ((x_BD - moments.mean_D) / moments.std_D if moments else x_BD).to(device)
 
 

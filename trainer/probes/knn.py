@@ -11,12 +11,17 @@ import torch.nn.functional as F
 
 from trainer.probes import accuracy
 from trainer.probes.examples import Examples
-from trainer.probes.plans import Measured, Plan, Tick
+from trainer.probes.plans import Asked, Case, Measured, Plan, Tick
 
 NEIGHBOURS = (10, 20, 100, 200)
 _TEMPERATURE = 0.07
 _TEST_BATCH = 1024
 _TRAIN_BATCH = 16384
+
+
+def plans(_asked: Asked) -> list[Plan]:
+    """The one probe, whatever else was asked for."""
+    return [plan()]
 
 
 def plan() -> Plan:
@@ -30,13 +35,12 @@ def plan() -> Plan:
     )
 
 
-def _run(
-    train: Examples, test: Examples, num_classes: int, _seed: int, device: torch.device, tick: Tick
-) -> list[Measured]:
+def _run(case: Case, _seed: int, tick: Tick) -> list[Measured]:
+    train, test = case.examples
     counts = [each for each in NEIGHBOURS if each <= len(train)] or [len(train)]
-    ranked = classify(train, test, num_classes, counts, device, tick)
+    ranked = classify(train, test, case.num_classes, counts, case.device, tick)
     return [
-        Measured.of(f"k = {count}", accuracy.measure(ranked_N5, test.class_ids, num_classes))
+        Measured.of(f"k = {count}", accuracy.measure(ranked_N5, test.class_ids, case.num_classes))
         for count, ranked_N5 in zip(counts, ranked, strict=True)
     ]
 

@@ -6,6 +6,7 @@ pictures (`held_out` of each class), never on the test split, and the final head
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import product
 
 import msgspec
 import numpy as np
@@ -14,11 +15,12 @@ import torch
 from labelshards.errors import CatlipError
 from trainer.probes import accuracy, heads, lbfgs
 from trainer.probes.examples import Examples, held_out, stratified
-from trainer.probes.heads import Training, View
-from trainer.probes.plans import Measured, Plan, Tick
-from trainer.probes.taps import BLOCKS, POOLED
+from trainer.probes.heads import Heads, Start, Training, View
+from trainer.probes.plans import Asked, Case, Measured, Plan, Tick
+from trainer.probes.taps import BLOCKS, POOLED, num_blocks
+from trainer.probes.transfer import INIT_STD, TRANSFER, ZEROS, Init, init_of
 
-_HELD_OUT = 0.1
+HELD_OUT = 0.1
 
 # Heads on standardised features, the best of six learning rates.
 SWEEP = Training(
@@ -39,35 +41,56 @@ DINOV2 = Training(
 )
 _TRAININGS = {"sweep": SWEEP, "catlip": CATLIP, "dinov2": DINOV2}
 PROTOCOLS = (*_TRAININGS, "lbfgs")
+WITH_INIT = ("sweep", "catlip")
 
 
-def plan(protocol: str, fractions: Sequence[float], num_blocks: int = 0) -> Plan:
-    """The probe under one of PROTOCOLS on these fractions of the training pictures. num_blocks: of dinov2's tap."""
+def plans(asked: Asked) -> list[Plan]:
+    """The probe under each protocol, from each beginning. Raises CatlipError if one cannot be had."""
+    found = []
+    for protocol, name in product(asked.protocols, asked.inits):
+        if name != ZEROS and protocol not in WITH_INIT:
+            raise CatlipError(
+                f"--init {name} is for protocols {' and '.join(WITH_INIT)}; {protocol} has its own beginning."
+            )
+        blocks = num_blocks(asked.opened.encoder.model) if protocol == "dinov2" else 0
+        found.append(plan(protocol, asked.fractions, blocks, init_of(name, asked) if name != ZEROS else None))
+    return found
+
+
+def plan(protocol: str, fractions: Sequence[float], blocks: int = 0, init: Init | None = None) -> Plan:
+    """The probe under one of PROTOCOLS on these fractions of the training pictures.
+
+    blocks: of dinov2's tap. init: what heads begin with, if not with what the protocol says.
+    """
     settings = (
         msgspec.json.decode(msgspec.json.encode(_TRAININGS[protocol])) if protocol in _TRAININGS else lbfgs.SETTINGS
     )
     if protocol == "dinov2":
-        settings = {**settings, "blocks": sorted({1, num_blocks}), "average_patches": [False, True]}
+        settings = {**settings, "blocks": sorted({1, blocks}), "average_patches": [False, True]}
+    if init is not None:
+        settings = {**settings, "init": init.name, "init_std": INIT_STD}
     return Plan(
         task="linear",
-        protocol=protocol,
-        settings={**settings, "held_out": _HELD_OUT, "fractions": list(fractions)},
-        run=partial(_run, protocol, fractions, num_blocks),
+        protocol=f"{protocol}, {init.name} init" if init is not None else protocol,
+        settings={**settings, "held_out": HELD_OUT, "fractions": list(fractions)},
+        run=partial(_run, protocol, fractions, blocks, init),
         tap=BLOCKS if protocol == "dinov2" else POOLED,
+        beside_random=init is None or init.name != TRANSFER,
+        matches=init.matches if init is not None else (),
     )
 
 
 def _run(
     protocol: str,
     fractions: Sequence[float],
-    num_blocks: int,
-    train: Examples,
-    test: Examples,
-    num_classes: int,
+    blocks: int,
+    init: Init | None,
+    case: Case,
     seed: int,
-    device: torch.device,
     tick: Tick,
 ) -> list[Measured]:
+    train, test = case.examples
+    num_classes, device = case.num_classes, case.device
     found = []
     for fraction in fractions:
         part = train.part(stratified(train.class_ids, fraction, seed)) if fraction < 1 else train
@@ -77,8 +100,11 @@ def _run(
                 part.part(inner), part.part(outer), part, test, num_classes, device, tick
             )
         else:
-            views = dinov2_views(part.width, num_blocks) if protocol == "dinov2" else {"": heads.whole(part.width)}
-            ranked_N5, chosen = _best_head(_TRAININGS[protocol], views, part, test, num_classes, seed, device, tick)
+            start = init.make(num_classes, train.width, seed) if init is not None else None
+            views = dinov2_views(part.width, blocks) if protocol == "dinov2" else {"": heads.whole(part.width)}
+            ranked_N5, chosen = _best_head(
+                _TRAININGS[protocol], views, part, test, num_classes, seed, device, tick, start
+            )
         measured = accuracy.measure(ranked_N5, test.class_ids, num_classes)
         found.append(Measured.of(f"{100 * fraction:g} %", measured, chosen))
     return found
@@ -106,14 +132,20 @@ def _best_head(
     seed: int,
     device: torch.device,
     tick: Tick,
+    start: Start | None,
 ) -> tuple[np.ndarray, dict[str, str]]:
     """(ranked classes of the test pictures, what was chosen)."""
+
+    def fit(examples: Examples, training: Training, views: Sequence[View]) -> Heads:
+        targets = heads.classes_of(examples)
+        return heads.fit(examples, targets, num_classes, training, views, seed, device, tick, start)
+
     choices = [(name, rate) for name in views for rate in training.rates]
     chosen: dict[str, str] = {}
     name, rate = choices[0]
     if len(choices) > 1:
         inner, outer = _split(train, seed)
-        tried = heads.fit(train.part(inner), num_classes, training, list(views.values()), seed, device, tick)
+        tried = fit(train.part(inner), training, list(views.values()))
         outside = train.part(outer)
         right = [float(np.mean(ranked[:, 0] == outside.class_ids)) for ranked in tried.ranked(outside)]
         best = int(np.argmax(right))
@@ -122,12 +154,15 @@ def _best_head(
         if name:
             chosen["features"] = name
     one = msgspec.structs.replace(training, rates=(rate,))
-    [ranked_N5] = heads.fit(train, num_classes, one, [views[name]], seed, device, tick).ranked(test)
+    [ranked_N5] = fit(train, one, [views[name]]).ranked(test)
     return ranked_N5, chosen
 
 
 def _split(train: Examples, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    inner, outer = held_out(train.class_ids, _HELD_OUT, seed)
+    inner, outer = held_out(train.class_ids, HELD_OUT, seed)
     if not len(outer):
-        raise CatlipError("The probe needs at least two readable training pictures in some class.")
+        raise CatlipError(
+            "The probe needs at least two readable training pictures in some class, to choose by one of them. Take a "
+            "larger --fraction; --protocol catlip chooses nothing."
+        )
     return inner, outer

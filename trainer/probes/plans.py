@@ -1,14 +1,18 @@
-"""What one probe does with features, and how what it measured becomes a result's lines."""
+"""What one probe is given, what it does, and how what it measured becomes a result's lines."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
+from labelshards.matching import Match, Matcher, match_names
+from trainer.opening import Opened
 from trainer.probes.accuracy import Accuracy
-from trainer.probes.examples import Examples
+from trainer.probes.data.split import Split
+from trainer.probes.examples import Examples, Features
+from trainer.probes.features import Encoder
 from trainer.probes.results import Score, Spread
 from trainer.probes.taps import POOLED
 
@@ -33,18 +37,64 @@ class Measured:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
-    """One probe: its names, everything they stand for, and run(train, test, num_classes, seed, device, tick).
+class Case:
+    """One encoder on one data set. splits: training and test. features: theirs, of the tap that the plan takes."""
 
-    seeded: False if every seed gives the same. tap: the features that it takes.
+    encoder: Encoder
+    splits: tuple[Split, Split]
+    features: tuple[Features, Features] | None
+    device: torch.device
+
+    @property
+    def num_classes(self) -> int:
+        """K."""
+        return len(self.splits[0].classes)
+
+    @property
+    def examples(self) -> tuple[Examples, Examples]:
+        """(training, test): features and classes, where each picture has one class."""
+        assert self.features is not None, "asked for by plans with a tap"
+        train, test = (
+            Examples(table=each.table, rows=each.rows, class_ids=split.class_ids[each.rows])
+            for split, each in zip(self.splits, self.features, strict=True)
+        )
+        return train, test
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One probe: its names, everything they stand for, and run(case, seed, tick).
+
+    tap: the features that it takes, or None if it takes pictures. labels: how many classes its pictures may have.
+    trains: False if it takes no training pictures. seeded: False if every seed gives the same. beside_random: False if
+    random weights would say nothing. matches: what stands for the data's classes, if that is asked.
     """
 
     task: str
     protocol: str
     settings: dict[str, Any]
-    run: Callable[[Examples, Examples, int, int, torch.device, Tick], list[Measured]]
-    tap: str = POOLED
+    run: Callable[[Case, int, Tick], list[Measured]]
+    tap: str | None = POOLED
+    labels: Literal["one", "many", "any"] = "one"
+    trains: bool = True
     seeded: bool = True
+    beside_random: bool = True
+    matches: Sequence[Match] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a person asked of which model and data; each task makes its plans of it.
+
+    inits: of linear heads (linear.INITS). match: how classes of the data are found in a vocabulary.
+    """
+
+    opened: Opened
+    splits: tuple[Split, Split]
+    protocols: Sequence[str]
+    fractions: Sequence[float]
+    inits: Sequence[str] = ("zeros",)
+    match: Matcher = match_names
 
 
 def over_seeds(encoder: str, by_seed: Sequence[Sequence[Measured]]) -> list[Score]:

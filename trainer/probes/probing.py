@@ -14,10 +14,12 @@ from trainer.encoder import Encoder
 from trainer.opening import Opened
 from trainer.probes import features, results
 from trainer.probes.data.split import Split
-from trainer.probes.examples import Examples
+from trainer.probes.examples import Features
 from trainer.probes.features import Extracted
-from trainer.probes.plans import Measured, Plan, over_seeds
+from trainer.probes.plans import Case, Measured, Plan, over_seeds
 from trainer.probes.results import DataFacts, Result, Score
+
+_NOTHING = np.empty((0, 0), np.float16)
 
 # report(done, total, what)
 Report = Callable[[int, int, str], None]
@@ -37,29 +39,34 @@ def probe(
 ) -> list[Result]:
     """Results in the order of `plans`, written below `out` as they come; features are kept there, too.
 
-    Raises CatlipError if no picture can be read, or if pictures have several classes.
+    Raises CatlipError if no picture can be read, or if pictures have not as many classes as a task wants.
     """
-    if splits[0].multilabel:
-        raise CatlipError(f"{data} has several classes a picture; {plans[0].task} wants one.")
+    for plan in plans:
+        _check_labels(plan, splits, data)
     encoders = {"model": opened.encoder}
-    if with_random:
+    if with_random and any(plan.beside_random for plan in plans):
         encoders["random"] = opened.fresh(0)
-    taps = sorted({plan.tap for plan in plans})
+    taps = sorted({plan.tap for plan in plans if plan.tap})
+    read = splits if any(plan.trains for plan in plans) else (None, splits[1])
     extracted = {
-        name: _extract(encoder, splits, out / run.FEATURE_FOLDER, taps, _named(report, f"pictures, {name} encoder"))
+        name: _extract(encoder, read, out / run.FEATURE_FOLDER, taps, _named(report, f"pictures, {name} encoder"))
         for name, encoder in encoders.items()
+        if taps
     }
-    facts = _facts(data, splits, extracted["model"])
+    facts = _facts(data, splits, extracted.get("model", ()))
     found = []
     for plan in plans:
         used = list(seeds) if plan.seeded else list(seeds[:1])
         scores: list[Score] = []
-        for name, pair in extracted.items():
-            train, test = (_examples(split, each, plan.tap) for split, each in zip(splits, pair, strict=True))
+        for name, encoder in encoders.items():
+            if name == "random" and not plan.beside_random:
+                continue
+            pair = _features(extracted[name], plan.tap) if plan.tap else None
+            case = Case(encoder=encoder, splits=splits, features=pair, device=device)
             by_seed: list[list[Measured]] = []
             for seed in used:
                 tick = _named(report, f"{plan.task} {plan.protocol}, {name} encoder, seed {seed}")
-                by_seed.append(plan.run(train, test, len(splits[0].classes), seed, device, tick))
+                by_seed.append(plan.run(case, seed, tick))
             scores += over_seeds(name, by_seed)
         result = Result(
             task=plan.task,
@@ -70,6 +77,7 @@ def probe(
             seeds=used,
             scores=scores,
             versions=run.versions(),
+            matches=list(plan.matches),
         )
         results.write(out / run.PROBE_FOLDER, result)
         found.append(result)
@@ -78,32 +86,55 @@ def probe(
 
 def _extract(
     encoder: Encoder,
-    splits: tuple[Split, Split],
+    splits: tuple[Split | None, Split],
     cache: Path,
     taps: Sequence[str],
     tick: Callable[[int, int], None],
 ) -> tuple[Extracted, Extracted]:
-    total = sum(map(len, splits))
-    train = features.extract(encoder, splits[0], cache, lambda done: tick(done, total), taps)
-    test = features.extract(encoder, splits[1], cache, lambda done: tick(len(splits[0]) + done, total), taps)
-    for split, name in ((train, "training"), (test, "test")):
-        if not len(split.rows):
-            why = ", ".join(f"{count:,} {reason}" for reason, count in split.broken.items())
+    """Features of both splits; none of the first one, if it is None."""
+    total = sum(len(split) for split in splits if split)
+    done = 0
+    found = []
+    for split, name in zip(splits, ("training", "test"), strict=True):
+        if split is None:
+            found.append(Extracted(tables=dict.fromkeys(taps, _NOTHING), rows=np.empty(0, int), broken=Counter()))
+            continue
+        before = done
+        each = features.extract(encoder, split, cache, lambda now, before=before: tick(before + now, total), taps)
+        if not len(each.rows):
+            why = ", ".join(f"{count:,} {reason}" for reason, count in each.broken.items())
             raise CatlipError(f"No picture of the {name} split can be read ({why}).")
+        if not np.diff(split.offsets)[each.rows].any():
+            raise CatlipError(f"No picture of the {name} split that can be read has a class.")
+        found.append(each)
+        done += len(split)
+    return found[0], found[1]
+
+
+def _features(pair: tuple[Extracted, Extracted], tap: str) -> tuple[Features, Features]:
+    train, test = (Features(table=each.tables[tap], rows=each.rows) for each in pair)
     return train, test
 
 
-def _examples(split: Split, extracted: Extracted, tap: str) -> Examples:
-    return Examples(table=extracted.tables[tap], rows=extracted.rows, class_ids=split.class_ids[extracted.rows])
-
-
-def _facts(data: Path, splits: tuple[Split, Split], extracted: tuple[Extracted, Extracted]) -> DataFacts:
-    left_out: Counter[str] = Counter()
-    for split, each in zip(splits, extracted, strict=True):
-        left_out += split.skipped + each.broken
+def _check_labels(plan: Plan, splits: tuple[Split, Split], data: Path) -> None:
     train, test = splits
-    chance = None
-    if not train.multilabel:
+    if plan.labels == "one" and train.multilabel:
+        raise CatlipError(f"{data} has several classes a picture; {plan.task} wants one. --task multilabel takes them.")
+    if plan.labels == "many" and not train.multilabel:
+        raise CatlipError(f"{data} has one class a picture; {plan.task} wants several. --task linear takes one.")
+    if not len(test.values):
+        raise CatlipError(f"{data}: no test picture has any of the {len(train.classes):,} classes.")
+
+
+def _facts(data: Path, splits: tuple[Split, Split], extracted: Sequence[Extracted]) -> DataFacts:
+    left_out: Counter[str] = Counter()
+    for counted in (*(split.skipped for split in splits), *(each.broken for each in extracted)):
+        left_out += counted
+    train, test = splits
+    if train.multilabel:
+        counts_K = np.bincount(test.values)
+        chance = float(counts_K[counts_K > 0].mean() / len(test)) if len(test.values) else None
+    else:
         chance = float(np.mean(test.class_ids == np.bincount(train.class_ids).argmax()))
     return DataFacts(
         name=data.resolve().stem,

@@ -9,6 +9,7 @@ import numpy as np
 
 from labelshards import storage
 from labelshards.errors import CatlipError
+from labelshards.matching import Match
 from trainer.opening import ModelFacts
 
 FORMAT = "catlip-probe"
@@ -19,7 +20,7 @@ class DataFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The data: pictures of each split, and what was left out, by reason.
 
     classes_without_test: how many classes have training pictures alone. chance: the accuracy of always naming the most
-    frequent class (where each picture has one).
+    frequent class where each picture has one, else the mAP of an order at random.
     """
 
     name: str
@@ -61,7 +62,10 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of a result file. settings: everything that the protocol's name stands for."""
+    """The content of a result file. settings: everything that the protocol's name stands for.
+
+    matches: of probes through the vocabulary, what stands for each class of the data.
+    """
 
     format: str = FORMAT
     format_version: int = FORMAT_VERSION
@@ -73,6 +77,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     seeds: list[int]
     scores: list[Score]
     versions: dict[str, str]
+    matches: list[Match] = []
 
     @property
     def file_name(self) -> str:

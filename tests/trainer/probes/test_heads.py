@@ -7,7 +7,7 @@ import torch
 
 from trainer.probes import accuracy
 from trainer.probes.examples import Examples, Moments
-from trainer.probes.heads import Heads, Training, View, fit, whole
+from trainer.probes.heads import Heads, Training, View, classes_of, fit, whole
 
 CPU = torch.device("cpu")
 QUICK = Training(optimizer="adamw", rates=(1e-2,), epochs=5, batch_size=16, standardise=True)
@@ -15,7 +15,7 @@ Clouds = Callable[..., Examples]
 
 
 def trained(data: Examples, training: Training = QUICK, views: list[View] | None = None, num_classes: int = 6) -> Heads:
-    return fit(data, num_classes, training, views or [whole(data.width)], 0, CPU, lambda *_: None)
+    return fit(data, classes_of(data), num_classes, training, views or [whole(data.width)], 0, CPU, lambda *_: None)
 
 
 def top1(heads: Heads, data: Examples) -> list[float]:

@@ -54,6 +54,19 @@ class Split:
         assert not self.multilabel, "asked for by probes that want one class a picture"
         return self.values
 
+    def truth(self, rows: np.ndarray, classes: slice = slice(None)) -> np.ndarray:
+        """bool [B, classes]: which of these classes (a range) these pictures have. rows: int64 [B]."""
+        first, stop, _ = classes.indices(len(self.classes))
+        counts_B = self.offsets[rows + 1] - self.offsets[rows]
+        picture = np.repeat(np.arange(len(rows)), counts_B)
+        # Behind the values of the pictures before, as if they all stood in one row.
+        places = np.repeat(self.offsets[rows] - np.cumsum(counts_B) + counts_B, counts_B) + np.arange(counts_B.sum())
+        values = self.values[places]
+        wanted = (first <= values) & (values < stop)
+        found = np.zeros((len(rows), stop - first), bool)
+        found[picture[wanted], values[wanted] - first] = True
+        return found
+
     @classmethod
     def of_one(
         cls, pictures: Pictures, classes: Sequence[str], class_ids: np.ndarray, skipped: Counter[str] | None = None

@@ -1,0 +1,143 @@
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from labelshards.errors import CatlipError
+from trainer.opening import ModelFacts
+from trainer.probes import chart, results
+from trainer.probes.compare import group, panels, read_all, to_csv, to_markdown
+from trainer.probes.results import DataFacts, Result, Score, Spread
+
+
+def result(
+    model: str = "run", task: str = "linear", protocol: str = "catlip", data: str = "objects", step: int | None = 9,
+    **by_setting: list[float],
+) -> Result:  # fmt: skip
+    return Result(
+        task=task,
+        protocol=protocol,
+        settings={},
+        model=ModelFacts(name=model, kind="run", weights="w", parameters=1, step=step),
+        data=DataFacts(
+            name=data,
+            path=f"/{data}",
+            classes=["a", "b"],
+            num_train=10,
+            num_test=4,
+            left_out={},
+            classes_without_test=0,
+        ),
+        seeds=[0, 1],
+        scores=[
+            Score(encoder=encoder, setting=setting, metrics={"top1": Spread.of(values)})
+            for encoder in ("model", "random")
+            for setting, values in by_setting.items()
+        ],
+        versions={},
+    )
+
+
+TWO = [result(**{"10 %": [0.25, 0.5], "100 %": [0.75]}), result(model="other", step=None, **{"10 %": [0.125]})]
+
+
+def test_table__a_row_for_each_line() -> None:
+    [found] = group(TWO)
+    titles, rows = found.table()
+    assert titles == ["model", "protocol", "setting", "top-1"]
+    assert rows[0] == ["run (step 9)", "catlip", "10 %", "37.5% ± 17.7%"]
+    assert rows[1] == ["run (step 9)", "catlip", "100 %", "75.0%"]
+    assert rows[2][0] == "run, random weights"
+    assert rows[-2] == ["other", "catlip", "10 %", "12.5%"]
+
+
+def test_group__data_and_tasks_apart() -> None:
+    found = group([*TWO, result(task="knn", x=[0.5]), result(data="else", x=[0.5])])
+    assert [(each.title.partition(":")[0], len(each.results)) for each in found] == [
+        ("linear on objects", 2),
+        ("knn on objects", 1),
+        ("linear on else", 1),
+    ]
+
+
+def test_markdown__is_a_table() -> None:
+    lines = to_markdown(group(TWO)[0]).splitlines()
+    assert lines[0] == "### linear on objects: 2 classes, 10 pictures to train on, 4 to test"
+    assert lines[2:5] == [
+        "| model | protocol | setting | top-1 |",
+        "| --- | --- | --- | ---: |",
+        "| run (step 9) | catlip | 10 % | 37.5% ± 17.7% |",
+    ]
+
+
+def test_csv__has_every_number_as_it_is() -> None:
+    rows = list(csv.DictReader(io.StringIO(to_csv(group(TWO)))))
+    assert len(rows) == 6
+    first = rows[0]
+    assert (first["model"], first["step"], first["encoder"], first["setting"]) == ("run", "9", "model", "10 %")
+    assert (float(first["mean"]), first["seeds"]) == (0.375, "2")
+    assert float(first["std"]) == pytest.approx(np.std([0.25, 0.5], ddof=1))
+
+
+def test_read_all__files_folders_and_tasks(tmp_path: Path) -> None:
+    written = [results.write(tmp_path, each) for each in (*TWO, result(task="knn", x=[0.5]))]
+    assert read_all([tmp_path]) == read_all(sorted(written))
+    assert read_all([written[0], tmp_path, written[0]])[0] == TWO[0]
+    assert [each.task for each in read_all([tmp_path], "knn")] == ["knn"]
+    with pytest.raises(CatlipError, match=r"no result of task fewshot\. `catlip probe` writes them"):
+        read_all([tmp_path], "fewshot")
+    (tmp_path / "run" / "probes").mkdir(parents=True)
+    with pytest.raises(CatlipError, match="no result"):
+        read_all([tmp_path / "run"])
+    written[0].rename(tmp_path / "run" / "probes" / "a.json")
+    assert read_all([tmp_path / "run"]) == [TWO[0]]
+
+
+def test_panels__a_line_for_each_model_and_protocol() -> None:
+    [panel] = panels(group(TWO), None)
+    assert (panel.title, panel.metric) == ("linear on objects", "top-1")
+    assert [line.name for line in panel.lines] == [
+        "run (step 9): catlip", "run, random weights: catlip", "other: catlip", "other, random weights: catlip",
+    ]  # fmt: skip
+    assert panel.lines[0].points[0] == chart.Point("10 %", 0.375, pytest.approx(0.1768, abs=1e-4))
+    with pytest.raises(CatlipError, match=r"--metric nothing: no result has it\. They have top1\."):
+        panels(group(TWO), "nothing")
+
+
+def drawn(*lines: list[tuple[str, float, float]]) -> np.ndarray:
+    panel = chart.Panel("title", "top-1", [chart.Line("name", [chart.Point(*each) for each in line]) for line in lines])
+    return np.array(Image.open(io.BytesIO(chart.draw([panel]))))
+
+
+def where(pixels: np.ndarray, colour: str) -> np.ndarray:
+    """(y, x) of the pixels of the field that have a colour."""
+    wanted = np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)])
+    return np.argwhere((np.abs(pixels[: 2 * (chart._TOP + chart._HEIGHT)].astype(int) - wanted) < 12).all(-1))
+
+
+def test_draw__lines_are_where_the_numbers_are() -> None:
+    """Between 20 % and 60 % the axis is as high as the field: 40 % is in the middle of it."""
+    pixels = drawn([("1 %", 0.2, 0), ("10 %", 0.4, 0), ("100 %", 0.6, 0)])
+    found = where(pixels, chart._COLOURS[0])
+    left, right = found[found[:, 1].argmin()], found[found[:, 1].argmax()]
+    assert left[0] > right[0], "it rises"
+    middle = found[np.abs(found[:, 1] - 2 * (chart._LEFT + chart._WIDTH / 2)) < 3]
+    assert np.median(middle[:, 0]) == pytest.approx(2 * (chart._TOP + chart._HEIGHT / 2), abs=8)
+
+
+def test_draw__settings_are_ordered_by_their_numbers_and_words_are_not_joined() -> None:
+    falls = where(drawn([("100 %", 0.6, 0), ("1 %", 0.2, 0)]), chart._COLOURS[0])
+    assert falls[falls[:, 1].argmin()][0] > falls[falls[:, 1].argmax()][0]
+    words = where(drawn([("as trained", 0.2, 0), ("frequency removed", 0.6, 0)]), chart._COLOURS[0])
+    assert not (np.abs(words[:, 1] - 2 * (chart._LEFT + chart._WIDTH / 2)) < 20).any()
+
+
+@pytest.mark.parametrize("mean", [0.0, 0.5, 1.0])
+def test_draw__one_number_many_lines_and_wide_spreads(mean: float) -> None:
+    many = drawn(*[[("k = 10", mean, 0.3)] for _ in range(9)])
+    one = drawn([("k = 10", mean, 0.0)])
+    assert many.shape[1] == one.shape[1]
+    assert many.shape[0] > one.shape[0], "there is room for the legend"

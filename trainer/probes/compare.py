@@ -1,0 +1,146 @@
+"""Results of probes beside each other, by data and task: as rows of text, Markdown, CSV, or lines of a chart."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from labelshards.errors import CatlipError
+from trainer import run
+from trainer.probes import results
+from trainer.probes.chart import Line, Panel, Point
+from trainer.probes.results import Result, Score, Spread
+
+_WORDS = ("model", "protocol", "setting")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Results of one task on one data set."""
+
+    title: str
+    results: Sequence[Result]
+
+    @property
+    def metrics(self) -> list[str]:
+        """All that any of them measured, in their order."""
+        return list(dict.fromkeys(name for each in self.results for score in each.scores for name in score.metrics))
+
+    @property
+    def num_words(self) -> int:
+        """How many of the table's first columns hold words."""
+        return len(_WORDS)
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """(titles, rows): a row for each line of each result."""
+        metrics = self.metrics
+        rows = [
+            [
+                model_name(each, score),
+                each.protocol,
+                score.setting,
+                *(said(score.metrics.get(name)) for name in metrics),
+            ]
+            for each in self.results
+            for score in each.scores
+        ]
+        return [*_WORDS, *map(metric_title, metrics)], rows
+
+
+def read_all(paths: Sequence[Path], task: str | None = None) -> list[Result]:
+    """The results in files, folders of files and runs, in the order of their paths. Raises CatlipError without any."""
+    found = [
+        each
+        for each in map(results.read, dict.fromkeys(file for path in paths for file in _files(path)))
+        if task in (None, each.task)
+    ]
+    if not found:
+        of = f" of task {task}" if task else ""
+        raise CatlipError(f"{', '.join(map(str, paths))}: no result{of}. `catlip probe` writes them to probes/*.json.")
+    return found
+
+
+def _files(path: Path) -> list[Path]:
+    inner = path / run.PROBE_FOLDER
+    folder = inner if inner.is_dir() else path
+    return sorted(folder.glob("*.json")) if folder.is_dir() else [path]
+
+
+def group(found: Sequence[Result]) -> list[Group]:
+    """Groups in the order in which data and tasks first come. Data of the same name and sizes are the same."""
+    by_data: dict[tuple[str, int, int, str], list[Result]] = {}
+    for each in found:
+        by_data.setdefault((each.data.name, each.data.num_train, each.data.num_test, each.task), []).append(each)
+    return [
+        Group(
+            title=f"{task} on {name}: {len(members[0].data.classes):,} classes, {num_train:,} pictures to train on, "
+            f"{num_test:,} to test",
+            results=members,
+        )
+        for (name, num_train, num_test, task), members in by_data.items()
+    ]
+
+
+def to_markdown(group: Group) -> str:
+    """A heading and a table."""
+    titles, rows = group.table()
+    marks = ["---"] * group.num_words + ["---:"] * (len(titles) - group.num_words)
+    lines = ["| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in (titles, marks, *rows)]
+    return "\n".join([f"### {group.title}", "", *lines, ""])
+
+
+def to_csv(groups: Sequence[Group]) -> str:
+    """One row for each number: what was measured, of what, and over how many seeds."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(
+        ["data", "task", "protocol", "model", "weights", "step", "encoder", "setting", "metric", "mean", "std", "seeds"]
+    )
+    for each in (each for group in groups for each in group.results):
+        for score in each.scores:
+            for name, spread in score.metrics.items():
+                of = [each.data.name, each.task, each.protocol, each.model.name, each.model.weights, each.model.step]
+                numbers = [spread.mean, spread.std, len(spread.values)]
+                writer.writerow([*of, score.encoder, score.setting, name, *numbers])
+    return out.getvalue()
+
+
+def panels(groups: Sequence[Group], metric: str | None) -> list[Panel]:
+    """A panel for each group, a line for each model and protocol. Raises CatlipError if none has the metric."""
+    found = []
+    for each in groups:
+        name = metric or each.metrics[0]
+        if name not in each.metrics:
+            continue
+        lines = []
+        for result in each.results:
+            for encoder in dict.fromkeys(score.encoder for score in result.scores):
+                mine = [score for score in result.scores if score.encoder == encoder and name in score.metrics]
+                points = [Point(score.setting, score.metrics[name].mean, score.metrics[name].std) for score in mine]
+                if points:
+                    lines.append(Line(f"{model_name(result, mine[0])}: {result.protocol}", points))
+        found.append(Panel(each.title.partition(":")[0], metric_title(name), lines))
+    if not found:
+        known = ", ".join(dict.fromkeys(name for each in groups for name in each.metrics))
+        raise CatlipError(f"--metric {metric}: no result has it. They have {known}.")
+    return found
+
+
+def model_name(result: Result, score: Score) -> str:
+    """The model of one line: with the step of a run, or as its architecture with random weights."""
+    if score.encoder == "random":
+        return f"{result.model.name}, random weights"
+    return f"{result.model.name} (step {result.model.step:,})" if result.model.step is not None else result.model.name
+
+
+def metric_title(name: str) -> str:
+    """`top1` → `top-1`, `mean_per_class` → `mean per class`."""
+    return name.replace("top", "top-").replace("_", " ")
+
+
+def said(spread: Spread | None) -> str:
+    """`61.2%`, with `± 0.4%` where there are several seeds."""
+    if spread is None:
+        return ""
+    return f"{spread.mean:.1%}" + (f" ± {spread.std:.1%}" if len(spread.values) > 1 else "")
