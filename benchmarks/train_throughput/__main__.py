@@ -52,7 +52,7 @@ def show_steps(num_rounds: int) -> None:
 
 def show_scaling(num_rounds: int) -> None:
     print(f"A step of {scaling.MODEL}, {losses.K:,} classes, {scaling.BATCH} images of {scaling.SIZE} px a process:\n")
-    table(scaling.pairs(10 * num_rounds), scaling.PAIRS[0], "ms (clock)", 1e3)
+    table(scaling.pairs(4 * num_rounds), scaling.PAIRS[0], "ms (clock)", 1e3)
 
 
 SECTIONS = {
