@@ -156,7 +156,7 @@ def _print_summary(outcome: "Outcome", out: Path) -> None:
                 *([("held-out mAP", f"{score.mean_ap:.3f} ({score.samples:,} pictures)")] if score else []),
                 ("images/s", f"{outcome.images_per_second:,.0f}"),
                 ("time", terminal.duration(outcome.seconds)),
-                ("broken pictures", _by_reason(metrics.bad)),
+                ("broken pictures", _by_reason(metrics.bad, out)),
                 ("checkpoint", outcome.checkpoint or "none"),
             ],
         )
@@ -166,6 +166,8 @@ def _print_summary(outcome: "Outcome", out: Path) -> None:
         terminal.stderr.print("Interrupted; the checkpoint is saved. Run the same command to go on.")
 
 
-def _by_reason(bad: dict[str, int]) -> str:
+def _by_reason(bad: dict[str, int], out: Path) -> str:
+    from trainer.run import BROKEN_NAME
+
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in bad.items())
-    return f"{sum(bad.values()):,}" + (f" ({reasons})" if bad else "")
+    return f"{sum(bad.values()):,} ({reasons}); see {out / BROKEN_NAME}" if bad else "0"

@@ -2,25 +2,19 @@
 
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Sequence
 
+from tests.forked import Forked
 
-def start_pair(words: Sequence[str]) -> "list[subprocess.Popen[str]]":
+
+def start_pair(words: Sequence[str]) -> list[Forked]:
     """Python twice with these arguments, as ranks 0 and 1 of 2."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     return [
-        subprocess.Popen(
-            [sys.executable, *words],
-            env={**os.environ, **shared, "OMP_NUM_THREADS": "1", "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        Forked(words, {**os.environ, **shared, "OMP_NUM_THREADS": "1", "RANK": str(rank), "LOCAL_RANK": str(rank)})
         for rank in range(2)
     ]
 
@@ -29,7 +23,7 @@ def finish_pair(words: Sequence[str], timeout: float = 120) -> tuple[str, str]:
     """What both said on stdout, and on stderr; they must end well."""
     processes = start_pair(words)
     try:
-        said = [process.communicate(timeout=timeout) for process in processes]
+        said = [process.communicate(timeout) for process in processes]
     finally:
         for process in processes:
             process.kill()

@@ -42,13 +42,22 @@ class CheckpointInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def save(folder: Path, tensors: dict[str, torch.Tensor], info: CheckpointInfo, world: World) -> Path:
-    """Write a checkpoint into `folder` as one file, and return its path. All ranks must call this."""
+    """Write a checkpoint into `folder` as one file, and return its path. All ranks must call this.
+
+    Raises CatlipError if there is no room for it.
+    """
     path = folder / f"step-{info.step:08d}{_SUFFIX}"
     whole = sharding.gathered(tensors, keep=world.is_main)
     if world.is_main:
         contiguous = {name: tensor.contiguous() for name, tensor in whole.items()}
-        with storage.whole_file(path) as temporary:
-            save_file(contiguous, temporary, metadata={_METADATA_KEY: msgspec.json.encode(info).decode()})
+        try:
+            with storage.whole_file(path) as temporary:
+                save_file(contiguous, temporary, metadata={_METADATA_KEY: msgspec.json.encode(info).decode()})
+        except (OSError, SafetensorError) as error:
+            raise CatlipError(
+                f"{path} cannot be written: {error}. Make room there, or lower loop.keep_checkpoints; then the same "
+                "command goes on from the checkpoint before it."
+            ) from error
     return path
 
 

@@ -6,7 +6,7 @@ Between two reports nothing waits for the device: losses stay there until they a
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -24,7 +24,6 @@ from trainer.transforms import REASONS
 
 # The share of broken pictures says nothing over a handful, so it is judged over at least so many samples.
 _BAD_BASE = 1_000
-_NAMED_BAD = 2
 
 
 class LoopConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,8 +61,9 @@ class Loop:
 
     step(step, batch): one optimiser step. rate(step): its learning rate. save(step, bad): writes a checkpoint.
     report(metrics | None, step): called after every step, with metrics at log steps. name_samples(step): a sentence
-    that says which samples a step had. evaluate(step): called every `evaluate_every` steps, if
-    that is given, and then at the end, too.
+    that says which samples a step had. list_broken(step, [(name, reason)]): keeps the broken pictures that this rank
+    met since the last report, and says in a sentence where; called on all ranks if any met one. evaluate(step): called
+    every `evaluate_every` steps, if that is given, and then at the end, too.
     """
 
     step: Callable[[int, Batch], StepResult]
@@ -77,6 +77,7 @@ class Loop:
     name_samples: Callable[[int], str]
     evaluate_every: int | None = None
     evaluate: Callable[[int], None] = lambda _: None
+    list_broken: Callable[[int, Sequence[tuple[str, str]]], str] = lambda *_: ""
 
     def __post_init__(self) -> None:
         scaled = self.config.precision == "fp16"
@@ -125,14 +126,16 @@ class Loop:
             try:
                 self._guard.check(step + 1, *values)
             except CatlipError as error:
-                raise CatlipError(f"{error} {self.name_samples(step)}") from error
+                raise CatlipError(f"{error} {self.name_samples(step)}".rstrip()) from error
         bad = {reason: bad.get(reason, 0) + round(count) for reason, count in zip(REASONS, counts, strict=True)}
         num_bad = sum(bad.values())
         samples = self.steps[done].first
-        if num_bad > self.max_bad_fraction * max(samples, _BAD_BASE):
+        too_many = num_bad > self.max_bad_fraction * max(samples, _BAD_BASE)
+        listed = self.list_broken(done, interval.bad) if too_many or any(counts) else ""
+        if too_many:
             raise CatlipError(
                 f"{num_bad:,} of {samples:,} pictures are broken, more than data.max_bad_fraction = "
-                f"{self.max_bad_fraction:g} allows{_named(interval.bad)}. Mend the shards, or raise it with --set."
+                f"{self.max_bad_fraction:g} allows. Mend the shards, or raise it with --set. {listed}".rstrip()
             )
         seconds = time.perf_counter() - interval.started
         rate = (samples - self.steps[interval.first_step].first) / seconds
@@ -147,8 +150,3 @@ class Loop:
             data_wait_share=interval.wait_seconds / seconds,
             bad={reason: count for reason, count in bad.items() if count},
         ), stops > 0
-
-
-def _named(bad: list[tuple[str, str]]) -> str:
-    names = dict.fromkeys(f"{name} ({reason})" for name, reason in bad)
-    return f": for example {', '.join(list(names)[:_NAMED_BAD])}" if bad else ""

@@ -10,13 +10,13 @@ import msgspec
 import torch
 
 
-class Metrics(msgspec.Struct, frozen=True, kw_only=True):
+class Metrics(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of metrics.jsonl, over the steps since the line before.
 
     step, samples: totals since the run began; so is bad, broken pictures by reason. loss, images_per_second: over all
     ranks; images_per_second_per_process: of each. data_wait_share: the part of the time in which this rank's device
     waited for batches. grad_norm: of the last step, before clipping; None if fp16 overflowed there, and the step was
-    left out.
+    left out. ranges: those that RangeAugment has learned until now, by name; none without it.
     """
 
     step: int
@@ -28,6 +28,7 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     images_per_second_per_process: float
     data_wait_share: float
     bad: dict[str, int]
+    ranges: dict[str, float] = {}
 
 
 class StepResult(NamedTuple):

@@ -5,16 +5,19 @@ Numbers of memory and traffic are estimates: they count what must be there, not 
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 
 import msgspec
+import numpy as np
 import torch
+from numpy.polynomial import Polynomial
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from labelshards.errors import CatlipError
 from trainer import models
 from trainer.config import Config
-from trainer.losses.fused import GPU_PIECE
+from trainer.losses.pieces import GPU_PIECE
 from trainer.steps import Steps
 
 # Without a label set: as many classes as the published vocabulary for DataComp has.
@@ -78,7 +81,7 @@ def plan(config: Config, *, num_processes: int, num_samples: int | None, num_cla
     models.check_sizes(model, steps.image_sizes())
     head = sum(p.numel() for p in models.head(model).parameters())
     parameters = sum(p.numel() for p in model.parameters())
-    costs = {size: _forward(model, size, recompute=config.loop.recompute) for size in steps.image_sizes()}
+    costs = _costs(model, steps.image_sizes(), recompute=config.loop.recompute)
     seen = _samples_by_size(steps)
     samples_seen = sum(seen.values())
     head_flops = 2 * head
@@ -117,6 +120,20 @@ def _samples_by_size(steps: Steps) -> Counter[int]:
     scaled = Counter({size: count * total // counted for size, count in seen.items()})
     scaled[max(scaled)] += total - sum(scaled.values())
     return scaled
+
+
+def _costs(model: nn.Module, sizes: Sequence[int], *, recompute: bool) -> dict[int, tuple[int, int]]:
+    """`_forward` of each size: of the smallest, middle and largest as it is, of others by the parabola through these.
+
+    All that an encoder does grows with the number of pixels, and attention with its square.
+    """
+    measured = sorted({sizes[0], sizes[len(sizes) // 2], sizes[-1]})
+    costs = {size: _forward(model, size, recompute=recompute) for size in measured}
+    if others := [size for size in sizes if size not in costs]:
+        pixels, wanted = np.square(measured, dtype=float), np.square(others, dtype=float)
+        curves = [Polynomial.fit(pixels, known, 2)(wanted) for known in zip(*costs.values(), strict=True)]
+        costs |= {size: (round(flops), round(kept)) for size, flops, kept in zip(others, *curves, strict=True)}
+    return costs
 
 
 def _forward(model: nn.Module, size: int, *, recompute: bool) -> tuple[int, int]:

@@ -13,10 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from trainer import sharding
 from trainer.models import Channels
 
 # Widest ranges: factors from 0.1 to 1.9, a standard deviation of half the whole scale.
-_WIDEST = (0.9, 0.9, 0.9, 0.9, 0.5)
+_WIDEST = {"darker": 0.9, "brighter": 0.9, "flatter": 0.9, "steeper": 0.9, "noise": 0.5}
 _FIRST_SHARE = 0.1
 # An optimiser moves each number by about the learning rate: these have a long way to go.
 _GAIN = 10.0
@@ -51,14 +52,21 @@ class RangeAugment(nn.Module):
         super().__init__()
         first = math.log(_FIRST_SHARE / (1 - _FIRST_SHARE)) / _GAIN
         self.raw = nn.Parameter(torch.full((len(_WIDEST),), first))
-        self.register_buffer("widest", torch.tensor(_WIDEST), persistent=False)
+        self.register_buffer("widest", torch.tensor(list(_WIDEST.values())), persistent=False)
         self.register_buffer("mean_C", torch.tensor(mean), persistent=False)
         self.register_buffer("std_C", torch.tensor(std), persistent=False)
 
     def ranges(self) -> torch.Tensor:
         """[5]: how far brightness may fall and rise from 1, contrast likewise, and the largest deviation of noise."""
+        return self._ranges(self.raw)
+
+    def named_ranges(self) -> dict[str, float]:
+        """`ranges` by name. All ranks must call this."""
+        return dict(zip(_WIDEST, self._ranges(sharding.whole(self.raw.detach())).tolist(), strict=True))
+
+    def _ranges(self, raw: torch.Tensor) -> torch.Tensor:
         widest: torch.Tensor = self.get_buffer("widest")
-        return widest * torch.sigmoid(_GAIN * self.raw)
+        return widest * torch.sigmoid(_GAIN * raw)
 
     def forward(self, x_BCHW: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Normalised pixels, changed; and the PSNR of each picture, float32 [B], in decibels."""

@@ -9,6 +9,7 @@ import msgspec
 from labelshards import storage
 from labelshards.vocabulary import Vocabulary
 from trainer import run
+from trainer.config import flatten
 from trainer.evaluation import Score
 from trainer.metrics import Metrics
 from trainer.sheet import Prediction, Sheet
@@ -24,17 +25,17 @@ class Reports:
         self._names = [lemmas[0].replace("_", " ") for lemmas in vocabulary.lemmas]
         settings = msgspec.to_builtins(record.config)
         self._trackers: Sequence[Tracker] = open_trackers(record.config.tracking, out, settings, start_step)
-        run.drop_lines_after(out / run.METRICS_NAME, start_step)
-        run.drop_lines_after(out / run.SCORES_NAME, start_step)
+        for name in (run.METRICS_NAME, run.SCORES_NAME, run.BROKEN_NAME):
+            run.drop_lines_after(out / name, start_step)
 
     def metrics(self, metrics: Metrics) -> None:
         """A line of metrics.jsonl."""
-        run.append_line(self._out / run.METRICS_NAME, metrics)
+        run.append_lines(self._out / run.METRICS_NAME, [metrics])
         self._log(metrics.step, "train", metrics)
 
     def score(self, score: Score, pictures: Sequence[Prediction]) -> None:
         """A line of eval.jsonl, and a sheet if there are pictures."""
-        run.append_line(self._out / run.SCORES_NAME, score)
+        run.append_lines(self._out / run.SCORES_NAME, [score])
         self._log(score.step, "eval", score)
         if not pictures:
             return
@@ -51,7 +52,7 @@ class Reports:
             tracker.close()
 
     def _log(self, step: int, prefix: str, line: msgspec.Struct) -> None:
-        values = msgspec.structs.asdict(line)
+        values = flatten(msgspec.to_builtins(line))
         numbers = {f"{prefix}/{name}": value for name, value in values.items() if isinstance(value, (int, float))}
         for tracker in self._trackers:
             tracker.log(step, numbers)

@@ -4,6 +4,7 @@ run.json             the resolved configuration, versions, and digests of what w
 vocabulary.parquet   what the head's classes mean
 metrics.jsonl        one line per log step
 eval.jsonl, sheets/   if something is held out: a line and a sheet of pictures for each evaluation
+broken.jsonl         if pictures could not be read: a line each time that one was met
 stopped.txt          if the loss went wrong: the samples of that step
 checkpoints/         step-00001000.safetensors: the newest ones, and the best
 features/, probes/   what `catlip probe` adds
@@ -32,6 +33,7 @@ RECORD_NAME = "run.json"
 METRICS_NAME = "metrics.jsonl"
 SCORES_NAME = "eval.jsonl"
 SHEET_FOLDER = "sheets"
+BROKEN_NAME = "broken.jsonl"
 STOPPED_NAME = "stopped.txt"
 LABELS_KEY = "labels"
 _NAMED_CHANGES = 4
@@ -85,9 +87,16 @@ def versions() -> dict[str, str]:
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Hold the run folder as its only writer, clear of what a killed one left. Raises CatlipError if it is taken."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
+    """Hold the run folder as its only writer, clear of what a killed one left.
+
+    Raises CatlipError if it is taken, or nobody could write there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        opened = (folder / ".lock").open("w")
+    except OSError as error:
+        raise CatlipError(f"No run can be written to {folder} ({error.strerror}). Take another --out.") from error
+    with opened as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -137,10 +146,18 @@ def write(folder: Path, record: RunRecord, vocabulary: Vocabulary) -> None:
     storage.write_bytes(str(folder / RECORD_NAME), text)
 
 
-def append_line(path: Path, line: msgspec.Struct) -> None:
-    """Add a line to a file of JSON lines."""
+class Broken(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of broken.jsonl: a picture that gave its place to the next sample. step: the report that told of it."""
+
+    step: int
+    sample: str
+    reason: str
+
+
+def append_lines(path: Path, lines: Sequence[msgspec.Struct]) -> None:
+    """Add lines to a file of JSON lines."""
     with path.open("ab") as file:
-        file.write(msgspec.json.encode(line) + b"\n")
+        file.write(msgspec.json.Encoder().encode_lines(lines))
 
 
 def read_metrics(folder: Path) -> list[Metrics]:

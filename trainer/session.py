@@ -1,7 +1,7 @@
 """One process's share of a run, from its newest checkpoint on to the end or a signal."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,7 +15,7 @@ from trainer.assembly import Assembly
 from trainer.batch import Batch
 from trainer.checkpoints import CheckpointInfo
 from trainer.data import Data
-from trainer.distributed import World, sum_over_ranks
+from trainer.distributed import World, gather_to_main, sum_over_ranks
 from trainer.evaluation import Evaluation, Score
 from trainer.loop import Loop
 from trainer.metrics import Metrics
@@ -23,6 +23,8 @@ from trainer.optim import learning_rate
 from trainer.reports import Reports
 from trainer.samples import Samples
 from trainer.workers import worker_count
+
+_NAMED_BROKEN = 3
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,6 +144,7 @@ class Session:
             save=self._save,
             report=self._report,
             name_samples=self._name_samples,
+            list_broken=self._list_broken,
             evaluate_every=config.eval.every if self.evaluation else None,
             evaluate=self._evaluate,
         )
@@ -152,6 +155,9 @@ class Session:
         return loader.batches(self.data.reader, steps, num_workers=num_workers, pin_memory=on_gpu)
 
     def _report(self, metrics: Metrics | None, step: int) -> None:
+        augment = self.assembly.state.augment
+        if metrics and augment:
+            metrics = msgspec.structs.replace(metrics, ranges=augment.named_ranges())
         self.last = metrics or self.last
         if self.world.is_main:
             if metrics and self.reports:
@@ -179,6 +185,17 @@ class Session:
         self.checkpoint = save(folder, self.assembly.state.tensors(), info, self.world)
         if self.world.is_main:
             checkpoints.prune(folder, self.record.config.loop.keep_checkpoints)
+
+    def _list_broken(self, step: int, bad: Sequence[tuple[str, str]]) -> str:
+        """Write down the broken pictures of all ranks; a sentence about them on the main rank. All must call this."""
+        shares = gather_to_main(bad, self.world)
+        if shares is None:
+            return ""
+        path = self.out / run.BROKEN_NAME
+        found = [(name, reason) for share in shares for name, reason in share]
+        run.append_lines(path, [run.Broken(step=step, sample=name, reason=reason) for name, reason in found])
+        some = ", ".join(f"{name} ({reason})" for name, reason in list(dict.fromkeys(found))[:_NAMED_BROKEN])
+        return f"They are listed in {path}{f', for example {some}' if some else ''}."
 
     def _name_samples(self, step: int) -> str:
         """A sentence about the samples of a step; the main rank writes their names into a file."""

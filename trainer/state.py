@@ -6,6 +6,7 @@ from torch import nn
 from labelshards.errors import CatlipError
 from trainer import sharding
 from trainer.optim import Ema
+from trainer.range_augment import RangeAugment
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
@@ -21,7 +22,7 @@ class TrainState:
         ema: Ema,
         optimizer: torch.optim.Optimizer,
         scaler: torch.amp.GradScaler | None = None,
-        augment: nn.Module | None = None,
+        augment: RangeAugment | None = None,
     ) -> None:
         self.model = model
         self.ema = ema

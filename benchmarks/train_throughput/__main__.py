@@ -1,9 +1,9 @@
 """How fast training's parts are, as ratios against the usual way, all measured in this run on one core.
 
-    python -m benchmarks.train_throughput [--only losses,heads,steps,loading,transport] [--rounds 3]
+    python -m benchmarks.train_throughput [--only losses,heads,steps,scaling,loading,transport] [--rounds 3]
 
 Photographs are Flickr8k's, in ../shared/data or where CATLIP_TEST_DATA says. Times are CPU seconds, so that what else
-the machine does counts for less; the ratios are what to look at.
+the machine does counts for less, but under `scaling`, which is about waiting; the ratios are what to look at.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.train_throughput import loading, losses, steps
+from benchmarks.train_throughput import loading, losses, scaling, steps
 from benchmarks.train_throughput.measuring import rounds, table
 
 
@@ -26,7 +26,7 @@ def show_losses(num_rounds: int) -> None:
 
 def show_heads(num_rounds: int) -> None:
     print(f"Head and loss, forward and backward, {losses.B:,} x {losses.D} x {losses.K:,} float32:\n")
-    table(rounds(losses.head, losses.HEADS, num_rounds), losses.HEADS[0], "ms", 1e3, memory=True)
+    table(rounds(losses.head, [*losses.HEADS], num_rounds), next(iter(losses.HEADS)), "ms", 1e3, memory=True)
 
 
 def show_loading(num_rounds: int) -> None:
@@ -50,10 +50,16 @@ def show_steps(num_rounds: int) -> None:
     table(rounds(steps.step, steps.STEPS, num_rounds), steps.STEPS[0], "ms", 1e3, memory=True)
 
 
+def show_scaling(num_rounds: int) -> None:
+    print(f"A step of {scaling.MODEL}, {losses.K:,} classes, {scaling.BATCH} images of {scaling.SIZE} px a process:\n")
+    table(scaling.pairs(4 * num_rounds), scaling.PAIRS[0], "ms (clock)", 1e3)
+
+
 SECTIONS = {
     "losses": show_losses,
     "heads": show_heads,
     "steps": show_steps,
+    "scaling": show_scaling,
     "loading": show_loading,
     "transport": show_transport,
 }

@@ -20,7 +20,15 @@ KERNELS = (
     "softmax",
     "two-way",
 )
-HEADS = ("dense head, dense int64 targets", "dense head, bce", "fused head and bce")
+HEADS = {
+    "dense head, dense int64 targets": None,
+    "dense head, bce": LossConfig(),
+    "fused head and bce": LossConfig(fused=True),
+    "dense head, softmax": LossConfig(kind="softmax"),
+    "fused head and softmax": LossConfig(kind="softmax", fused=True),
+    "dense head, two-way": LossConfig(kind="two-way"),
+    "fused head and two-way": LossConfig(kind="two-way", fused=True),
+}
 
 
 class _Made(torch.autograd.Function):
@@ -82,13 +90,14 @@ def head(name: str) -> Measured:
     linear = nn.Linear(D, K)
     nn.init.trunc_normal_(linear.weight, std=0.02)
     nn.init.constant_(linear.bias, -7.0)
-    loss = Loss(config=LossConfig(fused=name.startswith("fused")), weights_K=None)
+    config = HEADS[name]
+    loss = config and Loss(config=config, weights_K=None)
 
     def prepare() -> None:
         features_BD.grad = linear.weight.grad = linear.bias.grad = None
 
     def work(_: None) -> None:
-        value = dense(linear(features_BD), found) if "int64" in name else loss(features_BD, linear, found, B)
+        value = loss(features_BD, linear, found, B) if loss else dense(linear(features_BD), found)
         value.backward()
 
     return timed(prepare, work, repeats=2)

@@ -46,7 +46,7 @@ def test_train__json_is_one_object(labels: Path, tmp_path: Path, capsys: pytest.
         (["--moved", "somewhere"], 2, "'somewhere' is not OLD=NEW."),
         (["--labels", "nowhere"], 1, "nowhere is not a finished label set"),
         (["--set", "plan.weights=[1]", "--labels", "nowhere"], 1, "plan.weights has 1 numbers for 2 label sets."),
-        (["--set", "loss.kind=softmax", "--set", "loss.fused=true"], 1, "loss.fused is for bce and asymmetric"),
+        (["--set", "loss.kind=two-way", "--set", "loss.class_weights=idf"], 1, "two-way loss has no class weights"),
         (["--set", "plan.phases=[{until=0.5, image_size=24}]"], 1, "24 pixels a side are no multiple of"),
     ],
 )

@@ -1,3 +1,4 @@
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +54,19 @@ def test_state__goes_on_as_if_never_stopped(tmp_path: Path) -> None:
     assert all(torch.equal(expected[name], found[name]) for name in expected)
     assert {name.partition(".")[0] for name in found} == {"model", "ema", "optim"}
     assert "optim.exp_avg.0.weight" in found
+
+
+def test_save__a_disk_without_room_is_one_line(tmp_path: Path) -> None:
+    """A limit on a file's size fails where a full disk does, in the middle of writing."""
+    save(tmp_path, {"model.a": torch.ones(2)}, info(1))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(CatlipError, match=r"step-00000002.safetensors cannot be written: .*Make room there"):
+            save(tmp_path, {"model.a": torch.ones(100_000)}, info(2))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000001.safetensors"]
 
 
 def test_save__keeps_the_newest_two(tmp_path: Path) -> None:

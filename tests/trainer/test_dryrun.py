@@ -1,6 +1,13 @@
-import pytest
+import multiprocessing
+from pathlib import Path
 
-from trainer.dryrun import judge
+import pytest
+import torch
+
+from tests.tiny_run import TINY
+from trainer.config import load
+from trainer.distributed import World
+from trainer.dryrun import judge, measure
 
 
 @pytest.mark.parametrize(
@@ -18,3 +25,12 @@ def test_judge__of_a_step_with_1200_images_a_second(
     assert found.together == pytest.approx(together)
     assert found.cores_needed == pytest.approx(cores)
     assert found.bound_by == bound_by
+
+
+def test_measure__with_loader_processes(labels: Path) -> None:
+    config = load(None, [*TINY, "data.num_workers=2"])
+    found = measure(config, labels=[str(labels)], world=World(device=torch.device("cpu")), seconds=0.05)
+    assert (found.num_workers, found.batch_size, found.image_size) == (2, 8, 32)
+    assert found.together == min(found.loader, found.step)
+    assert found.cores_needed == pytest.approx(2 * found.step / found.loader)
+    assert not multiprocessing.active_children()

@@ -25,9 +25,13 @@ KINDS = {
     "asymmetric": LossConfig(kind="asymmetric"),
     "asymmetric-fused": LossConfig(kind="asymmetric", fused=True),
     "softmax": LossConfig(kind="softmax", class_weights="idf"),
+    "softmax-fused": LossConfig(kind="softmax", class_weights="idf", fused=True),
     "two-way": LossConfig(kind="two-way"),
+    "two-way-fused": LossConfig(kind="two-way", fused=True),
 }
-ONE_BY_ONE = sorted(KINDS.keys() - {"two-way"})  # the two-way loss compares the samples of a batch
+ONE_BY_ONE = [
+    name for name in KINDS if not name.startswith("two-way")
+]  # the two-way loss compares the samples of a batch
 
 
 def objective(config: LossConfig) -> Objective:
@@ -67,7 +71,7 @@ def stepped(config: LossConfig) -> tuple[float, dict[str, torch.Tensor]]:
     return float(loss.detach()), gradients(module)
 
 
-@pytest.mark.parametrize("kind", ["bce", "asymmetric"])
+@pytest.mark.parametrize("kind", ["bce", "asymmetric", "softmax", "two-way"])
 def test_objective__fused_is_the_same_loss(kind: str) -> None:
     loss, expected = stepped(KINDS[kind])
     fused_loss, found = stepped(KINDS[f"{kind}-fused"])

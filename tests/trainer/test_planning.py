@@ -41,6 +41,22 @@ def test_plan__the_papers_sizes_have_1_27_times_as_many_samples() -> None:
     assert found.forward_flops_per_image < 36e9  # smaller pictures are the more
 
 
+@pytest.mark.parametrize("kwargs", ["{depth=2}", "{depth=2, class_token=false, global_pool='avg'}"])
+def test_plan__sizes_between_cost_what_they_cost_alone(kwargs: str) -> None:
+    """Only three sizes are gone through; the mean over five is that of each by itself."""
+    recipe = ["model.name=vit_tiny_patch16_224", f"model.kwargs={kwargs}", "plan.steps=1000", "plan.batch_size=64"]
+
+    def flops(*overrides: str) -> tuple[int, float]:
+        found = plan(load(None, [*recipe, *overrides]), num_processes=1, num_samples=None, num_classes=10)
+        return found.samples_seen, found.forward_flops_per_image
+
+    scales = [f"plan.multi_scale.{key}" for key in ("num_sizes=5", "min_size=96", "max_size=224", "multiple=32")]
+    alone = {size: flops(f"model.image_size={size}")[1] for size in (96, 128, 160, 192, 224)}
+    batches = {size: 224**2 * 64 // size**2 for size in alone}
+    expected = sum(batches[size] * alone[size] for size in alone) / sum(batches.values())
+    assert flops(*scales)[1] == pytest.approx(expected, rel=1e-9)
+
+
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
 def test_plan__every_recipe_can_run(path: Path) -> None:
     found = plan(load(path), num_processes=2, num_samples=3_000_000, num_classes=1_000)

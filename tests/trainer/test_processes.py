@@ -1,62 +1,77 @@
 """What only real processes can show: being killed, being many."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
 
-import msgspec
 import pytest
 from safetensors.torch import load_file
 
+from tests.forked import Forked
+from tests.labelset_factory import COLOURS, Item, picture, write_label_set
 from tests.pair import start_pair
-from tests.tiny_run import TINY
-from trainer.metrics import Metrics
+from tests.tiny_run import TINY, go
+from trainer import run
 
 pytestmark = pytest.mark.slow
 
-ALONE = [sys.executable, "-m", "catlip_cli.main"]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-PAIR = [*TORCHRUN, "-m", "catlip_cli.main"]
+MODULE = ["-m", "catlip_cli.main"]
 STEPS = 40
-Start: TypeAlias = Callable[[Sequence[str]], "subprocess.Popen[str]"]
+SETTINGS = [f"plan.steps={STEPS}", "loop.log_every=5", "loop.checkpoint_every=5"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 def command(launcher: Sequence[str], labels: Path, out: Path, *overrides: str) -> list[str]:
-    settings = [*TINY, f"plan.steps={STEPS}", "loop.log_every=5", "loop.checkpoint_every=5", *overrides]
-    options = [word for setting in settings for word in ("--set", setting)]
+    options = [word for setting in (*TINY, *SETTINGS, *overrides) for word in ("--set", setting)]
     return [*launcher, "train", "--labels", str(labels), "--out", str(out), *options]
 
 
-def finish(words: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False)
+def start_alone(words: Sequence[str]) -> list[Forked]:
+    return [Forked(words, ENVIRONMENT)]
 
 
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """Start a process; whatever a failed test leaves running, ranks included, is ended."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start(words: Sequence[str]) -> "subprocess.Popen[str]":
-        pipe = subprocess.PIPE
-        started.append(subprocess.Popen(words, env=ENVIRONMENT, stdout=pipe, stderr=pipe, text=True))
-        return started[-1]
-
-    yield start
-    for process in started:
-        if process.poll() is None:
-            for pid in (*children(process.pid), process.pid):
-                os.kill(pid, signal.SIGKILL)
+@contextmanager
+def running(processes: list[Forked]) -> Iterator[list[Forked]]:
+    """Whatever a failed test leaves running is ended."""
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            process.kill()
             process.communicate()
 
 
+@contextmanager
+def under_torchrun(words: Sequence[str]) -> Iterator["subprocess.Popen[str]"]:
+    """The real launcher, its ranks included in what is ended."""
+    with subprocess.Popen(
+        words, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as launcher:
+        try:
+            yield launcher
+        finally:
+            if launcher.poll() is None:
+                for pid in (*children(launcher.pid), launcher.pid):
+                    os.kill(pid, signal.SIGKILL)
+
+
+def finish(processes: list[Forked]) -> str:
+    """What they said on stderr; they must end well."""
+    with running(processes):
+        errors = "".join(process.communicate()[1] for process in processes)
+        assert [process.returncode for process in processes] == [0] * len(processes), errors
+        return errors
+
+
 def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not path.exists():
         assert time.monotonic() < deadline, f"{path} never came"
         time.sleep(0.01)
@@ -71,101 +86,101 @@ def children(pid: int) -> list[int]:
 
 
 def losses(out: Path) -> list[float]:
-    return [msgspec.json.decode(line, type=Metrics).loss for line in (out / "metrics.jsonl").read_bytes().splitlines()]
+    return [metrics.loss for metrics in run.read_metrics(out)]
 
 
-@pytest.mark.parametrize("launcher", [ALONE, PAIR], ids=["alone", "torchrun"])
+@pytest.mark.parametrize("start", [start_alone, start_pair], ids=["alone", "two"])
 def test_sigkill__resumed_run_ends_with_the_same_bits(
-    start: Start, launcher: list[str], labels: Path, tmp_path: Path
+    start: Callable[[Sequence[str]], list[Forked]], labels: Path, tmp_path: Path
 ) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    done = finish(command(launcher, labels, whole))
-    assert done.returncode == 0, done.stderr
-    # Slowed down by saving at every step, which changes no weight, so that it is killed on its way.
-    process = start(command(launcher, labels, killed, "loop.checkpoint_every=1"))
-    wait_for(checkpoint(killed, 7))
-    ranks = children(process.pid) if launcher is PAIR else []
-    for pid in (*ranks, process.pid):
-        os.kill(pid, signal.SIGKILL)
-    process.communicate()
+    finish(start(command(MODULE, labels, whole)))
+    for step in (2, 9, 16):
+        # Slowed down by saving at every step, which changes no weight, so that it is killed on its way.
+        words = command(MODULE, labels, killed, "loop.checkpoint_every=1", "loop.keep_checkpoints=40")
+        with running(start(words)):
+            wait_for(checkpoint(killed, step))
     assert not checkpoint(killed, STEPS).exists()
-    resumed = finish(command(launcher, labels, killed))
-    assert resumed.returncode == 0, resumed.stderr
-    assert "Going on after step" in resumed.stderr
+    assert "Going on after step" in finish(start(command(MODULE, labels, killed)))
     assert checkpoint(killed, STEPS).read_bytes() == checkpoint(whole, STEPS).read_bytes()
     assert losses(killed)[-1] == losses(whole)[-1]
 
 
-def test_torchrun__two_ranks_train_as_one_process_does(labels: Path, tmp_path: Path) -> None:
+def test_two_ranks__train_as_one_process_does(labels: Path, tmp_path: Path) -> None:
     still = "model.kwargs.drop_path_rate=0.0"  # dropped paths are drawn by each rank
     one, two = tmp_path / "one", tmp_path / "two"
-    assert finish(command(ALONE, labels, one, still)).returncode == 0
-    scripted = [*TORCHRUN, "--no-python", str(Path(sys.executable).with_name("catlip"))]
-    done = finish(command(scripted, labels, two, still, "loss.fused=true"))  # which is the same loss, too
-    assert done.returncode == 0, done.stderr
+    go(labels, one, *SETTINGS, still)
+    finish(start_pair(command(MODULE, labels, two, still, "loss.fused=true")))  # which is the same loss, too
     assert losses(two) == pytest.approx(losses(one), rel=1e-5)
     a, b = load_file(checkpoint(one, STEPS)), load_file(checkpoint(two, STEPS))
     assert all((a[name] - b[name]).abs().max() < 1e-3 for name in a if name.startswith("ema."))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signal__saves_and_exits_130(start: Start, number: signal.Signals, labels: Path, tmp_path: Path) -> None:
+def test_signal__saves_and_exits_130(number: signal.Signals, labels: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    process = start(command(ALONE, labels, out, "plan.steps=5000"))
-    wait_for(out / "metrics.jsonl")
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=60)
+    with running(start_alone(command(MODULE, labels, out, "plan.steps=5000"))) as [process]:
+        wait_for(out / "metrics.jsonl")
+        process.send_signal(number)
+        _, errors = process.communicate()
     assert process.returncode == 130
     assert "Run the same command to go on." in errors
     assert list((out / "checkpoints").glob("*.safetensors"))
 
 
-def test_torchrun__sigterm_stops_all_ranks_at_one_step(start: Start, labels: Path, tmp_path: Path) -> None:
+def test_two_ranks__sigterm_of_one_stops_both_at_one_step(labels: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    process = start(command(PAIR, labels, out, "plan.steps=5000", "loop.checkpoint_every=4000"))
-    wait_for(out / "metrics.jsonl")
-    process.terminate()
-    _, errors = process.communicate(timeout=60)
-    assert "Run the same command to go on." in errors
+    words = command(MODULE, labels, out, "plan.steps=5000", "loop.checkpoint_every=4000")
+    with running(start_pair(words)) as [main, other]:
+        wait_for(out / "metrics.jsonl")
+        other.send_signal(signal.SIGTERM)
+        said = [process.communicate()[1] for process in (main, other)]
+    assert [main.returncode, other.returncode] == [130, 130], said
+    assert "Run the same command to go on." in said[0]
     [saved] = (out / "checkpoints").glob("*.safetensors")
     assert int(saved.stem.removeprefix("step-")) % 5 == 0
 
 
-def test_torchrun__a_dead_rank_is_one_clear_line(start: Start, labels: Path, tmp_path: Path) -> None:
+def test_torchrun__a_dead_rank_is_one_clear_line(labels: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    process = start(command(PAIR, labels, out, "plan.steps=100000"))
-    wait_for(out / "metrics.jsonl")
-    os.kill(children(process.pid)[1], signal.SIGKILL)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 1
+    scripted = [*TORCHRUN, "--no-python", str(Path(sys.executable).with_name("catlip"))]
+    with under_torchrun(command(scripted, labels, out, "plan.steps=100000")) as launcher:
+        wait_for(out / "metrics.jsonl")
+        os.kill(children(launcher.pid)[1], signal.SIGKILL)
+        _, errors = launcher.communicate(timeout=60)
+    assert launcher.returncode == 1
     assert "Error: Another process of this run has died" in errors
 
 
-def test_torchrun__a_rank_that_does_not_answer_is_one_clear_line(start: Start, labels: Path, tmp_path: Path) -> None:
+def test_two_ranks__one_that_does_not_answer_is_one_clear_line(labels: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    words = command(["-m", "catlip_cli.main"], labels, out, "plan.steps=100000", "distributed.timeout_seconds=3")
-    main, other = start_pair(words)
-    try:
+    words = command(MODULE, labels, out, "plan.steps=100000", "distributed.timeout_seconds=3")
+    with running(start_pair(words)) as [main, other]:
         wait_for(out / "metrics.jsonl")
         other.send_signal(signal.SIGSTOP)
-        _, errors = main.communicate(timeout=60)
-    finally:
-        main.kill()
-        other.kill()
-    other.communicate()
+        _, errors = main.communicate()
     assert main.returncode == 1
     assert "Error: Another process of this run has not answered for 3 s" in errors
 
 
-def test_sigkill__workers_do_not_outlive_the_trainer(start: Start, labels: Path, tmp_path: Path) -> None:
+def test_two_ranks__broken_pictures_of_both_are_listed(tmp_path: Path) -> None:
+    shards = [[Item(key=f"{n}", labels=[n], image=b"" if n == 1 else picture(COLOURS[n])) for n in range(4)]] * 2
     out = tmp_path / "run"
-    process = start(command(ALONE, labels, out, "plan.steps=5000", "data.num_workers=2"))
-    wait_for(out / "metrics.jsonl")
-    below = children(process.pid)
-    below += [grandchild for child in below for grandchild in children(child)]
-    assert len(below) >= 3  # the server that forks them, and two workers
-    process.kill()
-    process.communicate()
+    finish(start_pair(command(MODULE, write_label_set(tmp_path, shards), out, "plan.steps=1", "plan.batch_size=8")))
+    # Two shards, of which each rank reads one.
+    assert {json.loads(line)["sample"] for line in (out / "broken.jsonl").read_text().splitlines()} == {
+        "00000/1",
+        "00001/1",
+    }
+
+
+def test_sigkill__workers_do_not_outlive_the_trainer(labels: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with running(start_alone(command(MODULE, labels, out, "plan.steps=5000", "data.num_workers=2"))) as [process]:
+        wait_for(out / "metrics.jsonl")
+        below = children(process.pid)
+        below += [grandchild for child in below for grandchild in children(child)]
+        assert len(below) >= 3  # the server that forks them, and two workers
     deadline = time.monotonic() + 10
     while any(alive(pid) for pid in below):
         assert time.monotonic() < deadline, "workers are still there"

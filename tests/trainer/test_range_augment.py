@@ -6,6 +6,7 @@ import torch
 
 from tests.tiny_run import Recorder, go
 from tests.trainer.one_step import one_step
+from trainer import run
 from trainer.checkpoints import read_tensors
 from trainer.distributed import World
 from trainer.range_augment import AugmentConfig, RangeAugment, distance
@@ -79,3 +80,8 @@ def test_train__with_range_augment_resumes_with_the_same_bits(labels: Path, tmp_
     assert tensors["optim.step.augment.raw"] == 12
     first = RangeAugment(MEAN, STD).raw
     assert not np.array_equal(tensors["augment.raw"], first.detach())
+    logged = [line.ranges for line in run.read_metrics(whole)]
+    assert [*logged[-1]] == ["darker", "brighter", "flatter", "steeper", "noise"]
+    widest = np.array([0.9, 0.9, 0.9, 0.9, 0.5])
+    assert [*logged[-1].values()] == pytest.approx(widest / (1 + np.exp(-10 * tensors["augment.raw"].numpy())))
+    assert logged[0] != logged[-1]

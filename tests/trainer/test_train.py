@@ -16,6 +16,11 @@ from trainer.metrics import Metrics
 from trainer.plan import make_plan
 from trainer.samples import Samples
 
+GOLDEN = [
+    2.24009, 2.011651, 2.172481, 2.129415, 1.744699, 1.836776, 1.851625, 1.648461, 1.717519, 1.660816,
+    1.644876, 1.601602, 1.512803, 1.687918, 1.477255, 1.450422, 1.487227, 1.539632, 1.671638, 1.509564,
+]  # fmt: skip
+
 
 def final(out: Path) -> bytes:
     return (out / "checkpoints" / "step-00000012.safetensors").read_bytes()
@@ -54,9 +59,10 @@ def test_train__learns(labels: Path, tmp_path: Path) -> None:
     assert losses[-1] < 0.75 * losses[0]
 
 
-def test_train__golden_losses(unbroken: Path) -> None:
+def test_train__golden_losses(labels: Path, tmp_path: Path) -> None:
     """Numerics are a contract: a change that is not about them leaves these as they are."""
-    assert [line.loss for line in lines(unbroken)] == pytest.approx([2.224321, 1.81978, 1.787724], rel=1e-4)
+    go(labels, tmp_path / "run", "plan.steps=20", "loop.log_every=1")
+    assert [line.loss for line in lines(tmp_path / "run")] == pytest.approx(GOLDEN, rel=1e-4)
 
 
 @pytest.mark.parametrize("stop_after", [1, 4, 6])
@@ -126,11 +132,22 @@ def test_train__two_writers_of_one_run_are_refused(labels: Path, tmp_path: Path)
         go(labels, tmp_path)
 
 
+@pytest.mark.parametrize("name", ["file", "file/below"])
+def test_train__a_folder_that_cannot_be_is_one_line(labels: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(CatlipError, match=r"No run can be written to .*file.* \(.*\)\. Take another --out\."):
+        go(labels, tmp_path / name)
+
+
 @pytest.mark.parametrize("steps", [3, 12])
 def test_train__a_loss_that_is_not_finite_names_the_step(labels: Path, tmp_path: Path, steps: int) -> None:
     with pytest.raises(CatlipError, match=r"Step [23]: loss .*Lower optim.lr"):
         go(labels, tmp_path / "run", "optim.lr=1e30", "optim.warmup_steps=0", f"plan.steps={steps}")
     assert not list((tmp_path / "run" / "checkpoints").glob("*"))
+
+
+def broken_lines(out: Path) -> list[run.Broken]:
+    return [msgspec.json.decode(line, type=run.Broken) for line in (out / "broken.jsonl").read_bytes().splitlines()]
 
 
 def broken_set(folder: Path, num_broken: int, rows: int = 40) -> Path:
@@ -148,13 +165,31 @@ def test_train__broken_pictures_are_counted(tmp_path: Path) -> None:
     assert outcome.metrics.bad.keys() == {"no known format"}
     assert sum(outcome.metrics.bad.values()) >= 4
     assert run.open_run(out).checkpoint.bad == outcome.metrics.bad
+    listed = broken_lines(out)
+    assert len(listed) == sum(outcome.metrics.bad.values())
+    assert {line.sample for line in listed} == {"00000/k0", "00000/k1"}
+    assert {line.reason for line in listed} == {"no known format"}
+
+
+def test_train__broken_pictures_are_listed_once_whatever_is_done_again(tmp_path: Path) -> None:
+    labels, whole, out = broken_set(tmp_path, 2), tmp_path / "whole", tmp_path / "run"
+    go(labels, whole)
+    go(labels, out, watcher=Recorder(9))
+    (out / "checkpoints" / "step-00000010.safetensors").unlink()  # goes on after step 8
+    go(labels, out)
+    assert broken_lines(out) == broken_lines(whole)
 
 
 def test_train__too_many_broken_pictures_stop_it_and_are_named(tmp_path: Path) -> None:
+    out = tmp_path / "run"
     with pytest.raises(
-        CatlipError, match=r"data.max_bad_fraction = 0.01 allows: for example 00000/k\d+ \(no known format\)"
+        CatlipError, match=r"max_bad_fraction = 0.01 allows\. .*broken.jsonl, for example 00000/k\d+ \(no"
     ):
-        go(broken_set(tmp_path, 20), tmp_path / "run")
+        go(broken_set(tmp_path, 20), out)
+    assert len({line.sample for line in broken_lines(out)}) > 10
+    # Nothing is taken up again but the error names the list once more.
+    with pytest.raises(CatlipError, match=r"broken.jsonl"):
+        go(broken_set(tmp_path, 20), out)
 
 
 def test_train__interrupted_twice_by_hand_ends_at_once(labels: Path, tmp_path: Path) -> None:

@@ -12,12 +12,13 @@ import torch
 from torch import nn
 
 from labelshards.errors import CatlipError
-from trainer.losses.fused import fused_loss
-from trainer.losses.positives import Positives
+from trainer.losses.fused import fused_normed_loss, fused_separable_loss
+from trainer.losses.normed import Normed, normed_loss
+from trainer.losses.positives import Positives, wide
 from trainer.losses.separable import separable_loss
-from trainer.losses.softmax import softmax_loss
+from trainer.losses.softmax import Softmax
 from trainer.losses.terms import Asymmetric, BinaryCrossEntropy, Terms
-from trainer.losses.two_way import two_way_loss
+from trainer.losses.two_way import TwoWay
 
 # A class in every picture or in none would start at an infinite logit.
 _MIN_PRIOR, _MAX_PRIOR = 1e-9, 0.99
@@ -27,8 +28,8 @@ class LossConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """`[loss]`: what a step minimises. docs/training.md compares them.
 
     kind: binary cross-entropy summed over the classes, as in the paper; softmax, as in SuperClass; asymmetric (ASL);
-    or two-way. class_weights: "idf" lets rare classes count more. fused: head and loss in one, without logits; less
-    memory, for bce and asymmetric. gamma_positive, gamma_negative, margin: of the asymmetric loss.
+    or two-way. class_weights: "idf" lets rare classes count more. fused: head and loss in one, without logits, which
+    takes less memory. gamma_positive, gamma_negative, margin: of the asymmetric loss.
     """
 
     kind: Literal["bce", "softmax", "asymmetric", "two-way"] = "bce"
@@ -48,8 +49,6 @@ class LossConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     def check(self) -> None:
         """Raise CatlipError if two settings do not go together."""
-        if self.fused and self.terms() is None:
-            raise CatlipError(f"loss.fused is for bce and asymmetric, not for {self.kind}. Try --set loss.fused=false.")
         if self.class_weights != "none" and self.kind == "two-way":
             raise CatlipError("The two-way loss has no class weights. Try --set loss.class_weights=none.")
 
@@ -84,12 +83,21 @@ class Loss:
         A compiled model stops before it: its gradient is written by hand, and a compiler finds nothing to gain in it.
         """
         terms = self.config.terms()
-        if terms is not None and self.config.fused:
-            return fused_loss(features_BD, head.weight, head.bias, positives, terms, self.weights_K, mean_over)
+        if self.config.fused:
+            if terms is not None:
+                return fused_separable_loss(features_BD, head, positives, terms, self.weights_K, mean_over)
+            return fused_normed_loss(
+                features_BD, head, positives, self._normed(features_BD, head.out_features, positives), mean_over
+            )
         logits_BK = head(features_BD)
         with torch.autocast(logits_BK.device.type, enabled=False):
             if terms is not None:
                 return separable_loss(logits_BK, positives, terms, self.weights_K, mean_over)
-            if self.config.kind == "softmax":
-                return softmax_loss(logits_BK, positives, self.weights_K, mean_over)
-            return two_way_loss(logits_BK, positives, mean_over)
+            return normed_loss(logits_BK, positives, self._normed(logits_BK, logits_BK.shape[1], positives), mean_over)
+
+    def _normed(self, of: torch.Tensor, num_classes: int, positives: Positives) -> Normed:
+        """The loss of a batch that needs sums over rows or columns."""
+        like = of.new_empty(0, dtype=wide(of.dtype))
+        if self.config.kind == "softmax":
+            return Softmax(len(of), positives, self.weights_K, like)
+        return TwoWay(len(of), num_classes, positives, like)

@@ -1,41 +1,102 @@
-"""Linear head and separable loss in one, piece by piece of the vocabulary: a B x K tensor never exists.
+"""Linear head and loss in one, piece by piece of the vocabulary: a B x K tensor never exists.
 
-The gradients are made in the forward pass, while a piece's logits are at hand; making the logits again in the backward
-pass would cost a third of all products more.
+The gradients are made in the forward pass, while a piece's logits are at hand. A separable loss makes each piece once,
+a `Normed` one twice, which is a third of all products more: its slopes need sums that are known after the last piece.
 
 Shapes: B samples, D features, K classes, P positives; V classes of a piece.
 """
 
+from collections.abc import Callable
+
 import torch
+from torch import nn
 from torch.autograd.function import BackwardCFunction, FunctionCtx, once_differentiable
 
+from trainer.losses.normed import Normed
+from trainer.losses.pieces import Pieces
 from trainer.losses.positives import Positives, wide
 from trainer.losses.terms import Terms
 
-# Classes of a piece: enough for products at full speed, and little beside the gradient of the head's weight.
-_CPU_PIECE = 512
-GPU_PIECE = 8_192
+_ALL = slice(None)
 
 
-def fused_loss(
+def fused_separable_loss(
     features_BD: torch.Tensor,
-    weight_KD: torch.Tensor,
-    bias_K: torch.Tensor,
+    head: nn.Linear,
     positives: Positives,
     terms: Terms,
     weights_K: torch.Tensor | None,
     mean_over: float,
 ) -> torch.Tensor:
-    """Scalar, at least float32: `separable_loss` of the logits features · weightᵀ + bias.
+    """Scalar, at least float32: `separable_loss` of the head's logits.
 
     Products are computed in autocast's dtype, if it is on; sums, and the gradients of weight and bias, are of the
     parameters' own.
     """
+
+    def total(pieces: Pieces) -> torch.Tensor:
+        return _separable(pieces, terms, weights_K)
+
+    return _fused(features_BD, head, positives, total, mean_over)
+
+
+def fused_normed_loss(
+    features_BD: torch.Tensor, head: nn.Linear, positives: Positives, loss: Normed, mean_over: float
+) -> torch.Tensor:
+    """Scalar, at least float32: `normed_loss` of the head's logits, computed as in `fused_separable_loss`."""
+    return _fused(features_BD, head, positives, lambda pieces: _normed(pieces, loss), mean_over)
+
+
+def _separable(pieces: Pieces, terms: Terms, weights_K: torch.Tensor | None) -> torch.Tensor:
+    """The summed loss, float64; its gradients are in `pieces`."""
+    total = pieces.zero()
+    for piece in pieces.slices():
+        x_BV, at, inside_P = pieces.logits(piece)
+        scale_V = None if weights_K is None else weights_K[piece].to(x_BV.dtype)
+        x_P = x_BV[at]
+        factor_P = inside_P.to(x_BV.dtype) if scale_V is None else inside_P * scale_V[at[1]]
+        total += (terms.positive(x_P).double() * factor_P).sum()
+        pieces.hide_(x_BV, at, inside_P)
+        costs_BV = terms.negative(x_BV)
+        total += costs_BV.sum() if scale_V is None else costs_BV.sum(0) @ scale_V
+        del costs_BV
+        if pieces.with_gradients:
+            slopes_BV = terms.negative_slope_(x_BV)
+            if scale_V is not None:
+                slopes_BV.mul_(scale_V)
+            slopes_BV.index_put_(at, terms.positive_slope(x_P) * factor_P, accumulate=True)
+            pieces.add(piece, slopes_BV)
+    return total
+
+
+def _normed(pieces: Pieces, loss: Normed) -> torch.Tensor:
+    """The summed loss, float64; its gradients are in `pieces`."""
+    x_P = pieces.no_logits()
+    for piece in pieces.slices():
+        x_BV, at, inside_P = pieces.logits(piece)
+        x_P += torch.where(inside_P, x_BV[at], 0)
+        loss.look(_ALL, piece, pieces.hide_(x_BV, at, inside_P))
+    total = loss.settle(x_P)
+    for piece in pieces.slices() if pieces.with_gradients else ():
+        x_BV, at, inside_P = pieces.logits(piece)
+        slopes_BV = loss.slopes_(_ALL, piece, pieces.hide_(x_BV, at, inside_P))
+        slopes_P = loss.positive_slopes().to(slopes_BV.dtype)
+        pieces.add(piece, slopes_BV.index_put_(at, torch.where(inside_P, slopes_P, 0), accumulate=True))
+    return total
+
+
+def _fused(
+    features_BD: torch.Tensor,
+    head: nn.Linear,
+    positives: Positives,
+    total: Callable[[Pieces], torch.Tensor],
+    mean_over: float,
+) -> torch.Tensor:
     device = features_BD.device.type
     narrow = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
     with torch.autocast(device, enabled=False):
         loss: torch.Tensor = _Fused.apply(
-            features_BD, weight_KD, bias_K, positives, terms, weights_K, mean_over, narrow, torch.is_grad_enabled()
+            features_BD, head.weight, head.bias, positives, total, mean_over, narrow, torch.is_grad_enabled()
         )
     return loss
 
@@ -48,47 +109,18 @@ class _Fused(torch.autograd.Function):
         weight_KD: torch.Tensor,
         bias_K: torch.Tensor,
         positives: Positives,
-        terms: Terms,
-        weights_K: torch.Tensor | None,
+        total: Callable[[Pieces], torch.Tensor],
         mean_over: float,
         narrow: torch.dtype | None,
         with_gradients: bool,
     ) -> torch.Tensor:
-        dtype = wide(features_BD.dtype)
         h_BD = features_BD.to(narrow or torch.promote_types(features_BD.dtype, weight_KD.dtype))
-        total = torch.zeros((), dtype=torch.float64, device=h_BD.device)
-        grad_h_BD = torch.zeros_like(h_BD, dtype=dtype)
-        grad_weight_KD, grad_bias_K = torch.empty_like(weight_KD), torch.empty_like(bias_K)
-        size = _CPU_PIECE if h_BD.device.type == "cpu" else GPU_PIECE
-        for first in range(0, len(weight_KD), size):
-            piece = slice(first, first + size)
-            w_VD = weight_KD[piece].to(h_BD.dtype)
-            x_BV = torch.addmm(bias_K[piece].to(h_BD.dtype), h_BD, w_VD.T).to(dtype)
-            scale_V = None if weights_K is None else weights_K[piece].to(dtype)
-            # Which positives lie in the piece is not known on the host: the others are looked up anywhere and add 0.
-            inside_P = (positives.columns_P >= first) & (positives.columns_P < first + len(w_VD))
-            at = positives.rows_P, (positives.columns_P - first).clamp(0, len(w_VD) - 1)
-            x_P = x_BV[at]
-            factor_P = inside_P.to(dtype) if scale_V is None else inside_P * scale_V[at[1]]
-            total += (terms.positive(x_P).double() * factor_P).sum()
-            x_BV.index_put_(at, torch.where(inside_P, -torch.inf, x_P.new_zeros(())), accumulate=True)
-            costs_BV = terms.negative(x_BV)
-            total += costs_BV.sum() if scale_V is None else costs_BV.sum(0) @ scale_V
-            del costs_BV
-            if not with_gradients:
-                continue
-            slopes_BV = terms.negative_slope_(x_BV)
-            if scale_V is not None:
-                slopes_BV.mul_(scale_V)
-            slopes_BV.index_put_(at, terms.positive_slope(x_P) * factor_P, accumulate=True)
-            torch.sum(slopes_BV, 0, dtype=bias_K.dtype, out=grad_bias_K[piece])
-            slopes_BV = slopes_BV.to(h_BD.dtype)
-            _product_into(grad_weight_KD[piece], slopes_BV.T, h_BD)
-            _add_product(grad_h_BD, slopes_BV, w_VD)
+        pieces = Pieces(h_BD, weight_KD, bias_K, positives, with_gradients=with_gradients)
+        loss = (total(pieces) / mean_over).to(wide(features_BD.dtype))
         if with_gradients:
-            ctx.gradients = grad_h_BD, grad_weight_KD, grad_bias_K  # type: ignore[attr-defined]
+            ctx.gradients = pieces.gradients  # type: ignore[attr-defined]
             ctx.mean_over, ctx.dtype = mean_over, features_BD.dtype  # type: ignore[attr-defined]
-        return (total / mean_over).to(dtype)
+        return loss
 
     @staticmethod
     @once_differentiable
@@ -99,19 +131,4 @@ class _Fused(torch.autograd.Function):
         del ctx.gradients
         scale = grad / ctx.mean_over  # type: ignore[attr-defined]
         grads = grad_h_BD.mul_(scale).to(ctx.dtype), grad_weight_KD.mul_(scale), grad_bias_K.mul_(scale)  # type: ignore[attr-defined]
-        return *grads, None, None, None, None, None, None
-
-
-def _product_into(out: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> None:
-    """out = a · b, whose sums run in float32 whatever the factors' dtype."""
-    if out.dtype == a.dtype:
-        torch.mm(a, b, out=out)
-    else:
-        out.copy_(a @ b)
-
-
-def _add_product(total: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> None:
-    if total.dtype == a.dtype:
-        total.addmm_(a, b)
-    else:
-        total += a @ b
+        return *grads, None, None, None, None, None

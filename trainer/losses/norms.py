@@ -21,16 +21,16 @@ class Norm(NamedTuple):
         """float64 [G]: the logsumexp, -inf of an empty group."""
         return self.largest_G.double() + self.sums_G.log()
 
-    def fill(self, groups: slice, other: "Norm") -> None:
-        """Write the norms of some groups. To collect and join them would leave a hole in memory beside each."""
-        self.largest_G[groups] = other.largest_G
-        self.sums_G[groups] = other.sums_G
+    def add(self, groups: slice, other: "Norm") -> None:
+        """Let some groups have `other` in them, too."""
+        mine = Norm(self.largest_G[groups], self.sums_G[groups])
+        largest = torch.maximum(mine.largest_G, other.largest_G)
+        sums = mine.sums_G * (mine.largest_G - largest).exp() + other.sums_G * (other.largest_G - largest).exp()
+        self.largest_G[groups], self.sums_G[groups] = largest, sums
 
-    def plus(self, other: "Norm") -> "Norm":
-        """The norm of both together."""
-        largest = torch.maximum(self.largest_G, other.largest_G)
-        sums = self.sums_G * (self.largest_G - largest).exp() + other.sums_G * (other.largest_G - largest).exp()
-        return Norm(largest, sums)
+    def factors(self, slopes_G: torch.Tensor) -> torch.Tensor:
+        """What exp(x - largest) is to be multiplied with for slopes · exp(x) / Σ exp; 0 if both are 0."""
+        return slopes_G / self.sums_G.clamp(min=1).to(slopes_G.dtype)
 
 
 def over(x_BK: torch.Tensor, dim: int) -> Norm:

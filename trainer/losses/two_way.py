@@ -5,67 +5,53 @@ Shapes: B samples, K classes, P positives.
 
 import torch
 import torch.nn.functional as F
-from torch.autograd.function import BackwardCFunction, FunctionCtx, once_differentiable
 
 from trainer.losses import norms
-from trainer.losses.positives import Positives, row_blocks, wide, without
+from trainer.losses.positives import Positives
 
 # The paper's temperature of positives; that of negatives is 1.
 _TEMPERATURE = 4.0
 
 
-def two_way_loss(logits_BK: torch.Tensor, positives: Positives, mean_over: float) -> torch.Tensor:
-    """Scalar, at least float32.
+class TwoWay:
+    """A `Normed` loss of one batch.
 
     Of each sample that has labels softplus(N + P), where N is the logsumexp of its negatives and P is that of its
-    positives (negated, at temperature 4), summed and divided by `mean_over`; and the same of each class that occurs,
-    over the samples of this batch, as a mean over those classes (times B / mean_over, so that batches of parts add up).
-    The backward pass writes the gradient over the logits, as `separable_loss` does.
+    positives (negated, at temperature 4), summed; and the same of each class that occurs, over the samples of this
+    batch, as a mean over those classes (times B, so that batches of parts add up). like: the dtype and device of the
+    logits' rectangles.
     """
-    loss: torch.Tensor = _TwoWay.apply(logits_BK, positives, mean_over)
-    return loss
 
+    def __init__(self, num_samples: int, num_classes: int, positives: Positives, like: torch.Tensor) -> None:
+        self._positives = positives
+        self._num_samples = num_samples
+        self._by_row = norms.nothing(num_samples, like)
+        self._by_column = norms.nothing(num_classes, like)
 
-class _TwoWay(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: FunctionCtx, logits_BK: torch.Tensor, positives: Positives, mean_over: float) -> torch.Tensor:
-        dtype = wide(logits_BK.dtype)
-        like = logits_BK.new_empty(0, dtype=dtype)
-        rows, by_column = norms.nothing(len(logits_BK), like), norms.nothing(logits_BK.shape[1], like)
-        first = 0
-        with without(positives, logits_BK):
-            for block in row_blocks(logits_BK):
-                wide_block = block.to(dtype)
-                rows.fill(slice(first, first + len(block)), norms.over(wide_block, 1))
-                by_column = by_column.plus(norms.over(wide_block, 0))
-                first += len(block)
-        x_P = logits_BK[positives].to(dtype)
-        row_loss, row_slopes_B, row_pulls_P = _way(rows, x_P, positives.rows_P)
-        column_loss, column_slopes_K, column_pulls_P = _way(by_column, x_P, positives.columns_P)
-        num_occurring = torch.zeros_like(by_column.sums_G).index_fill_(0, positives.columns_P, 1).sum().clamp_(min=1)
-        row_weight, column_weight = 1 / mean_over, len(logits_BK) / mean_over / num_occurring
-        pulls_P = row_pulls_P * row_weight + column_pulls_P * column_weight
-        row_factors_B = row_slopes_B * row_weight / rows.sums_G.to(dtype)
-        column_factors_K = column_slopes_K * column_weight / by_column.sums_G.to(dtype)
-        ctx.save_for_backward(logits_BK, rows.largest_G, row_factors_B, by_column.largest_G, column_factors_K, pulls_P)
-        ctx.positives = positives  # type: ignore[attr-defined]
-        return (row_loss * row_weight + column_loss * column_weight).to(dtype)
+    def look(self, rows: slice, columns: slice, x: torch.Tensor) -> None:
+        """See `Normed`."""
+        self._by_row.add(rows, norms.over(x, 1))
+        self._by_column.add(columns, norms.over(x, 0))
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: BackwardCFunction, grad: torch.Tensor) -> tuple[torch.Tensor, None, None]:
-        saved: tuple[torch.Tensor, ...] = ctx.saved_tensors
-        logits_BK, row_largest_B, row_factors_B, column_largest_K, column_factors_K, pulls_P = saved
-        first = 0
-        for block in row_blocks(logits_BK):
-            own = slice(first, first + len(block))
-            x = block.to(grad.dtype)
-            by_column = (x - column_largest_K).exp_().mul_(column_factors_K * grad)
-            by_row = (x - row_largest_B[own, None]).exp_().mul_((row_factors_B[own] * grad)[:, None])
-            block.copy_(by_row.add_(by_column))
-            first = own.stop
-        logits_BK[ctx.positives] = (-pulls_P * grad).to(logits_BK.dtype)  # type: ignore[attr-defined]
-        return logits_BK, None, None
+    def settle(self, x_P: torch.Tensor) -> torch.Tensor:
+        """See `Normed`."""
+        row_loss, row_slopes_B, row_pulls_P = _way(self._by_row, x_P, self._positives.rows_P)
+        column_loss, column_slopes_K, column_pulls_P = _way(self._by_column, x_P, self._positives.columns_P)
+        occurs_K = torch.zeros_like(self._by_column.sums_G).index_fill_(0, self._positives.columns_P, 1)
+        weight = self._num_samples / occurs_K.sum().clamp_(min=1)
+        self._slopes_P = -(row_pulls_P + column_pulls_P * weight)
+        self._row_factors_B = self._by_row.factors(row_slopes_B)
+        self._column_factors_K = self._by_column.factors((column_slopes_K * weight).to(x_P.dtype))
+        return row_loss + column_loss * weight
+
+    def slopes_(self, rows: slice, columns: slice, x: torch.Tensor) -> torch.Tensor:
+        """See `Normed`."""
+        by_column = (x - self._by_column.largest_G[columns]).exp_().mul_(self._column_factors_K[columns])
+        return x.sub_(self._by_row.largest_G[rows, None]).exp_().mul_(self._row_factors_B[rows, None]).add_(by_column)
+
+    def positive_slopes(self) -> torch.Tensor:
+        """See `Normed`."""
+        return self._slopes_P
 
 
 def _way(

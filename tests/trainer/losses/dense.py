@@ -16,11 +16,13 @@ def bce(x_BK: torch.Tensor, y_BK: torch.Tensor, weights_K: torch.Tensor | None) 
     return F.binary_cross_entropy_with_logits(x_BK, y_BK, weights_K, reduction="sum") / len(x_BK)
 
 
-def asymmetric(x_BK: torch.Tensor, y_BK: torch.Tensor, weights_K: torch.Tensor | None) -> torch.Tensor:
-    """gamma_positive 1, gamma_negative 4, margin 0.05."""
+def asymmetric(
+    x_BK: torch.Tensor, y_BK: torch.Tensor, weights_K: torch.Tensor | None, gamma_negative: float = 4.0
+) -> torch.Tensor:
+    """gamma_positive 1, margin 0.05."""
     p = x_BK.sigmoid()
     q = (p - 0.05).clamp(min=0)
-    costs = -y_BK * (1 - p) * F.logsigmoid(x_BK) - (1 - y_BK) * q**4 * torch.log1p(-q)
+    costs = -y_BK * (1 - p) * F.logsigmoid(x_BK) - (1 - y_BK) * q**gamma_negative * torch.log1p(-q)
     return (costs if weights_K is None else costs * weights_K).sum() / len(x_BK)
 
 
