@@ -164,12 +164,22 @@ def _summed(
 
 
 def _strongest(rows: np.ndarray, words: np.ndarray, weights: np.ndarray, num_rows: int, at_most: int) -> Vectors:
-    """The entries with the largest weights of each row, in the order of the words; of equals the first words."""
-    kept = np.ones(len(rows), bool)
-    long = np.flatnonzero((np.bincount(rows, minlength=num_rows) > at_most)[rows])
-    # As float32, what is equal but for the rounding of a sum stays equal.
-    order = long[np.lexsort((-weights[long].astype(np.float32), rows[long]))]
-    kept[order[rank_in_row(rows[order]) >= at_most]] = False
+    """The entries with the largest weights of each row, in the order of the words; of equals the first words.
+
+    `rows` rise, and no weight is negative.
+    """
+    lengths = np.bincount(rows, minlength=num_rows)
+    # Bits of floats that are not negative rise with them, so one sort of whole numbers orders rows and weights. As
+    # float32, what is equal but for the rounding of a sum stays equal.
+    keys = (rows.astype(np.uint64) << np.uint64(32)) | ~weights.astype(np.float32).view(np.uint32)
+    long = np.flatnonzero(lengths > at_most)
+    last = np.full(num_rows, np.iinfo(np.uint64).max)
+    last[long] = np.sort(keys)[offsets(lengths)[long] + at_most - 1]
+    last_of_row = last[rows]
+    kept = keys < last_of_row
+    room = at_most - np.bincount(rows[kept], minlength=num_rows)
+    equal = np.flatnonzero(keys == last_of_row)
+    kept[equal[rank_in_row(rows[equal]) < room[rows[equal]]]] = True
     return Vectors(offsets(np.bincount(rows[kept], minlength=num_rows)), words[kept], weights[kept])
 
 
