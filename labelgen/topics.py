@@ -15,7 +15,7 @@ from labelgen.glosses import Glosses, read_glosses
 from labelgen.ragged import Rows, contains, distinct, offsets, rank_in_row
 from labelgen.relations import Relations
 from labelgen.senses import Senses
-from labelgen.wordnet import Pos, pos_of
+from labelgen.wordnet import Pos, synset_id
 
 # Weights of a relative's lemmas and gloss words, by what kind of relative it is.
 _OWN, _KIND_OF, _PART, _FIELD, _DERIVED, _KINDS, _SIBLINGS = 1.0, 1.0, 0.8, 1.5, 0.5, 0.4, 0.25
@@ -28,6 +28,7 @@ _MAX_RELATIVES = 40
 _MAX_WORDS = 128
 _MAX_WORDS_BLENDED = 64
 _BACKGROUND_WORDS = 200
+_NOUNS_END = synset_id(Pos.VERB, 0)
 # So many synsets at once: their sums stay in the processor's cache.
 _BATCH = 4_096
 
@@ -81,7 +82,7 @@ class Topics:
         """Two hundred everyday nouns: what any sense is compared with, to tell a likeness from none."""
         frequent: Counter[str] = Counter()
         for (term, synset), count in self._senses.lexicon.counts().items():
-            if synset in self._senses.synsets and pos_of(synset) is Pos.NOUN:
+            if synset < _NOUNS_END and synset in self._senses.synsets:
                 frequent[term] += count
         ordered = sorted(frequent.items(), key=lambda item: (-item[1], item[0]))
         seen = (term for term, _ in ordered if self._senses.share_seen(term, Pos.NOUN) > 0.5)

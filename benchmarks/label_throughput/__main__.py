@@ -13,6 +13,7 @@ import argparse
 import multiprocessing
 import os
 import platform
+import random
 import statistics
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -35,7 +36,7 @@ def main(corpus: Path, more: list[str], num_rounds: int) -> None:
     texts = [line.partition("\t")[0] for line in corpus.read_text().splitlines()]
     corpora = [texts, [*texts, *captions_of(more)]] if more else [texts]
     rounds = [texts[number * _CAPTIONS_A_ROUND :][:_CAPTIONS_A_ROUND] for number in range(num_rounds)]
-    samples = [own[:: len(own) // _CAPTIONS_A_ROUND][:_CAPTIONS_A_ROUND] for own in corpora[1:]]
+    samples = [random.Random(0).sample(own, _CAPTIONS_A_ROUND) for own in corpora[1:]]
     found = measured([*rounds, *samples], texts[num_rounds * _CAPTIONS_A_ROUND :])
     with processes(2) as pool:
         different = pool.submit(variants.differences, texts)
