@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 _SET_CHILD_SUBREAPER = 36  # of Linux's prctl
 
@@ -65,7 +65,7 @@ def _run(arguments: list[list[str]]) -> _Run:
     cpu, start = _cpu_seconds(), time.perf_counter()
     seconds, peak = 0.0, 0
     with tempfile.TemporaryFile("w+") as told:
-        to = [told, *[subprocess.DEVNULL] * (len(arguments) - 1)]
+        to: list[IO[str] | int] = [told, *[subprocess.DEVNULL] * (len(arguments) - 1)]
         runs = [
             subprocess.Popen([*command, *own], stdout=out, stderr=subprocess.DEVNULL)
             for own, out in zip(arguments, to, strict=True)
