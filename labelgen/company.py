@@ -7,12 +7,14 @@ what speaks for s by itself.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 
-from labelgen.corpus import Corpus
-from labelgen.ragged import Rows, contains, offsets, spans
+from labelgen.corpus import Corpus, Word
+from labelgen.ragged import Rows, contains, offsets, rank_in_row, spans
 from labelgen.relatives import Relatives
 from labelgen.senses import Senses
 from labelgen.terms import Role, Term
@@ -50,16 +52,15 @@ class Company:
         self._topics = topics
         self._corpus = corpus
         self._pairs = corpus.pairs()
-        likely = [self._likely(text, pos) for text, pos in corpus.words]
-        everyday = [self._likely(text, Pos.NOUN) for text in topics.background()]
-        self._main_sense = np.array([senses[0][0] if senses else 0 for senses in likely], np.int64)
+        everyday = [(text, Pos.NOUN) for text in topics.background()]
+        likely = self._likely([*corpus.words, *everyday])
+        self._main_sense, main_shares = likely.first(len(corpus.words))
         nouns = np.array([pos is Pos.NOUN for _, pos in corpus.words], bool)
         told = np.flatnonzero(nouns & (self._main_sense > 0) & (corpus.support >= _RARE))
-        shares = np.array([likely[number][0][1] for number in told.tolist()], np.float64)
-        self._relatives = Relatives(topics.relations, told, self._main_sense[told], shares)
-        blended = self._blended(likely + everyday)
-        self._word_topics = _padded(blended, len(likely), topics.glosses.num_words - 1)
-        background = blended.span(len(likely)).start
+        self._relatives = Relatives(topics.relations, told, self._main_sense[told], main_shares[told])
+        blended = self._blended(likely, len(corpus.words) + len(everyday))
+        self._word_topics = _padded(blended, len(corpus.words), topics.glosses.num_words - 1)
+        background = blended.span(len(corpus.words)).start
         self._background = blended.words[background:]
         self._background_weights = blended.weights[background:] / np.float32(max(1, len(everyday)))
         is_judged = [pos is Pos.NOUN and bool(senses.cues(text)) for text, pos in corpus.words]
@@ -168,27 +169,45 @@ class Company:
         mixed = (together + _PRIOR_SAMPLES * chance) / ((of_all + _PRIOR_SAMPLES) * chance)
         return np.asarray(np.where(known, np.log(mixed), 0.0))
 
-    def _likely(self, text: str, pos: Pos) -> list[tuple[int, float]]:
-        """The senses that a word of the company has most likely, with how likely each is by itself; likeliest first."""
-        term = Term(text, _ROLES[pos])
-        candidates = self._senses.shown(term)
-        if not candidates:
-            return []
-        if len(candidates) == 1:
-            return [(candidates[0].synset, 1.0)]
-        scores = np.array(self._senses.by_themselves(term, True))
-        shares = np.exp(scores - scores.max())
-        shares /= shares.sum()
-        order = np.argsort(-shares, kind="stable")[:_SENSES_OF_COMPANY]
-        return [(candidates[at].synset, float(shares[at])) for at in order if shares[at] > _LIKELY]
+    def _likely(self, words: Sequence[Word]) -> "_Likely":
+        """The senses that each word of the company has most likely, by itself."""
+        terms = [Term(text, _ROLES[pos]) for text, pos in words]
+        candidates = list(map(self._senses.shown, terms))
+        scores = [
+            self._senses.by_themselves(term, True, 1.0) if len(own) > 1 else (0.0,) * len(own)
+            for term, own in zip(terms, candidates, strict=True)
+        ]
+        rows = np.repeat(np.arange(len(words)), list(map(len, candidates)))
+        flat = np.fromiter(chain.from_iterable(scores), np.float64, len(rows))
+        largest = np.full(len(words), -np.inf)
+        np.maximum.at(largest, rows, flat)
+        shares = np.exp(flat - largest[rows])
+        shares /= np.bincount(rows, shares)[rows]
+        order = np.lexsort((-shares, rows))
+        order = order[(rank_in_row(rows[order]) < _SENSES_OF_COMPANY) & (shares[order] > _LIKELY)]
+        synsets = np.fromiter((each.synset for own in candidates for each in own), np.int64, len(rows))
+        return _Likely(rows[order], synsets[order], shares[order])
 
-    def _blended(self, likely: list[list[tuple[int, float]]]) -> Vectors:
+    def _blended(self, likely: "_Likely", num_words: int) -> Vectors:
         """The topics of words: those of their likely senses, by how likely each is."""
-        rows = np.repeat(np.arange(len(likely)), [len(senses) for senses in likely])
-        synsets = np.array([synset for senses in likely for synset, _ in senses], np.int64)
-        shares = np.array([share for senses in likely for _, share in senses], np.float64)
-        distinct, parts = np.unique(synsets, return_inverse=True)
-        return self._topics.blend(self._topics.of_synsets(distinct), rows, parts, shares, len(likely))
+        distinct, parts = np.unique(likely.synsets, return_inverse=True)
+        return self._topics.blend(self._topics.of_synsets(distinct), likely.words, parts, likely.shares, num_words)
+
+
+class _Likely(NamedTuple):
+    """Senses of words, word by word, the likeliest first: numbers of words, synsets, and how likely each is."""
+
+    words: np.ndarray
+    synsets: np.ndarray
+    shares: np.ndarray
+
+    def first(self, num_words: int) -> tuple[np.ndarray, np.ndarray]:
+        """(int64, float64) of the first words: the likeliest sense of each, 0 if it has none, and how likely it is."""
+        at = np.flatnonzero(np.diff(self.words, prepend=-1))
+        at = at[self.words[at] < num_words]
+        synsets, shares = np.zeros(num_words, np.int64), np.zeros(num_words)
+        synsets[self.words[at]], shares[self.words[at]] = self.synsets[at], self.shares[at]
+        return synsets, shares
 
 
 def _cues(corpus: Corpus, senses: Senses) -> dict[tuple[int, int], np.ndarray]:

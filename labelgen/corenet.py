@@ -17,7 +17,6 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 import ftfy
-from nltk.tokenize import NLTKWordTokenizer, word_tokenize
 
 from labelgen.wordnet import Folder, Pos, lines, synset_id
 
@@ -117,6 +116,9 @@ def find_tokenizer() -> tuple[str, Callable[[str], list[str]]]:
 
     Without sentences a stop inside a caption stays with its word ("a dog. a cat" → "dog."), and the word is lost.
     """
+    # NLTK takes a second, for all that it imports with it, and no other labeler asks for it.
+    from nltk.tokenize import NLTKWordTokenizer, word_tokenize
+
     try:
         word_tokenize("")
     except (LookupError, zipfile.BadZipFile):

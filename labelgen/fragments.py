@@ -91,20 +91,21 @@ class Mender:
         return words
 
     def _hint(self, word: Word) -> int:
-        """What a word may need, whatever stands around it."""
+        """What a word may need, whatever stands around it. Of most words only the tag is asked."""
         text, tag = word.text.lower(), word.tag
-        kind = self.kinds(text)
-        if tag in NOUN_TAGS:
-            may_be_noun = False
-        elif tag in ADJECTIVE_TAGS:
-            may_be_noun = kind.noun and (kind.thing or not kind.adjective)
+        may_be_noun = if_none_follows = False
+        if tag in ADJECTIVE_TAGS:
+            kind = self.kinds(text)
+            may_be_noun, if_none_follows = kind.noun and (kind.thing or not kind.adjective), kind.adjective
         elif tag in _PAST_TAGS:
-            may_be_noun = kind.noun and kind.thing
-        else:
-            may_be_noun = kind.noun and (tag in _BARE_VERB_TAGS or tag in ("MD", "RB", "UH"))
-        if_none_follows = tag in _PAST_TAGS or tag == "MD" or (tag in ADJECTIVE_TAGS and kind.adjective)
+            kind = self.kinds(text)
+            may_be_noun, if_none_follows = kind.noun and kind.thing, True
+        elif tag in _BARE_VERB_TAGS or tag in ("MD", "RB", "UH"):
+            may_be_noun, if_none_follows = self.kinds(text).noun, tag == "MD"
         may_stop = tag in _STOPS or (word.text in _DASHES and tag not in NOUN_TAGS)
-        may_cut = (may_stop and word.space_after) or (kind.verb and (tag == "NNS" or text.endswith("ing")))
+        may_cut = may_stop and word.space_after
+        if tag == "NNS" or text.endswith("ing"):
+            may_cut = may_cut or self.kinds(text).verb
         return (
             _MAY_BE_A_NOUN * may_be_noun
             + _IF_NONE_FOLLOWS * if_none_follows

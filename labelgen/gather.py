@@ -1,5 +1,6 @@
 """The mentions of a shard's captions while it is read → its entries, and the numbers of them that each sample has."""
 
+import sys
 from collections.abc import Iterable, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple, Protocol
@@ -9,6 +10,7 @@ import pyarrow as pa
 
 from labelgen.candidates import terms_table
 from labelgen.labelers import Captions, Labeler
+from labelgen.memory import Memory
 from labelgen.ragged import offsets
 from labelgen.terms import Mention, Phrase, Role, Term
 from labelshards import schema
@@ -64,8 +66,8 @@ class OneByOne:
         self._heads: set[int] = set()
         self._examples: list[list[Example]] = []
         self._num_without_noun = 0
-        self._numbers: dict[Phrase, tuple[int, ...]] = {}
-        self._exemplified: set[Phrase] = set()  # those whose entries all have examples enough
+        self._numbers = Memory(self._numbers_of, sys.maxsize)
+        self._settled: dict[Phrase, tuple[int, ...]] = {}  # of phrases whose entries all have examples enough
 
     def parse(self, captions: Captions) -> Sequence[Any]:
         """See labelers.Labeler."""
@@ -78,10 +80,9 @@ class OneByOne:
             entries: set[int] = set()
             for parse, text in islice(captions, count):
                 for phrase in self._labeler.phrases(parse):
-                    numbers = self._numbers.get(phrase)
+                    numbers = self._settled.get(phrase)
                     if numbers is None:
-                        numbers = self._numbers[phrase] = self._numbers_of(phrase)
-                    if phrase not in self._exemplified:
+                        numbers = self._numbers[phrase]
                         self._exemplify(phrase, numbers, text)
                     entries.update(numbers)
             if count and self._heads.isdisjoint(entries):
@@ -132,7 +133,7 @@ class OneByOne:
                     examples.append(Example(len(self._mentions), caption))
                 enough = enough and len(examples) == EXAMPLES_PER_ENTRY
         if enough:
-            self._exemplified.add(phrase)
+            self._settled[phrase] = numbers
 
 
 def terms_of(entries: Iterable[Entry], examples: Sequence[Sequence[Example]]) -> pa.Table:

@@ -1,9 +1,9 @@
 """The terms that WordNet knows, in all the forms in which captions write them: what a worker looks words up in."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from itertools import islice
+from itertools import accumulate, chain
 from typing import Any
 
 import pyarrow as pa
@@ -53,6 +53,8 @@ class Lexicon:
         things: frozenset[str],
         variants: dict[str, str],
         added: frozenset[str],
+        longest: int,
+        first_words: frozenset[str],
     ) -> None:
         self._senses = senses
         self._counts = counts
@@ -61,7 +63,9 @@ class Lexicon:
         self.added = added
         self._variants = variants
         self._noun_forms: list[str] = []
-        self.longest_term_words = max(term.count(" ") for term in senses[Pos.NOUN]) + 1
+        # Of terms of several words: how many the longest has, and all that one may begin with, however it is written.
+        self.longest_term_words = longest
+        self._first_words = first_words
         self.find = lru_cache(maxsize=200_000)(self._find)
         self.base = lru_cache(maxsize=50_000)(self._base)
 
@@ -82,12 +86,14 @@ class Lexicon:
         arrays = compiled("lexicon", key, lambda: _read(folder, added, senses))
         counts = zip(*_lists(arrays, "counts.terms", "counts.synsets", "counts.uses"), strict=True)
         return cls(
-            {pos: dict(_tuples(arrays, f"{pos.file}.terms", f"{pos.file}.synsets")) for pos in Pos},
+            {pos: _tuples(arrays, f"{pos.file}.terms", f"{pos.file}.synsets") for pos in Pos},
             {(term, synset): uses for term, synset, uses in counts},
-            {pos: dict(_tuples(arrays, f"{pos.file}.forms", f"{pos.file}.bases")) for pos in Pos},
+            {pos: _tuples(arrays, f"{pos.file}.forms", f"{pos.file}.bases") for pos in Pos},
             frozenset(arrays["things"].to_pylist()),
             dict(zip(*_lists(arrays, "variants", "variants.terms"), strict=True)),
             frozenset(added),
+            arrays["longest"][0].as_py(),
+            frozenset(arrays["first_words"].to_pylist()),
         )
 
     def senses(self, term: str, pos: Pos = Pos.NOUN) -> tuple[int, ...]:
@@ -152,7 +158,8 @@ class Lexicon:
         "man" is what the caption means), anything else as it stands first. Then come other ways to write it:
         without hyphens and apostrophes, and with American endings.
         """
-        found = self._find_form(surface, plural)
+        first, space, _ = surface.partition(" ")
+        found = None if space and first not in self._first_words else self._find_form(surface, plural)
         if found is None:
             found = next(filter(None, (self._find_form(form, plural) for form in other_spellings(surface))), None)
         return None if found is None else (found, self._senses[Pos.NOUN][found])
@@ -194,11 +201,14 @@ def _read(
         "things": pa.array(sorted(things), pa.string()),
         "variants": pa.array(variants, pa.string()),
         "variants.terms": pa.array(variants.values(), pa.string()),
+        "longest": pa.array([max(term.count(" ") for term in ordered[Pos.NOUN]) + 1], pa.int64()),
     }
+    exceptions = {pos: wordnet.read_exceptions(folder, pos) | _MORE_EXCEPTIONS.get(pos, {}) for pos in Pos}
+    forms = chain(ordered[Pos.NOUN], variants, exceptions[Pos.NOUN])
+    arrays["first_words"] = pa.array(sorted({form.partition(" ")[0] for form in forms if " " in form}), pa.string())
     for pos in Pos:
-        exceptions = wordnet.read_exceptions(folder, pos) | _MORE_EXCEPTIONS.get(pos, {})
         arrays |= _packed(f"{pos.file}.terms", f"{pos.file}.synsets", ordered[pos], pa.int64())
-        arrays |= _packed(f"{pos.file}.forms", f"{pos.file}.bases", exceptions, pa.string())
+        arrays |= _packed(f"{pos.file}.forms", f"{pos.file}.bases", exceptions[pos], pa.string())
     return arrays
 
 
@@ -212,11 +222,13 @@ def _packed(
     }
 
 
-def _tuples(arrays: Mapping[str, pa.Array], keys: str, values: str) -> Iterator[tuple[str, tuple[Any, ...]]]:
+def _tuples(arrays: Mapping[str, pa.Array], keys: str, values: str) -> dict[str, tuple[Any, ...]]:
     """What `_packed` packed."""
-    each = iter(arrays[values].to_pylist())
-    for key, length in zip(*_lists(arrays, keys, f"{values}.lengths"), strict=True):
-        yield key, tuple(islice(each, length))
+    names, lengths, flat = _lists(arrays, keys, f"{values}.lengths", values)
+    alone = list(zip(flat, strict=True))  # a tuple for each; most keys have one value
+    starts = accumulate(lengths, initial=0)
+    rows = (alone[at] if num == 1 else tuple(flat[at : at + num]) for at, num in zip(starts, lengths, strict=False))
+    return dict(zip(names, rows, strict=True))
 
 
 def _lists(arrays: Mapping[str, pa.Array], *names: str) -> list[list[Any]]:

@@ -32,7 +32,6 @@ def spare_collections() -> None:
     Python would walk through all of it again and again, for a fifth of the time. What becomes garbage in cycles
     is little, and still collected while it is young.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
 

@@ -163,10 +163,11 @@ class Senses:
         return term.text in DESCRIBING or (term.form is Form.PLAIN and self._mostly_describes(term.text))
 
     def _mostly_describes(self, word: str) -> bool:
-        return self.lexicon.uses(word, Pos.ADJECTIVE) > self.lexicon.uses(word, Pos.NOUN)
+        as_adjective = self.lexicon.uses(word, Pos.ADJECTIVE)
+        return as_adjective > 0 and as_adjective > self.lexicon.uses(word, Pos.NOUN)
 
     def _is_capital(self, found: Candidate) -> bool:
-        lemmas = self.synsets[found.synset].lemmas
+        lemmas = self.synsets.lemmas(found.synset)
         return found.lemma not in lemmas and any(lemma.lower() == found.lemma for lemma in lemmas)
 
     def _is_person(self, found: Candidate) -> bool:
@@ -179,16 +180,21 @@ class Senses:
         return frozenset({synset}).union(*(self._ancestors(above) for above in self.synsets[synset].hypernyms))
 
     def _find_slang(self, synset: int) -> bool:
-        gloss = self.synsets[synset].gloss[:_SLANG_WITHIN].lower()
+        gloss = self.synsets.gloss(synset)[:_SLANG_WITHIN].lower()
         return any(mark in gloss for mark in _SLANG)
 
     def _by_themselves(self, term: Term, is_shown: bool, seen: float = 1.0) -> tuple[float, ...]:
         """The sums of `prior`, of `shown` or of all candidates; remembered, as forms and corpora ask the same."""
         candidates = self.shown(term) if is_shown else self.candidates(term)
-        return tuple(sum(part.nats for part in parts) for parts in self.prior(term, candidates, seen))
+        return tuple(sum(nats for _, nats in reasons) for reasons in self._weigh(term, candidates, seen))
 
     def prior(self, term: Term, candidates: Iterable[Candidate], seen: float = 1.0) -> list[list[Part]]:
         """Per candidate, what speaks for it by itself. `seen` in 0 … 1: how far the texts speak of what can be seen."""
+        told = self._weigh(term, candidates, seen)
+        return [[Part(why, nats) for why, nats in reasons if nats] for reasons in told]
+
+    def _weigh(self, term: Term, candidates: Iterable[Candidate], seen: float) -> list[list[tuple[str, float]]]:
+        """What `prior` tells, also what weighs nothing."""
         found = list(candidates)
         counts = [self.lexicon.count(each.lemma, each.synset) for each in found]
         all_counts = sum(counts) + len(found)
@@ -201,18 +207,19 @@ class Senses:
             if not is_decided or seen < 1:
                 weight = 1 - seen if is_decided else 1.0
                 own = self._reasons(term, each, math.log((count + 1) / all_counts), seen)
-                reasons += [Part(why, weight * nats) for why, nats in own]
+                reasons += own if weight == 1 else [(why, weight * nats) for why, nats in own]
             if is_counted and self.synsets.lexname(each.synset) in _MASS:
-                reasons.append(Part("cannot be counted", MASS_COUNTED))
-            told.append([part for part in reasons if part.nats])
+                reasons.append(("cannot be counted", MASS_COUNTED))
+            told.append(reasons)
         return told
 
     def _usual(self, term: Term) -> dict[int, float]:
         """Synset → nats, for the senses that captions mean by a term as far as a person has said so."""
         nats: dict[int, float] = {}
-        if term.pos is Pos.NOUN and term.form not in _NAMES:
+        tiers = self._pins.usual.get(term.text, ())
+        if tiers and term.pos is Pos.NOUN and term.form not in _NAMES:
             at = USUAL
-            for tier in self._pins.usual.get(term.text, ()):
+            for tier in tiers:
                 for number, use in enumerate(tier):
                     nats[use.synset] = at + number * NEXT_USUAL
                 at = nats[tier[-1].synset] + RARER
@@ -222,18 +229,18 @@ class Senses:
         """Synset → the words that tell it from other senses of a noun, as far as a person has said so."""
         return {use.synset: use.cues for tier in self._pins.usual.get(text, ()) for use in tier}
 
-    def _reasons(self, term: Term, found: Candidate, log_share: float, seen: float) -> list[Part]:
-        synset = self.synsets[found.synset]
-        reasons = [Part(f"a picture shows {synset.lexname}", seen * SEEN.get(synset.lexname, 0.0))]
-        reasons.append(Part("frequent in tagged texts", COUNT * log_share))
-        if synset.lemmas[0].lower() == found.lemma and term.pos is Pos.NOUN:
-            reasons.append(Part("the synset's first word", seen * HEADWORD))
+    def _reasons(self, term: Term, found: Candidate, log_share: float, seen: float) -> list[tuple[str, float]]:
+        lexname = self.synsets.lexname(found.synset)
+        reasons = [(f"a picture shows {lexname}", seen * SEEN.get(lexname, 0.0))]
+        reasons.append(("frequent in tagged texts", COUNT * log_share))
+        if term.pos is Pos.NOUN and self.synsets.lemmas(found.synset)[0].lower() == found.lemma:
+            reasons.append(("the synset's first word", seen * HEADWORD))
         if term.form is Form.PLURAL and found.lemma == term.text:
-            reasons.append(Part("a sense of the plural", OF_PLURAL))
+            reasons.append(("a sense of the plural", OF_PLURAL))
         if term.form not in _NAMES and self._is_capital(found):
-            reasons.append(Part("written with a capital", CAPITAL))
+            reasons.append(("written with a capital", CAPITAL))
         if self._is_slang(found.synset):
-            reasons.append(Part("slang", SLANG))
+            reasons.append(("slang", SLANG))
         return reasons
 
     def share_seen(self, text: str, pos: Pos) -> float:
@@ -247,10 +254,10 @@ class Senses:
         return self.synsets.lexname(synset) in _SHOWN
 
 
-def _part_of_use(usual: float | None, seen: float) -> Part:
+def _part_of_use(usual: float | None, seen: float) -> tuple[str, float]:
     if usual is None:
-        return Part("captions mean other things by it", seen * UNUSUAL)
-    return Part("what captions mean by it", seen * usual)
+        return "captions mean other things by it", seen * UNUSUAL
+    return "what captions mean by it", seen * usual
 
 
 def _once(found: Iterable[Candidate]) -> list[Candidate]:

@@ -21,8 +21,8 @@ class Synsets(Mapping[int, Synset]):
         self.ids: np.ndarray = arrays["ids"].to_numpy()
         self.names: list[str] = arrays["names"].to_pylist()
         self._glosses = arrays["glosses"]
-        self._lemmas = arrays["lemmas"]
-        self._starts: np.ndarray = arrays["lemmas.starts"].to_numpy()
+        self._lemmas: list[str] = arrays["lemmas"].to_pylist()
+        self._starts: list[int] = arrays["lemmas.starts"].to_pylist()
         lexnames: list[str] = arrays["lexnames"].to_pylist()
         self._lexname_of: list[str] = [lexnames[file] for file in arrays["lexfiles"].to_pylist()]
         self._is_instance: np.ndarray = arrays["is_instance"].to_numpy(zero_copy_only=False)
@@ -65,23 +65,33 @@ class Synsets(Mapping[int, Synset]):
         name: str = self._lexname_of[self._places[number]]
         return name
 
+    def lemmas(self, number: int) -> list[str]:
+        """The lemmas of a synset, likewise."""
+        place = self._places[number]
+        return self._lemmas[self._starts[place] : self._starts[place + 1]]
+
+    def gloss(self, number: int) -> str:
+        """The gloss of a synset, likewise."""
+        text: str = self._glosses[self._places[number]].as_py()
+        return text
+
     def related(self, relation: str) -> Rows:
         """Numbers of the synsets that stand in one of RELATIONS to each, in the order of `ids`."""
         return self._related[relation]
 
     def digest(self) -> str:
         """Identity of all words and glosses."""
-        spoken = [self.ids.tobytes(), self._starts.tobytes(), *map(_bytes_of, (self._lemmas, self._glosses))]
+        starts = np.array(self._starts).tobytes()
+        spoken = [self.ids.tobytes(), starts, _bytes_of(self._lemmas), _bytes_of(self._glosses.to_pylist())]
         return storage.digest(b"".join(storage.digest(part).encode() for part in spoken))
 
     def _unpack(self, number: int, place: int) -> Synset:
         related = {name: tuple(values[starts[place] : starts[place + 1]]) for name, starts, values in self._lists}
-        start = int(self._starts[place])
         return Synset(
             id=number,
             name=self.names[place],
-            lemmas=tuple(self._lemmas.slice(start, int(self._starts[place + 1]) - start).to_pylist()),
-            gloss=self._glosses[place].as_py(),
+            lemmas=tuple(self.lemmas(number)),
+            gloss=self.gloss(number),
             lexname=self._lexname_of[place],
             is_instance=bool(self._is_instance[place]),
             **related,
@@ -108,5 +118,5 @@ def _packed(synsets: list[Synset]) -> dict[str, pa.Array]:
     }
 
 
-def _bytes_of(texts: pa.StringArray) -> bytes:
-    return "\n".join(texts.to_pylist()).encode()
+def _bytes_of(texts: list[str]) -> bytes:
+    return "\n".join(texts).encode()

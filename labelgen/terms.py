@@ -24,6 +24,9 @@ class Role(StrEnum):
     ACTION = "action"
 
 
+_POS_OF = {Role.ATTRIBUTE: Pos.ADJECTIVE, Role.ACTION: Pos.VERB}
+
+
 class Form(StrEnum):
     """How a noun is written where it says something about the sense. Empty where it does not."""
 
@@ -47,7 +50,7 @@ class Term(NamedTuple):
     @property
     def pos(self) -> Pos:
         """The part of speech under which it is looked up."""
-        return {Role.ATTRIBUTE: Pos.ADJECTIVE, Role.ACTION: Pos.VERB}.get(self.role, Pos.NOUN)
+        return _POS_OF.get(self.role, Pos.NOUN)
 
 
 class Mention(NamedTuple):

@@ -15,7 +15,7 @@ from labelgen.glosses import Glosses, read_glosses
 from labelgen.ragged import Rows, contains, distinct, offsets, rank_in_row
 from labelgen.relations import Relations
 from labelgen.senses import Senses
-from labelgen.wordnet import Pos, pos_of
+from labelgen.wordnet import Pos, synset_id
 
 # Weights of a relative's lemmas and gloss words, by what kind of relative it is.
 _OWN, _KIND_OF, _PART, _FIELD, _DERIVED, _KINDS, _SIBLINGS = 1.0, 1.0, 0.8, 1.5, 0.5, 0.4, 0.25
@@ -28,6 +28,7 @@ _MAX_RELATIVES = 40
 _MAX_WORDS = 128
 _MAX_WORDS_BLENDED = 64
 _BACKGROUND_WORDS = 200
+_NOUNS_END = synset_id(Pos.VERB, 0)
 # So many synsets at once: their sums stay in the processor's cache.
 _BATCH = 4_096
 
@@ -81,7 +82,7 @@ class Topics:
         """Two hundred everyday nouns: what any sense is compared with, to tell a likeness from none."""
         frequent: Counter[str] = Counter()
         for (term, synset), count in self._senses.lexicon.counts().items():
-            if synset in self._senses.synsets and pos_of(synset) is Pos.NOUN:
+            if synset < _NOUNS_END and synset in self._senses.synsets:
                 frequent[term] += count
         ordered = sorted(frequent.items(), key=lambda item: (-item[1], item[0]))
         seen = (term for term, _ in ordered if self._senses.share_seen(term, Pos.NOUN) > 0.5)
@@ -164,12 +165,22 @@ def _summed(
 
 
 def _strongest(rows: np.ndarray, words: np.ndarray, weights: np.ndarray, num_rows: int, at_most: int) -> Vectors:
-    """The entries with the largest weights of each row, in the order of the words; of equals the first words."""
-    kept = np.ones(len(rows), bool)
-    long = np.flatnonzero((np.bincount(rows, minlength=num_rows) > at_most)[rows])
-    # As float32, what is equal but for the rounding of a sum stays equal.
-    order = long[np.lexsort((-weights[long].astype(np.float32), rows[long]))]
-    kept[order[rank_in_row(rows[order]) >= at_most]] = False
+    """The entries with the largest weights of each row, in the order of the words; of equals the first words.
+
+    `rows` rise, and no weight is negative.
+    """
+    lengths = np.bincount(rows, minlength=num_rows)
+    # Bits of floats that are not negative rise with them, so one sort of whole numbers orders rows and weights. As
+    # float32, what is equal but for the rounding of a sum stays equal.
+    keys = (rows.astype(np.uint64) << np.uint64(32)) | ~weights.astype(np.float32).view(np.uint32)
+    long = np.flatnonzero(lengths > at_most)
+    last = np.full(num_rows, np.iinfo(np.uint64).max)
+    last[long] = np.sort(keys)[offsets(lengths)[long] + at_most - 1]
+    last_of_row = last[rows]
+    kept = keys < last_of_row
+    room = at_most - np.bincount(rows[kept], minlength=num_rows)
+    equal = np.flatnonzero(keys == last_of_row)
+    kept[equal[rank_in_row(rows[equal]) < room[rows[equal]]]] = True
     return Vectors(offsets(np.bincount(rows[kept], minlength=num_rows)), words[kept], weights[kept])
 
 

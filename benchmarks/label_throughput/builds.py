@@ -1,58 +1,87 @@
 """Whole builds, as the command line makes them: what they take, and what two workers bring."""
 
+import ctypes
+import json
+import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
+
+_SET_CHILD_SUBREAPER = 36  # of Linux's prctl
 
 
-class Builds(NamedTuple):
-    """publishing: CPU seconds a caption of the process that leads, which makes the label set of the candidates; less
-    those of a build of a hundred captions.
+class Build(NamedTuple):
+    """A build by one worker: CPU seconds of all of its processes, from their first moment on.
 
-    two_workers: how much faster than two builds by one worker each at once. bytes_per_sample: of the label set with
-    its candidates. peak_mib: of the process that leads.
+    two_workers: how much faster two workers are than two builds by one worker each at once. bytes_per_sample: of the
+    label set with its candidates. peak_mib: of the process that leads.
     """
 
-    publishing: float
+    num_captions: int
+    seconds: float
+    publish_seconds: float
     two_workers: float
     bytes_per_sample: float
     peak_mib: float
 
 
-def build(captions: list[str]) -> Builds:
-    """Five builds of the captions, or of a part of them."""
+class _Run(NamedTuple):
+    """CPU seconds and seconds of builds at once, the most memory that a leader took, and what the first one printed."""
+
+    cpu_seconds: float
+    seconds: float
+    peak_mib: float
+    told: dict[str, float]
+
+
+def build(captions: list[str]) -> Build:
+    """Four builds of the captions, or of half of them. Call it in a process that has no other children."""
     folder = Path(tempfile.mkdtemp())
-    few, *halves = (folder / f"{name}.tsv" for name in ("few", "odd", "even"))
-    for path, own in ((few, captions[:100]), (halves[0], captions[::2]), (halves[1], captions[1::2])):
+    whole, *halves = (folder / f"{name}.tsv" for name in ("whole", "odd", "even"))
+    for path, own in ((whole, captions), (halves[0], captions[::2]), (halves[1], captions[1::2])):
         path.write_text("".join(f"{text}\t\n" for text in own))
-    sources = list(map(str, halves))
-    start_up, _ = _run([[str(few), "--out", str(folder / "labels-few"), "--workers", "1", "--threshold", "1"]])
-    alone, _ = _run([[*sources, "--out", str(folder / "labels-one"), "--workers", "1"]])
-    _, together = _run([[*sources, "--out", str(folder / "labels"), "--workers", "2"]])
-    _, apart = _run([[path, "--out", f"{path}-labels", "--workers", "1"] for path in sources])
+    alone = _run([[str(whole), "--out", str(folder / "labels"), "--workers", "1"]])
+    together = _run([[*map(str, halves), "--out", str(folder / "labels-two"), "--workers", "2"]])
+    apart = _run([[str(path), "--out", f"{path}-labels", "--workers", "1"] for path in halves])
     size = sum(path.stat().st_size for path in (folder / "labels").rglob("*") if path.is_file())
-    return Builds(
-        publishing=(alone - start_up) / (len(captions) - 100),
-        two_workers=apart / together,
+    return Build(
+        num_captions=len(captions),
+        seconds=alone.cpu_seconds,
+        publish_seconds=alone.told["publish_seconds"],
+        two_workers=apart.seconds / together.seconds,
         bytes_per_sample=size / len(captions),
-        peak_mib=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
+        peak_mib=alone.peak_mib,
     )
 
 
-def _run(arguments: list[list[str]]) -> tuple[float, float]:
-    """Run builds at once → (CPU seconds, seconds). Workers are no children of this process: their time is not in it."""
+def _run(arguments: list[list[str]]) -> _Run:
+    """Run builds at once, and wait for all that they started: workers outlive their leader for a moment."""
+    ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     command = [sys.executable, "-m", "catlip_cli.main", "labels", "build", "--json", "--threshold", "10"]
     cpu, start = _cpu_seconds(), time.perf_counter()
-    runs = [
-        subprocess.Popen([*command, *own], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for own in arguments
-    ]
-    if any([run.wait() for run in runs]):  # noqa: C419  (each is waited for)
-        sys.exit("A build failed.")
-    return _cpu_seconds() - cpu, time.perf_counter() - start
+    seconds, peak = 0.0, 0
+    with tempfile.TemporaryFile("w+") as told:
+        to: list[IO[str] | int] = [told, *[subprocess.DEVNULL] * (len(arguments) - 1)]
+        runs = [
+            subprocess.Popen([*command, *own], stdout=out, stderr=subprocess.DEVNULL)
+            for own, out in zip(arguments, to, strict=True)
+        ]
+        leaders = {run.pid for run in runs}
+        while True:
+            try:
+                pid, status, used = os.wait4(-1, 0)
+            except ChildProcessError:
+                break
+            if pid in leaders:
+                seconds, peak = time.perf_counter() - start, max(peak, used.ru_maxrss)
+                if status:
+                    sys.exit("A build failed.")
+        told.seek(0)
+        return _Run(_cpu_seconds() - cpu, seconds, peak / 1024, json.load(told))
 
 
 def _cpu_seconds() -> float:

@@ -183,17 +183,20 @@ def timed(work: Callable[[list[str]], None], warm_up: list[str]) -> Work:
     return measure
 
 
-LEAN, CHUNKS, TAGS = (
+PUBLISHED, ONE_BY_ONE, LEAN, CHUNKS, TAGS = (
+    "published rule as written, with a tagger like NLTK's",
+    "spaCy, one text at a time, all components",
     "`nlp.pipe`, without ner and lemmatizer",
     "catlip: TSV in, candidate shard out",
     "catlip, `--nouns tags`",
 )
 DISTILLED = "catlip, `--nouns distilled`, words met before"
+COMPARED = (ONE_BY_ONE, LEAN, PUBLISHED)
 VARIANTS = {
-    "published rule as written, with a tagger like NLTK's": Variant(published(tagger=True, order="frequent"), 1_000),
+    PUBLISHED: Variant(published(tagger=True, order="frequent"), 1_000),
     "… its vocabulary in random order": Variant(published(tagger=True, order="random"), 400),
     "… without the tagger, whose tags are not used": Variant(published(tagger=False, order="frequent"), 1_000),
-    "spaCy, one text at a time, all components": Variant(spacy_way((), batch=False), 400),
+    ONE_BY_ONE: Variant(spacy_way((), batch=False), 400),
     "`nlp.pipe`, all components": Variant(spacy_way(()), 1_000),
     LEAN: Variant(spacy_way(_LEAN), 1_000),
     "… and matrix products by NumPy": Variant(spacy_way(_LEAN, blis=False), 1_000),

@@ -71,6 +71,12 @@ def test_train_half__needs_no_spacy(tmp_path: Path, catlip: Catlip) -> None:
     assert probed.returncode == 0, probed.stderr
 
 
+def test_build__loads_neither_nltk_nor_spacy_before_it_is_asked_for_them() -> None:
+    code = "import sys, labelgen.build; print(*{'nltk', 'scipy', 'sklearn', 'spacy'} & {*sys.modules})"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=240)
+    assert loaded.stdout.split() == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "absent", "extra"),
     [

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelgen.lexicon import Lexicon
+from labelgen.lexicon import Lexicon, spellings
 from labelgen.synsets import Synsets
 from labelgen.wordnet import Folder, Pos
 
@@ -186,3 +186,15 @@ def test_uses__one_for_each_sense_and_tagged_use(lexicon: Lexicon) -> None:
     assert lexicon.uses("dog", Pos.NOUN) == len(dog) + sum(lexicon.count("dog", synset) for synset in dog)
     assert lexicon.uses("white", Pos.ADJECTIVE) > lexicon.uses("white", Pos.NOUN)
     assert lexicon.uses("xyzzy", Pos.VERB) == 0
+
+
+@given(st.data(), st.booleans())
+def test_find__no_term_is_missed_for_its_first_word(lexicon: Lexicon, data: st.DataObject, plural: bool) -> None:
+    forms = st.sampled_from([form for form in lexicon.noun_forms()[::11] if " " in form or "-" in form])
+    form = data.draw(forms)
+    word = data.draw(st.sampled_from(["", "the ", "colour ", "grey-haired "]))
+    for surface in (form, f"{form}s", word + form, form.replace("-", " "), form.replace("or", "our")):
+        told = (lexicon._find_form(spelling, plural) for spelling in spellings(surface))
+        expected = next(filter(None, told), None)
+        found = lexicon.find(surface, plural)
+        assert (found and found[0]) == expected

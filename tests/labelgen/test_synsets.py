@@ -138,3 +138,10 @@ def test_key_of__files_and_code(copy: Path, tmp_path: Path) -> None:
     assert None not in others
     (copy / "data.adj").unlink()
     assert key_of(copy, "labelgen.wordnet") is None
+
+
+def test_lemmas_and_gloss__are_those_of_the_synset(synsets: Synsets) -> None:
+    for number in list(synsets)[::499]:
+        synset = synsets[number]
+        assert tuple(synsets.lemmas(number)) == synset.lemmas
+        assert (synsets.gloss(number), synsets.lexname(number)) == (synset.gloss, synset.lexname)

@@ -4,11 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from labelgen.lexicon import Lexicon
 from labelgen.senses import Senses
 from labelgen.synsets import Synsets
-from labelgen.topics import Topics
+from labelgen.topics import Topics, _strongest
 from labelgen.wordnet import Pos
 
 
@@ -115,3 +117,19 @@ def test_background__is_everyday_things(topics: Topics, senses: Senses) -> None:
     assert len(words) == len(set(words)) == 200
     assert {"man", "house", "door"} <= set(words)
     assert all(senses.share_seen(word, Pos.NOUN) > 0.5 for word in words)
+
+
+@given(
+    st.lists(st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.5 + 1e-12, 3.0]), max_size=6), max_size=4),
+    st.integers(1, 4),
+)
+def test_strongest__of_equals_the_first(weights: list[list[float]], at_most: int) -> None:
+    rows = np.repeat(np.arange(len(weights)), [len(row) for row in weights])
+    words = np.array([word for row in weights for word in range(len(row))], np.int64)
+    flat = np.array([weight for row in weights for weight in row])
+    found = _strongest(rows, words, flat, len(weights), at_most)
+    for number, row in enumerate(weights):
+        # As float32, half and a hair more than half are the same.
+        expected = sorted(sorted(range(len(row)), key=lambda word: -np.float32(row[word]))[:at_most])
+        assert found.words[found.span(number)].tolist() == expected
+        assert found.weights[found.span(number)].tolist() == [row[word] for word in expected]
