@@ -147,3 +147,21 @@ def test_tag__5000_pictures_with_a_kill_in_the_middle(
     first = table["synsets"].to_pylist()[:6]
     assert table["synsets"].to_pylist() == [first[at % 1000 % 6] for at in range(5000)], "as the pictures repeat"
     assert not parts.exists()
+
+
+def test_tag__an_exported_model_says_the_same(
+    trained: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = str(tmp_path / "model")
+    assert run(["export", str(trained / "run"), "--out", model]) == 0
+    capsys.readouterr()
+    said = []
+    for name in (str(trained / "run"), model):
+        assert run(["tag", name, str(pictures), "--json"]) == 0
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1]
+    silent = str(tmp_path / "backbone")
+    assert run(["export", str(trained / "run"), "--out", silent, "--backbone-only"]) == 0
+    assert run(["tag", silent, str(pictures)]) == 1
+    assert "has no head with a vocabulary" in capsys.readouterr().err
+    assert run(["embed", silent, str(pictures), "--out", str(tmp_path / "f.parquet")]) == 0
