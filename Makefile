@@ -8,7 +8,7 @@ DEMO := demo
 CAPTIONS ?= ../shared/data/cc3m-val.tsv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit lint types format bench quality lock clean
+.PHONY: help setup demo test test-unit lint types format bench quality docs lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,10 @@ bench: $(READY) ## Print the benchmarks' ratios; CAPTIONS=file.tsv names the cap
 
 quality: $(READY) ## Measure how right the labels are, against gold data and captions judged by hand
 	$(BIN)/python -m benchmarks.label_quality
+
+docs: $(READY) ## Write the site of docs/ to build/site
+	$(BIN)/mkdocs build --strict --quiet
+	@echo 'Open build/site/index.html'
 
 lock: ## Write constraints.txt from what pyproject.toml's ranges give today
 	$(PYTHON) -m venv --clear $(VENV)

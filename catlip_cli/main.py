@@ -25,6 +25,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "probe": ("catlip_cli.probe", "Measure what a trained encoder knows."),
     "export": ("catlip_cli.export", "Write a trained encoder for timm, ONNX, or a hub."),
     "import-corenet": ("catlip_cli.import_corenet", "Take over a CatLIP model that Apple released."),
+    "calibrate": ("catlip_cli.calibrate", "Find a threshold for each class, for tagging."),
+    "tag": ("catlip_cli.tag", "Say what pictures show: synsets with probabilities."),
+    "embed": ("catlip_cli.embed", "Write an encoder's features of pictures."),
     "sheet": ("catlip_cli.sheet", "Draw a sheet of pictures with their true and predicted labels."),
 }
 

@@ -30,7 +30,7 @@ def sheet(run: Path, labels: str, out: str, best: bool, count: int, seed: int, c
     from trainer.sheet import Sheet
 
     opened = open_run(run, best=best)
-    label_set = open_matching(opened, labels)
+    label_set = open_matching(opened.vocabulary, labels)
     predictions = predict(opened, label_set, count=count, seed=seed, device=default_device())
     names = [lemmas[0].replace("_", " ") for lemmas in opened.vocabulary.lemmas]
     title = f"{opened.record.config.model.name} after {opened.checkpoint.samples:,} samples, {len(names):,} classes"

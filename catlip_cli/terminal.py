@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 import click
@@ -198,3 +199,8 @@ def old_and_new(text: str) -> tuple[str, str]:
     if not (old and equals):
         raise click.BadParameter(f"{text!r} is not OLD=NEW.", param_hint="--moved")
     return old, new
+
+
+def near(path: str) -> str:
+    """A path below the working directory without it, as people type it; others as they are."""
+    return path.removeprefix(f"{Path.cwd()}/")

@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import sys
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +16,8 @@ from hypothesis import settings
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in a worker; NumPy reads it when it is imported
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from labelgen.atlas import Atlas
     from labelgen.inmemory import Labelling
     from labelgen.lexicon import Lexicon
@@ -206,3 +209,16 @@ def build_labels(work_here: Callable[[pytest.MonkeyPatch], None]) -> Callable[..
         return str(folder / "labels")
 
     return make
+
+
+@pytest.fixture(scope="session")
+def browser() -> "Iterator[Browser]":
+    """Headless Chromium: CATLIP_TEST_CHROMIUM, or what is on the PATH. Without one the test is skipped."""
+    from playwright.sync_api import sync_playwright
+
+    named = os.environ.get("CATLIP_TEST_CHROMIUM")
+    found = named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip("no Chromium on the PATH (apt-get install chromium, or set CATLIP_TEST_CHROMIUM)")
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=found) as browser:
+        yield browser

@@ -8,6 +8,7 @@ import torch
 
 from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
+from labelshards.vocabulary import Vocabulary
 from trainer import run, transforms
 from trainer.samples import Samples
 from trainer.sheet import Prediction
@@ -16,13 +17,13 @@ from trainer.transforms import BrokenImageError
 _TRIES_PER_SAMPLE = 4
 
 
-def open_matching(opened: run.TrainedRun, labels: str) -> LabelSet:
-    """The label set in folder `labels`. Raises CatlipError unless its classes are the run's."""
+def open_matching(vocabulary: Vocabulary, labels: str) -> LabelSet:
+    """The label set in folder `labels`. Raises CatlipError unless it has `vocabulary`, which is a model's."""
     label_set = LabelSet.open(labels)
-    if label_set.vocabulary.digest != opened.record.vocabulary_digest:
+    if label_set.vocabulary.digest != vocabulary.digest:
         raise CatlipError(
-            f"{labels} has vocabulary {label_set.vocabulary.digest}, the run was trained with "
-            f"{opened.record.vocabulary_digest}. Build it with --vocabulary of the run's labels."
+            f"{labels} has vocabulary {label_set.vocabulary.digest}, the model was trained with {vocabulary.digest}. "
+            "Build it with --vocabulary of the label set that the model was trained on."
         )
     return label_set
 

@@ -20,6 +20,7 @@ _LABEL_LINES = 2
 _NAME_CHARACTERS = 17
 _BAR = (160, 74)  # left edge within a panel, width
 _PANEL = (_PICTURE + 2 * _PAD, _PICTURE + _LINE * (_CAPTION_LINES + _LABEL_LINES + _TOP) + 4 * _PAD)
+_UNLABELLED = _LINE * (_LABEL_LINES + _CAPTION_LINES - 1) + _PAD // 2  # what a panel with a name alone needs less
 _MARGIN = 28
 _HEADER = 64
 _FOOTER = 40
@@ -36,12 +37,13 @@ Point: TypeAlias = tuple[int, int]
 class Prediction:
     """One sample beside what the encoder makes of it.
 
-    pixels_CHW: uint8, the whole picture. labels: int64 class ids, rising. probabilities_K: float32.
+    pixels_CHW: uint8, the whole picture. labels: int64 class ids, rising; None where nobody knows them, and the caption
+    is then the picture's name. probabilities_K: float32; a class with 0 is not shown.
     """
 
     pixels_CHW: torch.Tensor
     captions: list[str]
-    labels: np.ndarray
+    labels: np.ndarray | None
     probabilities_K: np.ndarray
 
 
@@ -57,28 +59,29 @@ class Sheet:
         """The sheet as an RGB image, four pictures a row."""
         columns = min(_COLUMNS, max(1, len(predictions)))
         rows = -(-len(predictions) // columns)
-        width = 2 * _MARGIN + columns * (_PANEL[0] + _PAD) - _PAD
-        height = _HEADER + _FOOTER + rows * (_PANEL[1] + _PAD) + _MARGIN - _PAD
+        is_labelled = any(prediction.labels is not None for prediction in predictions)
+        panel = _PANEL[0], _PANEL[1] - (0 if is_labelled else _UNLABELLED)
+        width = 2 * _MARGIN + columns * (panel[0] + _PAD) - _PAD
+        height = _HEADER + _FOOTER + rows * (panel[1] + _PAD) + _MARGIN - _PAD
         sheet = Image.new("RGB", (width, height), _PAPER)
         pen = ImageDraw.Draw(sheet)
         pen.text((_MARGIN, 20), _cut(self.title, width // 11), fill=_INK, font=_font(22))
         for index, prediction in enumerate(predictions):
             row, column = divmod(index, columns)
-            corner = (_MARGIN + column * (_PANEL[0] + _PAD), _HEADER + row * (_PANEL[1] + _PAD))
-            self._panel(sheet, pen, corner, prediction)
-        foot = height - _FOOTER + 8
-        _check(pen, (_MARGIN, foot + 2))
-        legend = "among the labels of the caption"
-        pen.text((_MARGIN + 20, foot), legend, fill=_QUIET, font=_font(13))
-        if self.credit:
-            left = _MARGIN + 60 + pen.textlength(legend, font=_font(13))
-            pen.text((left, foot), _cut(self.credit, int(width - left) // 7), fill=_QUIET, font=_font(13))
+            x, y = _MARGIN + column * (panel[0] + _PAD), _HEADER + row * (panel[1] + _PAD)
+            pen.rounded_rectangle((x, y, x + panel[0], y + panel[1]), 10, fill=_CARD, outline=_EDGE)
+            self._panel(sheet, pen, (x + _PAD, y + _PAD), prediction)
+        left, foot = float(_MARGIN), height - _FOOTER + 8
+        if is_labelled:
+            _check(pen, (_MARGIN, foot + 2))
+            legend = "among the labels of the caption"
+            pen.text((_MARGIN + 20, foot), legend, fill=_QUIET, font=_font(13))
+            left += 60 + pen.textlength(legend, font=_font(13))
+        pen.text((left, foot), _cut(self.credit, int(width - left) // 7), fill=_QUIET, font=_font(13))
         return sheet
 
     def _panel(self, sheet: Image.Image, pen: ImageDraw.ImageDraw, corner: Point, prediction: Prediction) -> None:
         x, y = corner
-        pen.rounded_rectangle((x, y, x + _PANEL[0], y + _PANEL[1]), 10, fill=_CARD, outline=_EDGE)
-        x, y = x + _PAD, y + _PAD
         picture = Image.fromarray(np.ascontiguousarray(prediction.pixels_CHW.permute(1, 2, 0).numpy()))
         scale = _PICTURE / max(picture.size)
         picture = picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
@@ -86,22 +89,28 @@ class Sheet:
         sheet.paste(picture, (x + (_PICTURE - picture.width) // 2, y + (_PICTURE - picture.height) // 2))
         y += _PICTURE + _PAD
         caption = prediction.captions[0] if prediction.captions else "(this label set keeps no captions)"
-        y = _paragraph(pen, (x, y), caption, _CAPTION_LINES, _INK)
-        labels = ", ".join(self.names[class_id] for class_id in prediction.labels)
-        y = _paragraph(pen, (x, y + _PAD // 2), f"Labels: {labels}", _LABEL_LINES, _QUIET)
+        y = _paragraph(pen, (x, y), caption, 1 if prediction.labels is None else _CAPTION_LINES, _INK)
+        if prediction.labels is not None:
+            labels = ", ".join(self.names[class_id] for class_id in prediction.labels)
+            y = _paragraph(pen, (x, y + _PAD // 2), f"Labels: {labels}", _LABEL_LINES, _QUIET)
         y += _PAD // 2
         for class_id in np.argsort(-prediction.probabilities_K, kind="stable")[:_TOP].tolist():
-            right = class_id in prediction.labels
-            self._row(pen, (x, y), class_id, float(prediction.probabilities_K[class_id]), right)
+            if not prediction.probabilities_K[class_id]:
+                break
+            is_right = None if prediction.labels is None else class_id in prediction.labels
+            self._row(pen, (x, y), class_id, float(prediction.probabilities_K[class_id]), is_right)
             y += _LINE
 
-    def _row(self, pen: ImageDraw.ImageDraw, at: Point, class_id: int, probability: float, right: bool) -> None:
+    def _row(
+        self, pen: ImageDraw.ImageDraw, at: Point, class_id: int, probability: float, is_right: bool | None
+    ) -> None:
+        """is_right: None where nobody knows, which leaves no room for a tick."""
         x, y = at
-        if right:
+        if is_right:
             _check(pen, (x, y + 2))
-        color = _RIGHT if right else _OTHER
+        color = _RIGHT if is_right else _OTHER
         name = _cut(self.names[class_id], _NAME_CHARACTERS)
-        pen.text((x + 20, y), name, fill=_RIGHT if right else _INK, font=_font(14))
+        pen.text((x if is_right is None else x + 20, y), name, fill=_RIGHT if is_right else _INK, font=_font(14))
         left, width = x + _BAR[0], _BAR[1]
         pen.rounded_rectangle((left, y + 5, left + width, y + 13), 4, fill=_PAPER)
         if (filled := round(probability * width)) > 0:

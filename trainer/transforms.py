@@ -119,6 +119,8 @@ def _decode_any(data: bytes) -> np.ndarray:
                 if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
                     rgba = image.convert("RGBA")
                     return np.array(Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB"))
+                if image.mode.startswith("I"):
+                    return _grey_of_16_bits(image)
                 return np.array(image.convert("RGB"))
     except BrokenImageError:
         raise
@@ -126,3 +128,9 @@ def _decode_any(data: bytes) -> np.ndarray:
         raise BrokenImageError(f"not a picture: {error}", "no known format") from error
     except Exception as error:  # decoders raise a dozen types on damaged bytes, struct.error and SyntaxError among them
         raise BrokenImageError(f"not a readable picture: {error}", "damaged") from error
+
+
+def _grey_of_16_bits(image: Image.Image) -> np.ndarray:
+    """uint8 [H, W, 3]: the upper bytes. Pillow's own conversion makes everything above 255 white."""
+    grey_HW = np.clip(np.asarray(image).astype(np.int64) // 256, 0, 255).astype(np.uint8)
+    return np.repeat(grey_HW[:, :, None], 3, axis=2)

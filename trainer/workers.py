@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from multiprocessing.context import ForkServerContext
 from typing import Any, Literal
 
@@ -42,7 +42,7 @@ def settle() -> None:
     torch.set_num_threads(1)
 
 
-def parallel(dataset: Dataset[Any], items: Sequence[int], *, num_workers: int) -> Iterator[Any]:
+def parallel(dataset: Dataset[Any], items: Iterable[Any], *, num_workers: int) -> Iterator[Any]:
     """`dataset[item]` for each item, in order, computed ahead by worker processes."""
     loader: DataLoader[Any] = DataLoader(
         dataset,

@@ -32,6 +32,7 @@ PAGES = (
     "docs/training.md",
     "docs/probes.md",
     "docs/export.md",
+    "docs/tagging.md",
 )
 # The same commands on less data, so that a test can run them; a setting already there is not repeated.
 SMALLER = {
@@ -66,6 +67,7 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "docs/training.md",
         "docs/probes.md",
         "docs/export.md",
+        "docs/tagging.md",
     ):
         for block in blocks(page, "bash"):
             for words in commands(block):

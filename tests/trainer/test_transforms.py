@@ -44,6 +44,13 @@ def test_decode__every_mode_becomes_rgb(mode: str, form: str, colour: int | tupl
         assert (pixels.int() - 120).abs().max() <= 3
 
 
+@pytest.mark.parametrize("form", ["PNG", "TIFF"])
+def test_decode__grey_of_16_bits_keeps_its_shades(form: str) -> None:
+    grey_HW = (np.arange(256, dtype=np.uint16).reshape(16, 16) * 256) + 7
+    pixels_CHW = decode(encoded(Image.fromarray(grey_HW), form))
+    assert (pixels_CHW.numpy() == np.arange(256).reshape(16, 16)).all()
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
 def test_decode__transparent_pixels_become_white(mode: str) -> None:
     image = Image.new(mode, (4, 4), 0 if mode == "LA" else (0, 0, 0, 0))

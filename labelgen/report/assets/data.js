@@ -3,14 +3,6 @@
 
 const report = { sets: [], flags: [], columns: {}, nodes: {}, chosen: null };
 
-async function unpack(id) {
-  const coded = atob(document.getElementById(id).textContent.trim());
-  const bytes = new Uint8Array(coded.length);
-  for (let at = 0; at < coded.length; at += 1) bytes[at] = coded.charCodeAt(at);
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(stream).text();
-}
-
 async function loadData() {
   const found = JSON.parse(await unpack("data-core"));
   Object.assign(report, found);
@@ -66,22 +58,6 @@ function flagsOf(id) {
 
 function firstWord(id) {
   return report.columns.lemmas[id].split(", ")[0];
-}
-
-const grouped = (number) => Math.round(number).toLocaleString("en-US");
-const percent = (share) => `${(100 * share).toFixed(share >= 0.0995 || share === 0 ? 0 : share >= 0.00995 ? 1 : 2)} %`;
-
-// Texts become text nodes alone, whatever they hold.
-function make(tag, options = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(options)) {
-    if (value === null || value === undefined) continue;
-    if (name === "on") for (const [event, act] of Object.entries(value)) element.addEventListener(event, act);
-    else if (name === "style") Object.assign(element.style, value);
-    else element.setAttribute(name, value);
-  }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
-  return element;
 }
 
 function dot(set) {

@@ -40,7 +40,6 @@ async function loadPlotly(nonce) {
 
 async function start(nonce) {
   startTheme();
-  if (typeof DecompressionStream === "undefined") throw new Error("This page needs a browser of the year 2023 or later.");
   await loadData();
   drawSets();
   redraws.push(drawSets);
@@ -67,9 +66,4 @@ async function start(nonce) {
   document.documentElement.dataset.ready = "true";
 }
 
-start(document.currentScript.nonce).catch((error) => {
-  const place = document.getElementById("trouble");
-  place.textContent = error.message;
-  place.hidden = false;
-  throw error;
-});
+start(document.currentScript.nonce).catch(tellTrouble);

@@ -1,5 +1,5 @@
 "use strict";
-// Light and dark, and the colours of figures: Okabe and Ito's, which people with any colour vision tell apart.
+// The colours of figures: Okabe and Ito's, which people with any colour vision tell apart.
 
 const SET_COLOURS = { light: ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#5b5b5b"], dark: ["#56b4e9", "#f0893b", "#2cc295", "#e39fc4", "#d9b93b", "#b0b0b0"] };
 const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
@@ -24,35 +24,9 @@ function kindOf(id) {
   return found >= 0 ? found : (TOPS[report.columns.synset[id]] ?? KINDS.length - 1);
 }
 
-const isDark = () => document.documentElement.dataset.theme === "dark";
 const setColour = (set) => SET_COLOURS[isDark() ? "dark" : "light"][set % 6];
-const themed = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 function mix(colour, other, share) {
   const parts = [colour, other].map((hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)));
   return `#${parts[0].map((value, at) => Math.round(value * (1 - share) + parts[1][at] * share).toString(16).padStart(2, "0")).join("")}`;
-}
-
-const redraws = [];
-
-function applyTheme(theme) {
-  document.documentElement.dataset.theme = theme;
-  const button = document.getElementById("theme");
-  button.textContent = theme === "dark" ? "Light" : "Dark";
-  button.setAttribute("aria-label", `Show this page ${theme === "dark" ? "light" : "dark"}`);
-  for (const redraw of redraws) redraw();
-}
-
-function startTheme() {
-  const system = matchMedia("(prefers-color-scheme: dark)");
-  let chosen = null;
-  document.getElementById("theme").addEventListener("click", () => {
-    chosen = isDark() ? "light" : "dark";
-    applyTheme(chosen);
-  });
-  system.addEventListener("change", () => { if (chosen === null) applyTheme(system.matches ? "dark" : "light"); });
-  let before = "light";
-  addEventListener("beforeprint", () => { before = document.documentElement.dataset.theme; applyTheme("light"); });
-  addEventListener("afterprint", () => applyTheme(before));
-  applyTheme(system.matches ? "dark" : "light");
 }

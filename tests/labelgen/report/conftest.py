@@ -1,14 +1,11 @@
 """Small label sets of real synsets, with hostile texts in them, and a browser to look at their reports."""
 
-import os
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
 from labelgen.atlas import Atlas, read_atlas
 from labelgen.wordnet import wnid_of
@@ -111,14 +108,3 @@ def animals(write_real: Callable[..., Path], tmp_path_factory: pytest.TempPathFa
 def others(write_real: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three classes, one of them the animals', without pictures."""
     return write_real(tmp_path_factory.mktemp("b") / "others", OTHERS, pictures=False)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Headless Chromium: CATLIP_TEST_CHROMIUM, or what is on the PATH. Without one the test is skipped."""
-    named = os.environ.get("CATLIP_TEST_CHROMIUM")
-    found = named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        pytest.skip("no Chromium on the PATH (apt-get install chromium, or set CATLIP_TEST_CHROMIUM)")
-    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=found) as browser:
-        yield browser

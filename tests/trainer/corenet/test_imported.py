@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ import timm
 import torch
 
 from labelshards.errors import CatlipError
+from labelshards.vocabulary import Vocabulary
 from tests.labelset_factory import vocabulary
 from tests.trainer.corenet.reference import forward, random_state
 from trainer import load_encoder
@@ -65,8 +67,7 @@ def test_open_checkpoint__becomes_a_folder_that_opens_like_any(small: Path, tmp_
     x_BCHW = torch.rand(3, 3, 64, 64)
     expected_BK = forward(torch.load(small, weights_only=True), x_BCHW)
     torch.testing.assert_close(encoder.model(x_BCHW), expected_BK, rtol=0, atol=1e-5)
-    assert encoder.picture.mean == (0, 0, 0)
-    assert encoder.picture.std == (1, 1, 1)
+    assert (encoder.picture.mean, encoder.picture.std) == ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     card = (tmp_path / "out" / "README.md").read_text()
     assert "a ViT 128 wide and 2 deep" in card
     assert "license: other" in card
@@ -87,6 +88,9 @@ def test_open_checkpoint__another_size_is_refused_and_not_resized_in_the_plane(s
 def test_open_checkpoint__mistakes_are_named(small: Path, tmp_path: Path) -> None:
     state = torch.load(small, weights_only=True)
 
+    def named(classes: int, _asked: int) -> Vocabulary:
+        return vocabulary(classes)
+
     def saved(name: str, content: object) -> Path:
         torch.save(content, tmp_path / name)
         return tmp_path / name
@@ -104,9 +108,7 @@ def test_open_checkpoint__mistakes_are_named(small: Path, tmp_path: Path) -> Non
         (thousand, 224, 1000, "fine-tuned on ImageNet-1k"),
     ):
         with pytest.raises(CatlipError, match=message):
-            open_checkpoint(
-                path, image_size=size, name_classes=(lambda _, n=classes: vocabulary(n)) if classes else None
-            )
+            open_checkpoint(path, image_size=size, name_classes=partial(named, classes) if classes else None)
 
 
 def test_read__runs_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,52 @@
+"""`catlip embed`: options → trainer.embedding over trainer.pictures → Parquet."""
+
+import time
+
+import click
+
+from catlip_cli import pictures as over
+from catlip_cli import terminal
+
+
+@click.command()
+@click.argument("model")
+@over.pictures_argument
+@click.option("--out", required=True, metavar="OUT", help="FILE.parquet, or a folder (or URI) of parts.")
+@over.weights_option
+@over.best_option
+@over.moved_option
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
+def embed(
+    model: str,
+    pictures: tuple[str, ...],
+    out: str,
+    weights: str,
+    best: bool,
+    moved: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Write an encoder's features of pictures, float16, with their keys.
+
+    MODEL is a run, a folder with an exported model, or a model of timm. PICTURE is a picture, a tar, a folder of them,
+    a glob, a range like {00000..00331}.tar, or - for a list on stdin. A run that was broken off goes on when it is run
+    again.
+
+    \b
+    Examples:
+      catlip embed demo/run demo/data/heldout --out demo/features.parquet
+      catlip embed vit_small_patch14_dinov2 'shards/{00000..00331}.tar' --out s3://bucket/features
+    """
+    from trainer.distributed import default_device
+    from trainer.embedding import embedding
+    from trainer.opening import open_model
+    from trainer.pictures import output
+
+    places = dict(terminal.old_and_new(text) for text in moved)
+    units = over.find_units(pictures)
+    opened = open_model(model, weights, default_device(), best=best)
+    start = time.monotonic()
+    with terminal.terminable(), over.passing("Embedding", units) as report:
+        work = embedding(opened.encoder, places)
+        summary, is_new = output.write(work, units, out, opened.facts.name, report)
+    then = f"python -c \"import pyarrow.parquet as pq; print(pq.read_table('{out}'))\""
+    return over.print_summary(summary, out, time.monotonic() - start, as_json=as_json, is_new=is_new, then=then)

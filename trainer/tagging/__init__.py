@@ -1,0 +1,1 @@
+"""What an encoder's head sees in pictures, in words."""
