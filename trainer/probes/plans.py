@@ -8,11 +8,11 @@ import numpy as np
 import torch
 
 from labelshards.matching import Match, Matcher, match_names
+from trainer.encoder import Encoder
 from trainer.opening import Opened
 from trainer.probes.accuracy import Accuracy
 from trainer.probes.data.split import Split
 from trainer.probes.examples import Examples, Features
-from trainer.probes.features import Encoder
 from trainer.probes.results import Score, Spread
 from trainer.probes.taps import POOLED
 

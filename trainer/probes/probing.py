@@ -47,7 +47,7 @@ def probe(
     if with_random and any(plan.beside_random for plan in plans):
         encoders["random"] = opened.fresh(0)
     taps = sorted({plan.tap for plan in plans if plan.tap})
-    read = splits if any(plan.trains for plan in plans) else (None, splits[1])
+    read: tuple[Split | None, Split] = splits if any(plan.trains for plan in plans) else (None, splits[1])
     extracted = {
         name: _extract(encoder, read, out / run.FEATURE_FOLDER, taps, _named(report, f"pictures, {name} encoder"))
         for name, encoder in encoders.items()
@@ -99,8 +99,11 @@ def _extract(
         if split is None:
             found.append(Extracted(tables=dict.fromkeys(taps, _NOTHING), rows=np.empty(0, int), broken=Counter()))
             continue
-        before = done
-        each = features.extract(encoder, split, cache, lambda now, before=before: tick(before + now, total), taps)
+
+        def report(now: int, before: int = done) -> None:
+            tick(before + now, total)
+
+        each = features.extract(encoder, split, cache, report, taps)
         if not len(each.rows):
             why = ", ".join(f"{count:,} {reason}" for reason, count in each.broken.items())
             raise CatlipError(f"No picture of the {name} split can be read ({why}).")
