@@ -172,9 +172,7 @@ def _open_clip(name: str, weights: str, device: torch.device) -> Opened:
     encoder = Encoder(model=model.eval().requires_grad_(False), picture=picture, device=device)
     _check_features(encoder, name)
     named = "" if weights == RANDOM or Path(weights).is_file() else weights
-    facts = ModelFacts(
-        name=name, kind="open_clip", weights=weights, parameters=_count(model), pretrained_on=named
-    )
+    facts = ModelFacts(name=name, kind="open_clip", weights=weights, parameters=_count(model), pretrained_on=named)
     return Opened(facts=facts, encoder=encoder, fresh=fresh)
 
 

@@ -16,8 +16,8 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
 from torchvision.models.detection.roi_heads import RoIHeads
 
+from trainer.encoder import Encoder
 from trainer.probes.detect.scenes import Batch
-from trainer.probes.features import Encoder
 from trainer.probes.taps import freeze_unused, patches
 
 _ASPECT_RATIOS = (0.5, 1.0, 2.0)

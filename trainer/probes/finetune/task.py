@@ -10,9 +10,9 @@ from timm.data.mixup import Mixup
 
 from labelshards import storage
 from trainer import models
+from trainer.encoder import Encoder
 from trainer.probes import accuracy
 from trainer.probes.examples import stratified
-from trainer.probes.features import Encoder
 from trainer.probes.finetune.crops import Crops
 from trainer.probes.finetune.model import Classifying, with_head
 from trainer.probes.plans import Asked, Case, Measured, Plan, Tick

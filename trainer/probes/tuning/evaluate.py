@@ -10,9 +10,10 @@ import torch
 
 from trainer import transforms, workers
 from trainer.distributed import World, on_all
+from trainer.encoder import Encoder
 from trainer.probes import accuracy
 from trainer.probes.data.split import Pictures
-from trainer.probes.features import BATCH_SIZE, REASONS, Cropped, Encoder
+from trainer.probes.features import BATCH_SIZE, REASONS, Cropped
 from trainer.probes.tables import DONE
 
 

@@ -8,12 +8,12 @@ import torch
 from labelshards.errors import CatlipError
 from tests.trainer.probes.detect.drawn import write_coco
 from trainer.distributed import World
+from trainer.opening import open_model
 from trainer.probes import probing
 from trainer.probes.data.opening import open_splits
 from trainer.probes.detect import task
 from trainer.probes.detect.model import Pyramid, build
 from trainer.probes.detect.scenes import scene
-from trainer.probes.encoders import open_model
 from trainer.probes.plans import Asked
 from trainer.probes.results import Result
 from trainer.probes.taps import patches

@@ -13,10 +13,10 @@ from timm.data.mixup import Mixup
 
 from labelshards.errors import CatlipError
 from trainer.distributed import World
+from trainer.encoder import PictureInput
+from trainer.opening import open_model
 from trainer.probes import knn, probing
 from trainer.probes.data.opening import open_splits
-from trainer.probes.encoders import open_model
-from trainer.probes.features import PictureInput
 from trainer.probes.finetune import task
 from trainer.probes.finetune.crops import Batch
 from trainer.probes.finetune.model import Classifying

@@ -10,10 +10,10 @@ from PIL import Image
 from labelshards.errors import CatlipError
 from tests.labelset_factory import COLOURS
 from trainer.distributed import World
+from trainer.opening import open_model
 from trainer.probes import probing
 from trainer.probes.data.masks import IGNORED
 from trainer.probes.data.opening import open_splits
-from trainer.probes.encoders import open_model
 from trainer.probes.plans import Asked
 from trainer.probes.results import Result
 from trainer.probes.segment import task

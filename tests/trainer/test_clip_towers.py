@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 
 from labelshards.errors import CatlipError
 from trainer import models
+from trainer.opening import open_model
 from trainer.probes import taps
-from trainer.probes.encoders import open_model
 from trainer.probes.finetune.task import PROTOCOLS
 from trainer.probes.tuning import groups
 
