@@ -5,10 +5,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from trainer.encoder import Encoder, PictureInput
 from trainer.probes.data.folder import PictureFiles
 from trainer.probes.data.split import Split
 from trainer.probes.examples import Examples
-from trainer.probes.features import Encoder, PictureInput
 from trainer.probes.plans import Case
 
 CPU = torch.device("cpu")

@@ -14,12 +14,15 @@ from trainer.probes.results import DataFacts, Result, Score, Spread
 
 
 def result(
-    model: str = "run", task: str = "linear", protocol: str = "catlip", data: str = "objects", step: int | None = 9,
-    **by_setting: list[float],
-) -> Result:  # fmt: skip
+    by_setting: dict[str, list[float]],
+    model: str = "run",
+    task: str = "linear",
+    data: str = "objects",
+    step: int | None = 9,
+) -> Result:
     return Result(
         task=task,
-        protocol=protocol,
+        protocol="catlip",
         settings={},
         model=ModelFacts(name=model, kind="run", weights="w", parameters=1, step=step),
         data=DataFacts(
@@ -41,7 +44,7 @@ def result(
     )
 
 
-TWO = [result(**{"10 %": [0.25, 0.5], "100 %": [0.75]}), result(model="other", step=None, **{"10 %": [0.125]})]
+TWO = [result({"10 %": [0.25, 0.5], "100 %": [0.75]}), result({"10 %": [0.125]}, model="other", step=None)]
 
 
 def test_table__a_row_for_each_line() -> None:
@@ -55,7 +58,7 @@ def test_table__a_row_for_each_line() -> None:
 
 
 def test_group__data_and_tasks_apart() -> None:
-    found = group([*TWO, result(task="knn", x=[0.5]), result(data="else", x=[0.5])])
+    found = group([*TWO, result({"x": [0.5]}, task="knn"), result({"x": [0.5]}, data="else")])
     assert [(each.title.partition(":")[0], len(each.results)) for each in found] == [
         ("linear on objects", 2),
         ("knn on objects", 1),
@@ -83,7 +86,7 @@ def test_csv__has_every_number_as_it_is() -> None:
 
 
 def test_read_all__files_folders_and_tasks(tmp_path: Path) -> None:
-    written = [results.write(tmp_path, each) for each in (*TWO, result(task="knn", x=[0.5]))]
+    written = [results.write(tmp_path, each) for each in (*TWO, result({"x": [0.5]}, task="knn"))]
     assert read_all([tmp_path]) == read_all(sorted(written))
     assert read_all([written[0], tmp_path, written[0]])[0] == TWO[0]
     assert [each.task for each in read_all([tmp_path], "knn")] == ["knn"]
@@ -102,7 +105,8 @@ def test_panels__a_line_for_each_model_and_protocol() -> None:
     assert [line.name for line in panel.lines] == [
         "run (step 9): catlip", "run, random weights: catlip", "other: catlip", "other, random weights: catlip",
     ]  # fmt: skip
-    assert panel.lines[0].points[0] == chart.Point("10 %", 0.375, pytest.approx(0.1768, abs=1e-4))
+    assert panel.lines[0].points[0][:2] == ("10 %", 0.375)
+    assert panel.lines[0].points[0].std == pytest.approx(0.1768, abs=1e-4)
     with pytest.raises(CatlipError, match=r"--metric nothing: no result has it\. They have top1\."):
         panels(group(TWO), "nothing")
 

@@ -13,6 +13,7 @@ from labelshards.matching import EXACT, HYPERNYM, HYPONYMS, SIMILAR, Match
 from tests.labelset_factory import vocabulary
 from tests.tiny_run import go
 from tests.trainer.probes.cases import CPU, case_of
+from trainer import models
 from trainer.opening import open_model
 from trainer.probes import probing, zeroshot
 from trainer.probes.data.opening import open_splits
@@ -119,10 +120,7 @@ def test_scores__are_the_heads_own_logits(trained: Path) -> None:
     x_BCHW = torch.rand(2, 3, 32, 32)
     with torch.inference_mode():
         logits_BK = opened.encoder.model(x_BCHW)
-        features_BD = opened.encoder.model.forward_head(  # type: ignore[operator]
-            opened.encoder.model.forward_features(x_BCHW),
-            pre_logits=True,  # type: ignore[operator]
-        )
+        features_BD = models.features(opened.encoder.model, x_BCHW)
     matches = [Match(name=name, kind=EXACT, class_ids=[k], similarity=1.0) for k, name in enumerate(words.synsets)]
     torch.testing.assert_close(head.scores(features_BD, matches, by_frequency=True), logits_BK)
 
