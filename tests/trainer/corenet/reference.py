@@ -76,7 +76,7 @@ def _block(state: State, block: str, x_BND: torch.Tensor) -> torch.Tensor:
     batch, tokens, width = x_BND.shape
     heads = width // 64
     qkv = _linear(state, f"{block}.pre_norm_mha.1.qkv_proj", _norm(state, f"{block}.pre_norm_mha.0", x_BND))
-    q, k, v = (each.reshape(batch, tokens, heads, 64).transpose(1, 2) for each in qkv.split(width, dim=-1))
+    q, k, v = (each.reshape(batch, tokens, heads, 64).transpose(1, 2) for each in qkv.chunk(3, dim=-1))
     weights = (q @ k.transpose(-2, -1) * 64**-0.5).softmax(-1)
     mixed = (weights @ v).transpose(1, 2).reshape(batch, tokens, width)
     out = "out_proj_attn" if f"{block}.pre_norm_mha.1.out_proj_attn.weight" in state else "out_proj"

@@ -159,7 +159,7 @@ class Fitting:
     def _report(self, metrics: Metrics | None, step: int) -> None:
         if self.world.is_main:
             if metrics:
-                run.append_line(self.folder / run.METRICS_NAME, metrics)
+                run.append_lines(self.folder / run.METRICS_NAME, [metrics])
             self.tick(step, self.steps.num_steps)
 
     def _save(self, step: int, bad: dict[str, int]) -> None:
