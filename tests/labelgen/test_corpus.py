@@ -50,8 +50,9 @@ def test_corpus__is_the_same_however_it_is_cut(rows: list[list[int]], at: int) -
     cut.add(*packed(rows[at:]))
     cut.add(*packed(rows[:at]))
     assert whole.support.tolist() == cut.support.tolist()
+    pairs_of_whole, pairs_of_cut = whole.pairs(), cut.pairs()
     for word in range(len(WORDS)):
-        for mine, other in zip(whole.pairs().row(word), cut.pairs().row(word), strict=True):
+        for mine, other in zip(pairs_of_whole.row(word), pairs_of_cut.row(word), strict=True):
             assert mine.tolist() == other.tolist()
 
 
