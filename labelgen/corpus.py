@@ -23,7 +23,7 @@ def word_of(term: Term) -> Word | None:
 class Pairs:
     """A symmetric sparse matrix [W, W] of counts. rows: for each word those seen with it, int32, rising; counts: int32.
 
-    That is 16 bytes a pair of words, and making it takes no more than that besides: pairs are what memory is needed for.
+    That is 16 bytes for two words, and making it takes little besides: pairs are what memory is needed for.
     """
 
     def __init__(self, rows: Rows, counts: np.ndarray) -> None:

@@ -16,7 +16,7 @@ from typing import IO, NamedTuple
 import numpy as np
 
 _WAITING = 1 << 21  # numbers
-_IN_MEMORY = 1 << 22  # different numbers, 16 bytes each
+_IN_MEMORY = 1 << 23  # different numbers, 16 bytes each
 _BLOCK = 1 << 18
 _MAX_FILES = 8
 _BYTES_EACH = 16
