@@ -12,7 +12,7 @@ import numpy as np
 
 from labelgen.company import Company
 from labelgen.corpus import Corpus, unique_rows, word_of
-from labelgen.ragged import Rows, offsets, pack, rank_in_row
+from labelgen.ragged import Rows, offsets, rank_in_row
 from labelgen.senses import Candidate, Part, Senses
 from labelgen.terms import Role, Term
 from labelgen.topics import Topics
@@ -131,7 +131,8 @@ class Chooser:
             others = np.unique([self._words[other] for other in company if self._words[other] not in (-1, word)])
             others = others.astype(np.int64)
             texts = list(self._corpus.words)
-            told = self._company.gains(words, synsets, pack([others]), np.zeros(len(synsets), np.int64))
+            company_of_all = Rows(np.array([0, len(others)]), others)
+            told = self._company.gains(words, synsets, company_of_all, np.zeros(len(synsets), np.int64))
             told = told.reshape(len(synsets), len(others))
             for synset, heard, gains in zip(synsets.tolist(), said, told, strict=True):
                 if synset in within:

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from labelgen import lease, locks
-from labelgen.distill import keep
+from labelgen.distill import keep, table
 from labelshards import storage
 from labelshards.errors import CatlipError
 
@@ -64,7 +64,8 @@ def test_turn__of_a_killed_process_is_free(tmp_path: Path) -> None:
 
 
 def test_settle__of_many_at_once_one_teaches(tmp_path: Path) -> None:
-    taught, waited = [], []
+    taught: list[int] = []
+    waited: list[int] = []
     all_there = threading.Barrier(4)
 
     def teach() -> bytes:
@@ -76,7 +77,7 @@ def test_settle__of_many_at_once_one_teaches(tmp_path: Path) -> None:
     def settle() -> None:
         all_there.wait(30)
         # What is taught here is no table; that it is found to be none is the end of it.
-        with pytest.raises(CatlipError, match=keep.table.NAME):
+        with pytest.raises(CatlipError, match=table.NAME):
             keep.settle(str(tmp_path), "", teach, lambda: locks.turn(str(tmp_path), TASK, lambda: waited.append(1)),
                         rebuild=False)  # fmt: skip
 
