@@ -85,13 +85,16 @@ def test_run_ray__node_that_starts_too_slowly_is_one_line(monkeypatch: pytest.Mo
 
     from labelgen.engines.on_ray import run_ray
 
+    def make_none() -> Extractor:
+        raise AssertionError("no worker is started")
+
     def init(**_options: object) -> None:
         raise Exception("The current node timed out during startup. This could happen because …")
 
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setattr(ray, "init", init)
     with pytest.raises(CatlipError, match=r"^No Ray cluster on this machine: The current node timed out during"):
-        list(run_ray([], Extractor, None))
+        list(run_ray([], make_none, None))
 
 
 def ray_workers(session: int) -> list[int]:
