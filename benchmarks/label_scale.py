@@ -73,10 +73,11 @@ def deal(source: str, folder: str, num_shards: int, spread: bool) -> int:
     for variation in range(min(VARIATIONS, num_shards)):
         own_names = spread_nouns(listed, nouns, random) if nouns else listed
         write_variation(folder, f"{variation:05d}", random, rows, own_names, examples)
-    for number in range(VARIATIONS, num_shards):
+    # By lot: in the order of their numbers, a sample of every twentieth shard would be twenty times the same one.
+    for number, variation in enumerate(random.integers(0, VARIATIONS, num_shards)[VARIATIONS:].tolist(), VARIATIONS):
         for ending in ("terms", "parquet"):
-            os.link(f"{folder}/{number % VARIATIONS:05d}.{ending}", f"{folder}/{number:05d}.{ending}")
-    return sum(Path(folder, f"{number % VARIATIONS:05d}.parquet").stat().st_size for number in range(num_shards))
+            os.link(f"{folder}/{variation:05d}.{ending}", f"{folder}/{number:05d}.{ending}")
+    return sum(Path(folder, f"{number:05d}.parquet").stat().st_size for number in range(num_shards))
 
 
 def clear_nouns() -> list[str]:

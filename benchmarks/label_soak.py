@@ -4,7 +4,7 @@
 
 The captions are those of the files, with variations, as often as it takes. SIGKILL hits the main process or a worker,
 by lot, and one of the engines goes on, by lot. Prints how often, at which hundredths of the shards, and the memory of
-the whole process tree over time; exits with 1 if a byte differs.
+the whole process tree over time; exits with 1 if a byte differs. A soak that was broken off goes on in its folder.
 """
 
 import argparse
@@ -19,13 +19,15 @@ import time
 from collections.abc import Iterator
 from itertools import cycle, islice
 from pathlib import Path
+from typing import cast
 
 # A file is a shard; a kill costs those that were under way, so a shard must take less time than passes between kills.
 CAPTIONS_PER_FILE = 2_000
 SECONDS_BETWEEN_LOOKS = 1.0
 COLUMNS_OF_CURVE = 60
 SOME_FAILED = 3
-RAY_TASK = "ray::"
+# Of what Ray runs, these are the workers; with its other processes a node ends, and with its node the main process.
+RAY_TASK = "ray::extract"
 SECONDS_TO_END = 20.0
 
 
@@ -33,13 +35,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpora", nargs="+", type=Path, help="`caption<TAB>…` lines")
     parser.add_argument("--captions", type=int, default=1_000_000)
-    parser.add_argument("--out", type=Path, required=True, help="a new folder")
+    parser.add_argument("--out", type=Path, required=True, help="a folder")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seconds-between-kills", type=float, default=60.0, help="on average")
     parser.add_argument("--engines", default="local", help="of the killed build: local, ray, or local,ray")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
-    chosen.out.mkdir(parents=True)
+    chosen.out.mkdir(parents=True, exist_ok=True)
     write_captions(chosen.corpora, chosen.captions, chosen.out / "captions")
     command = [sys.executable, "-m", "catlip_cli.main", "labels", "build", str(chosen.out / "captions" / "*.tsv")]
     command += ["--workers", str(chosen.workers), "--threshold", "50", "--out"]
@@ -70,13 +72,18 @@ def main() -> None:
 
 
 def write_captions(corpora: list[Path], count: int, folder: Path) -> None:
-    """TSVs of CAPTIONS_PER_FILE captions: the corpora's, and from their second round on a variation of each."""
-    folder.mkdir()
+    """TSVs of CAPTIONS_PER_FILE captions: the corpora's, and from their second round on a variation of each.
+
+    Those that are there stay as they are: a file with another date is another input.
+    """
+    folder.mkdir(exist_ok=True)
     texts = [line.partition("\t")[0] for path in corpora for line in path.read_text(errors="replace").splitlines()]
     captions = islice(varied(texts), count)
     for number in range(-(-count // CAPTIONS_PER_FILE)):
         lines = "".join(f"{caption}\t\n" for caption in islice(captions, CAPTIONS_PER_FILE))
-        (folder / f"{number:05d}.tsv").write_text(lines)
+        file = folder / f"{number:05d}.tsv"
+        if not file.exists():
+            file.write_text(lines)
 
 
 def varied(texts: list[str]) -> Iterator[str]:
@@ -168,8 +175,8 @@ def kill_by_lot(
 ) -> None:
     """SIGKILL the main process or one of the others, at random moments, until the build has ended."""
     while not ended.wait(chance.expovariate(1 / seconds_between_kills)):
-        tasks = members_of(process.pid, RAY_TASK)
-        victims = tasks or [pid for pid in members_of(process.pid) if pid != process.pid]
+        workers = RAY_TASK if "ray" in cast(list[str], process.args) else ""
+        victims = [pid for pid in members_of(process.pid, workers) if pid != process.pid]
         victim = "worker" if chance.random() < 0.5 and victims else "main process"
         try:
             os.kill(chance.choice(victims) if victim == "worker" else process.pid, signal.SIGKILL)

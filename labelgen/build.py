@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Container, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
@@ -35,7 +36,8 @@ from labelshards import schema, storage
 from labelshards.errors import CatlipError, LabelSetError
 from labelshards.labelset import FailedShard, LabelSet, Manifest, is_intact, read_manifest
 
-_TEACHING, _PARSING, _PUBLISHING = "Teaching the table", "Parsing captions", "Choosing senses, writing labels"
+_TEACHING, _WAITING = "Teaching the table", "Another slice teaches the table, waiting for it"
+_PARSING, _PUBLISHING = "Parsing captions", "Choosing senses, writing labels"
 _MANY_REASONS = 10
 
 
@@ -90,7 +92,9 @@ def build_slice(options: Options, part: Slice, on_progress: Watcher = lambda _: 
         settings = settings_for(options, model)
         plan = _plan(options, settings, sources.scan(options.sources, options.fields), part.total)
         _refuse_mostly_missing(plan)
-        plan = _with_table(plan, options, model, on_progress)
+        waiting = Progress(stage=_WAITING, done=0, total=1)
+        turn = partial(locks.turn, options.out, "table", partial(on_progress, waiting))
+        plan = _with_table(plan, options, model, on_progress, turn)
         state.claim(folder, plan.settings, rebuild=options.rebuild)
         state.write_plan(folder, plan)
         language_of(plan)  # so that a mistake in a list of senses is told now and not after the last slice
@@ -157,7 +161,13 @@ def _plan(options: Options, settings: Settings, files: list[InputShard], num_sli
     )
 
 
-def _with_table(plan: Plan, options: Options, model: str, on_progress: Watcher) -> Plan:
+def _with_table(
+    plan: Plan,
+    options: Options,
+    model: str,
+    on_progress: Watcher,
+    turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Plan:
     """The plan with the table that its captions are labelled with, where that is what is asked for. See distill/."""
     settings = plan.settings
     if settings.nouns != DISTILLED:
@@ -171,7 +181,7 @@ def _with_table(plan: Plan, options: Options, model: str, on_progress: Watcher) 
 
     decides = [settings.rules, settings.fields, settings.terms, settings.tools, options.distilled_captions]
     by = storage.digest(msgspec.json.encode(decides))
-    table = keep.settle(options.out, by, make, rebuild=options.rebuild)
+    table = keep.settle(options.out, by, make, turn, rebuild=options.rebuild)
     teach.refuse_below(options.distilled_floor, table.taught)
     return msgspec.structs.replace(plan, settings=msgspec.structs.replace(settings, table=table.digest))
 

@@ -18,7 +18,7 @@ from labelgen.ragged import Rows, contains, offsets, rank_in_row, spans
 from labelgen.relatives import Relatives
 from labelgen.senses import Senses
 from labelgen.terms import Role, Term
-from labelgen.topics import Topics, Vectors
+from labelgen.topics import Topics, Vectors, joined
 from labelgen.wordnet import Pos
 
 # Weights in nats; fitted like those of senses.py.
@@ -37,6 +37,7 @@ _RARE_OVERALL = 20
 _SENSES_OF_COMPANY = 2
 _LIKELY = 0.15
 _BATCH = 1 << 20  # words of company weighed at once
+_BLENDED = 4_096  # words whose topics are made at once
 _ROLES = {Pos.NOUN: Role.HEAD, Pos.VERB: Role.ACTION, Pos.ADJECTIVE: Role.ATTRIBUTE}
 
 
@@ -70,17 +71,18 @@ class Company:
 
     def seen_with(self, words: np.ndarray) -> Rows:
         """The words of the corpus that were seen with each of `words`, rising."""
-        asked, company = self._pairs.rows.expand(words)
-        return Rows(offsets(np.bincount(asked, minlength=len(words))), company)
+        return self._pairs.rows.take(words)
 
-    def gains(self, words: np.ndarray, synsets: np.ndarray, company: Rows) -> np.ndarray:
-        """float32, one for each of the company's values: what words say for senses, in nats.
+    def gains(self, words: np.ndarray, synsets: np.ndarray, company: Rows, rows_of: np.ndarray) -> np.ndarray:
+        """float32: what words say for senses, in nats.
 
-        Row i of `company` is weighed for the sense synsets[i] of words[i]. Words are the corpus's numbers.
+        Of each question one for each of its words: row rows_of[i] of `company` is weighed for the sense synsets[i] of
+        words[i]. Words are the corpus's numbers.
         """
-        gains = np.empty(len(company.values), np.float32)
-        for batch in self._batches(synsets, company.lengths):
-            rows = Rows(offsets(company.lengths[batch]), company.expand(batch)[1])
+        starts = offsets(company.lengths[rows_of])
+        gains = np.empty(starts[-1], np.float32)
+        for batch in self._batches(synsets, np.diff(starts)):
+            rows = company.take(rows_of[batch])
             lengths = rows.lengths
             spoken, likeness = self._topical(synsets[batch], rows)
             together = self._information(words[batch], synsets[batch], rows)
@@ -91,11 +93,11 @@ class Company:
             is_above = np.zeros(len(said), bool)
             is_above[at[kind_of]] = True
             said = np.repeat(self._trust_in_guesses[words[batch]], lengths) * (said + KIND_OF * is_above)
-            gains[spans(company.starts[batch], lengths)] = said
+            gains[spans(starts[batch], lengths)] = said
         for row, sense in enumerate(zip(words.tolist(), synsets.tolist(), strict=True)):
             if sense in self._cues:
-                own = slice(company.starts[row], company.starts[row + 1])
-                gains[own] += np.float32(CUE) * contains(self._cues[sense], company.values[own])
+                told = contains(self._cues[sense], company.row(int(rows_of[row])))
+                gains[starts[row] : starts[row + 1]] += np.float32(CUE) * told
         return gains
 
     def overall(self, words: np.ndarray, synsets: np.ndarray) -> np.ndarray:
@@ -190,8 +192,15 @@ class Company:
 
     def _blended(self, likely: "_Likely", num_words: int) -> Vectors:
         """The topics of words: those of their likely senses, by how likely each is."""
-        distinct, parts = np.unique(likely.synsets, return_inverse=True)
-        return self._topics.blend(self._topics.of_synsets(distinct), likely.words, parts, likely.shares, num_words)
+        batches = []
+        for first in range(0, num_words, _BLENDED):
+            batch = slice(*np.searchsorted(likely.words, (first, first + _BLENDED)).tolist())
+            distinct, parts = np.unique(likely.synsets[batch], return_inverse=True)
+            vectors, rows = self._topics.of_synsets(distinct), likely.words[batch] - first
+            batches.append(
+                self._topics.blend(vectors, rows, parts, likely.shares[batch], min(_BLENDED, num_words - first))
+            )
+        return joined(batches)
 
 
 class _Likely(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from labelgen.ragged import Rows, distinct, offsets, spans
+from labelgen.ragged import Rows, distinct, offsets, rank_in_row, spans
 from labelgen.tally import Tally
 from labelgen.terms import Form, Term
 from labelgen.wordnet import Pos
@@ -12,6 +12,7 @@ from labelgen.wordnet import Pos
 Word = tuple[str, Pos]
 
 _MAX_PAIRS = 1 << 23
+_BLOCK = 1 << 20
 
 
 def word_of(term: Term) -> Word | None:
@@ -20,7 +21,10 @@ def word_of(term: Term) -> Word | None:
 
 
 class Pairs:
-    """A symmetric sparse matrix [W, W] of counts. rows: for each word those seen with it, rising; counts: int64."""
+    """A symmetric sparse matrix [W, W] of counts. rows: for each word those seen with it, int32, rising; counts: int32.
+
+    That is 16 bytes for two words, and making it takes little besides: pairs are what memory is needed for.
+    """
 
     def __init__(self, rows: Rows, counts: np.ndarray) -> None:
         self.rows = rows
@@ -29,25 +33,31 @@ class Pairs:
     @classmethod
     def of_halves(cls, keys: np.ndarray, counts: np.ndarray, num_words: int) -> "Pairs":
         """`keys`: int64 [P], a · W + b with a < b, each once, rising; `counts`: int64 [P]."""
-        a, b = np.divmod(keys, max(1, num_words))
-        lower = np.argsort(b, kind="stable")  # a rises for each b, as the keys do
-        above, below = np.bincount(b, minlength=num_words), np.bincount(a, minlength=num_words)
-        starts = offsets(above + below)
-        columns, of_both = np.empty(2 * len(keys), np.int32), np.empty(2 * len(keys), np.int64)
-        # Of a row come first the smaller words, then the larger ones.
-        for places, words, half in (
-            (spans(starts[:-1], above), a[lower], counts[lower]),
-            (spans(starts[:-1] + above, below), b, counts),
-        ):
-            columns[places], of_both[places] = words, half
+        blocks = [slice(at, at + _BLOCK) for at in range(0, len(keys), _BLOCK)]
+        smaller, larger = np.zeros(num_words, np.int64), np.zeros(num_words, np.int64)
+        for block in blocks:
+            a, b = np.divmod(keys[block], num_words)
+            smaller += np.bincount(b, minlength=num_words)
+            larger += np.bincount(a, minlength=num_words)
+        starts = offsets(smaller + larger)
+        columns, of_both = np.empty(2 * len(keys), np.int32), np.empty(2 * len(keys), np.int32)
+        # Of a row come first the smaller words, then the larger ones; both rise, as the keys do.
+        free = starts[:-1].copy(), starts[:-1] + smaller
+        for block in blocks:
+            a, b = np.divmod(keys[block], num_words)
+            for rows, words, next_free in ((b, a, free[0]), (a, b, free[1])):
+                order = np.argsort(rows, kind="stable")
+                places = next_free[rows[order]] + rank_in_row(rows[order])
+                columns[places], of_both[places] = words[order], counts[block][order]
+                next_free += np.bincount(rows, minlength=num_words)
         return cls(Rows(starts, columns), of_both)
 
     def row(self, word: int) -> tuple[np.ndarray, np.ndarray]:
-        """(int32 [n] words seen with `word`, int64 [n] in how many samples)."""
+        """(int32 [n] words seen with `word`, int32 [n] in how many samples)."""
         return self.rows.row(word), Rows(self.rows.starts, self.counts).row(word)
 
     def counts_of(self, words: np.ndarray) -> np.ndarray:
-        """int64: the counts of many rows, one row after another."""
+        """int32: the counts of many rows, one row after another."""
         return Rows(self.rows.starts, self.counts).expand(words)[1]
 
     def weighted(self, words: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -85,8 +95,13 @@ class Corpus:
             self._pairs.add(words[firsts].astype(np.int64) * num_words + words[firsts + distance])
 
     def pairs(self) -> Pairs:
-        """Which words occur together, as far as it was counted; of very many pairs, the most frequent ones."""
-        return Pairs.of_halves(*self._pairs.above(0, _MAX_PAIRS), len(self.words))
+        """Which words occur together, as far as it was counted; of very many pairs, the most frequent ones.
+
+        Ask once: they are handed over.
+        """
+        halves = self._pairs.above(0, _MAX_PAIRS)
+        self._pairs = Tally()
+        return Pairs.of_halves(*halves, len(self.words))
 
 
 def unique_rows(rows: np.ndarray, values: np.ndarray, num_rows: int) -> tuple[np.ndarray, np.ndarray]:

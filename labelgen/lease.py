@@ -9,7 +9,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import msgspec
@@ -21,6 +21,7 @@ FOLDER_NAME = "_leases"
 RENEW_SECONDS = 30.0
 # As long as clocks of two machines differ by less than this, a living holder's lease is never taken for a dead one's.
 EXPIRE_SECONDS = 180.0
+SECONDS_BETWEEN_LOOKS = 5.0
 _BUILD = "build"
 
 
@@ -39,38 +40,59 @@ def leased(out: str, slice_name: str | None) -> Iterator[None]:
     name = _BUILD if slice_name is None else f"slice-{slice_name}"
     where = _where(out, name)
     token = secrets.token_hex(8)
-    _take(out, where, token)
-    stop = threading.Event()
-    renewing = threading.Thread(target=_renew, args=(where, token, stop), daemon=True)
-    try:
+    if holder := _take(where, token):
+        raise _refusal(out, holder)
+    with _renewed(where, token):
         for other in storage.list_files(storage.join(out, FOLDER_NAME)):
             rival = other.removesuffix(".json")
-            if rival != name and _BUILD in (rival, name):
-                _refuse_living(out, _read(_where(out, rival)))
-        renewing.start()
+            if rival != name and _BUILD in (rival, name) and (holder := _living(_read(_where(out, rival)))):
+                raise _refusal(out, holder)
+        yield
+
+
+@contextmanager
+def awaited(out: str, name: str, on_wait: Callable[[], None]) -> Iterator[None]:
+    """Hold `name` in `out`, as soon as nobody alive has it; `on_wait` is called before each look but the first."""
+    where, token = _where(out, name), secrets.token_hex(8)
+    while _take(where, token):
+        on_wait()
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    with _renewed(where, token):
+        yield
+
+
+@contextmanager
+def _renewed(where: str, token: str) -> Iterator[None]:
+    """Keep a lease alive that was taken, and give it back."""
+    stop = threading.Event()
+    renewing = threading.Thread(target=_renew, args=(where, token, stop), daemon=True)
+    renewing.start()
+    try:
         yield
     finally:
         stop.set()
-        if renewing.ident is not None:
-            renewing.join()
+        renewing.join()
         storage.remove(where)
 
 
-def _take(out: str, where: str, token: str) -> None:
+def _take(where: str, token: str) -> Lease | None:
+    """Take a lease, or say who has it and lives."""
     if storage.create_bytes(where, _now(token)):
-        return
-    _refuse_living(out, _read(where))
+        return None
+    if holder := _living(_read(where)):
+        return holder
     storage.write_bytes(where, _now(token))
     found = _read(where)  # two may have found the same dead one
-    if found is not None and found.token != token:
-        _refuse_living(out, found)
+    return _living(found) if found is not None and found.token != token else None
 
 
-def _refuse_living(out: str, lease: Lease | None) -> None:
-    if lease is None or _is_dead(lease):
-        return
+def _living(lease: Lease | None) -> Lease | None:
+    return None if lease is None or _is_dead(lease) else lease
+
+
+def _refusal(out: str, lease: Lease) -> CatlipError:
     left = EXPIRE_SECONDS - (time.time() - lease.at)
-    raise CatlipError(
+    return CatlipError(
         f"Another build is writing to {out} (process {lease.pid} on {lease.host}). Wait for it, or choose another "
         f"--out. If it was killed, this one may begin in {max(1, round(left))} s."
     )

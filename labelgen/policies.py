@@ -131,8 +131,9 @@ class Chooser:
             others = np.unique([self._words[other] for other in company if self._words[other] not in (-1, word)])
             others = others.astype(np.int64)
             texts = list(self._corpus.words)
-            rows = Rows(np.arange(len(synsets) + 1) * len(others), np.tile(others, len(synsets)))
-            told = self._company.gains(words, synsets, rows).reshape(len(synsets), len(others))
+            company_of_all = Rows(np.array([0, len(others)]), others)
+            told = self._company.gains(words, synsets, company_of_all, np.zeros(len(synsets), np.int64))
+            told = told.reshape(len(synsets), len(others))
             for synset, heard, gains in zip(synsets.tolist(), said, told, strict=True):
                 if synset in within:
                     largest = sorted(zip(gains, others, strict=True), reverse=True)[:_HEARD]
@@ -201,18 +202,17 @@ class _Told:
         """words: int64 [T], those of the terms; senses: int64 [T, S], NONE where nothing is asked."""
         asking = np.flatnonzero(senses[:, 0] != NONE)
         self._words, row_of = np.unique(words[asking], return_inverse=True)
-        self._seen_with = company.seen_with(self._words)
-        lengths = self._seen_with.lengths
-        self._width = int(self._seen_with.values.max(initial=0)) + 1
-        self._keys = np.repeat(np.arange(len(self._words)), lengths) * self._width + self._seen_with.values
+        seen_with = company.seen_with(self._words)
+        self._starts = seen_with.starts
+        self._width = int(seen_with.values.max(initial=0)) + 1
+        self._keys = np.repeat(np.arange(len(self._words)) * self._width, seen_with.lengths)
+        self._keys += seen_with.values
         # A block of gains for each sense of a word; its forms share them.
         slots = np.argwhere(senses[asking] != NONE)
         pairs = np.stack([row_of[slots[:, 0]], senses[asking][slots[:, 0], slots[:, 1]]])
         (rows, synsets), block = np.unique(pairs, axis=1, return_inverse=True)
-        starts = offsets(lengths[rows])
-        values = self._seen_with.expand(rows)[1]
-        # The last gain is that of a sense that is none.
-        self._gains = np.append(company.gains(self._words[rows], synsets, Rows(starts, values)), np.float32(0))
+        starts = offsets(seen_with.lengths[rows])
+        self._gains = company.gains(self._words[rows], synsets, seen_with, rows)
         self._row_of = np.full(len(words), -1, np.int64)
         self._row_of[asking] = row_of
         self._blocks = np.full((len(words), senses.shape[1]), -1, np.int64)
@@ -226,8 +226,9 @@ class _Told:
         places[places == len(self._keys)] = 0
         known = np.flatnonzero(self._keys[places] == keys) if len(self._keys) else np.empty(0, np.int64)
         blocks = self._blocks[terms[known]]
-        within = places[known] - self._seen_with.starts[rows[known]]
-        return known, self._gains[np.where(blocks >= 0, blocks + within[:, None], len(self._gains) - 1)]
+        within = places[known] - self._starts[rows[known]]
+        gains = self._gains[np.where(blocks >= 0, blocks + within[:, None], 0)]
+        return known, np.where(blocks >= 0, gains, np.float32(0))
 
 
 def share_seen(senses: Senses, corpus: Corpus) -> float:

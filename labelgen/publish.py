@@ -70,6 +70,7 @@ def publish(
         for shard in shards:
             support.add(unpruned.support(shard.name))
             steps.take()
+        chosen.let_go()
         vocab = vocabulary(support, language.synsets, choice.families, edit.max_classes if edit else None)
     else:
         vocab = given.vocabulary

@@ -21,7 +21,6 @@ MIN_PAIR_SUPPORT = 3
 MAX_PAIRS = 1 << 24
 # So many have a table of pairs of 67 MB.
 _FREQUENT_CLASSES = 4_096
-_FEWEST_WAITING = 1 << 19
 
 
 class Support:
@@ -119,8 +118,6 @@ class Cooccurrence:
         before = np.arange(self._num_frequent)
         self._starts = (before * (before - 1) // 2).astype(np.int32)
         self._frequent = np.zeros(self._num_frequent * (self._num_frequent - 1) // 2, np.int64)
-        self._waiting: list[np.ndarray] = []
-        self._num_waiting = 0
         self._rest = Tally()
 
     def add(self, shard: LabelShard) -> None:
@@ -144,22 +141,13 @@ class Cooccurrence:
             rare = ~is_frequent
             self._rest.add((a[:, rare] * np.int64(self._num_classes) + b[rare]).ravel())
             a, b = a[:, is_frequent], b[is_frequent]
-        self._waiting.append((a + self._starts[b]).ravel())
-        self._num_waiting += a.size
-        if self._num_waiting >= max(_FEWEST_WAITING, len(self._frequent) // 4):
-            self._settle()
-
-    def _settle(self) -> None:
-        found = np.concatenate([np.empty(0, np.int32), *self._waiting])
-        self._frequent += np.bincount(found, minlength=len(self._frequent))
-        self._waiting, self._num_waiting = [], 0
+        np.add.at(self._frequent, (a + self._starts[b]).ravel(), 1)
 
     def table(self) -> pa.Table:
         """Pairs with support of at least MIN_PAIR_SUPPORT (schema.COOCCURRENCE), by a, then b.
 
         Of more than MAX_PAIRS, those whose support is at least the smallest that leaves so few.
         """
-        self._settle()
         frequent = np.flatnonzero(self._frequent >= MIN_PAIR_SUPPORT)
         b = np.searchsorted(self._starts, frequent, side="right") - 1
         a = frequent - self._starts[b]

@@ -2,11 +2,14 @@
 
 A log-structured merge: what comes in waits until there is much of it, becomes a sorted run, and runs of like size are
 merged, so that each number is moved some few times and not once for every shard. When the runs outgrow memory they go
-to a temporary file, and are read back block by block. The result does not depend on the order in which things came.
+to a temporary file, and are read back block by block. Whatever is merged is merged in blocks: of what is counted there
+are at most two copies, and nothing else is as large. The result does not depend on the order in which things came.
 """
 
+import os
 import tempfile
 import weakref
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import IO, NamedTuple
 
@@ -16,6 +19,7 @@ _WAITING = 1 << 21  # numbers
 _IN_MEMORY = 1 << 23  # different numbers, 16 bytes each
 _BLOCK = 1 << 18
 _MAX_FILES = 8
+_BYTES_EACH = 16
 
 
 class Run(NamedTuple):
@@ -53,28 +57,43 @@ class Tally:
         `at_most`: where there are more than so many, those above the smallest threshold that leaves no more.
         """
         self._settle()
-        kept = [Run(np.empty(0, np.int64), np.empty(0, np.int64))]
-        held = 0
-        for block in _merged([*map(_read, self._files), *map(_cut, self._runs)]):
-            over = block.counts > threshold
-            kept.append(Run(block.numbers[over], block.counts[over]))
-            held += int(over.sum())
-            if at_most is not None and held > 2 * at_most:
-                threshold, kept = _pruned(_joined(kept), at_most)
-                held = len(kept[0].numbers)
-        found = _joined(kept)
-        return found if at_most is None or len(found.numbers) <= at_most else _pruned(found, at_most)[1][0]
+        size = sum(len(run.numbers) for run in self._runs) + sum(
+            os.fstat(file.fileno()).st_size // _BYTES_EACH for file in self._files
+        )
+        if at_most is not None and size > at_most:
+            threshold, size = max(threshold, self._threshold(at_most)), at_most
+        over = ((block, block.counts > threshold) for block in self._blocks())
+        return _gathered((Run(block.numbers[kept], block.counts[kept]) for block, kept in over), size)
+
+    def _threshold(self, at_most: int) -> int:
+        """The smallest one that leaves at most so many numbers."""
+        how_many: Counter[int] = Counter()
+        for block in self._blocks():
+            counts, times = np.unique(block.counts, return_counts=True)
+            how_many.update(dict(zip(counts.tolist(), times.tolist(), strict=True)))
+        left = 0
+        for count in sorted(how_many, reverse=True):
+            left += how_many[count]
+            if left > at_most:
+                return count
+        return 0
+
+    def _blocks(self) -> Iterator[Run]:
+        """All that was counted, in rising blocks."""
+        return _merged([*map(_read, self._files), *map(_cut, self._runs)])
 
     def _settle(self) -> None:
         """Make a run of what waits, and merge runs of like size."""
         if not self._num_waiting:
             return
-        once = np.sort(np.concatenate([np.empty(0, np.int64), *self._once]))
+        once = np.concatenate([np.empty(0, np.int64), *self._once])
+        once.sort()
         first = np.flatnonzero(np.diff(once, prepend=-1))
         self._runs.append(_summed([Run(once[first], np.diff(first, append=len(once))), *self._counted]))
         self._once, self._counted, self._num_waiting = [], [], 0
         while len(self._runs) > 1 and len(self._runs[-2].numbers) <= 2 * len(self._runs[-1].numbers):
-            self._runs[-2:] = [_summed(self._runs[-2:])]
+            last = self._runs[-2:]
+            self._runs[-2:] = [_gathered(_merged(map(_cut, last)), sum(len(run.numbers) for run in last))]
         if sum(len(run.numbers) for run in self._runs) > self._in_memory:
             self._spill()
 
@@ -119,16 +138,14 @@ def _summed(runs: list[Run]) -> Run:
     return Run(numbers[first], np.add.reduceat(counts[order], first) if len(first) else counts)
 
 
-def _pruned(run: Run, at_most: int) -> tuple[int, list[Run]]:
-    """(the smallest threshold that leaves at most so many, what it leaves)."""
-    place = len(run.counts) - at_most - 1
-    threshold = int(np.partition(run.counts, place)[place])
-    kept = run.counts > threshold
-    return threshold, [Run(run.numbers[kept], run.counts[kept])]
-
-
-def _joined(runs: list[Run]) -> Run:
-    return Run(np.concatenate([run.numbers for run in runs]), np.concatenate([run.counts for run in runs]))
+def _gathered(blocks: Iterable[Run], at_most: int) -> Run:
+    """One run of many blocks, with `at_most` so many numbers; of memory that is never written to, none is taken."""
+    numbers, counts = np.empty(at_most, np.int64), np.empty(at_most, np.int64)
+    end = 0
+    for block in blocks:
+        start, end = end, end + len(block.numbers)
+        numbers[start:end], counts[start:end] = block
+    return Run(numbers[:end], counts[:end])
 
 
 def _cut(run: Run) -> Iterator[Run]:

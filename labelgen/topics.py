@@ -69,7 +69,7 @@ class Topics:
         """Vectors of length 1, of synsets given by number."""
         places = self.relations.places(synsets)
         batches = [self._of_places(places[at : at + _BATCH]) for at in range(0, len(places), _BATCH)]
-        return _joined(batches)
+        return joined(batches)
 
     def blend(self, vectors: Vectors, rows: np.ndarray, parts: np.ndarray, shares: np.ndarray, num: int) -> Vectors:
         """`num` weighted sums: row rows[i] has shares[i] of vector parts[i]. Not of length 1."""
@@ -184,7 +184,8 @@ def _strongest(rows: np.ndarray, words: np.ndarray, weights: np.ndarray, num_row
     return Vectors(offsets(np.bincount(rows[kept], minlength=num_rows)), words[kept], weights[kept])
 
 
-def _joined(batches: Sequence[Vectors]) -> Vectors:
+def joined(batches: Sequence[Vectors]) -> Vectors:
+    """The vectors of all batches, one after another."""
     lengths = [np.diff(batch.starts) for batch in batches]
     return Vectors(
         offsets(np.concatenate([np.empty(0, np.int64), *lengths])),

@@ -40,6 +40,10 @@ class Unpruned:
         """What decides the labels of a family."""
         return self._keys[family]
 
+    def let_go(self) -> None:
+        """Free what chooses senses: all are chosen. A shard whose labels are lost meanwhile has it made again."""
+        self._resolver.cache_clear()
+
     def support(self, name: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Family → (int64 numbers, int64 samples that have each)."""
         return self._each(name, self._keys, resolved.read_support, lambda made: (made.numbers, made.support))

@@ -1,6 +1,7 @@
 """Where the table of a build lies, and who makes it: once, before the first caption is labelled, for all workers."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import msgspec
 
@@ -11,18 +12,23 @@ from labelshards import storage
 from labelshards.errors import CatlipError
 
 
-def settle(out: str, by: str, teach: Callable[[], bytes], *, rebuild: bool) -> Table:
+def settle(
+    out: str, by: str, teach: Callable[[], bytes], turn: Callable[[], AbstractContextManager[None]], *, rebuild: bool
+) -> Table:
     """The table of the build at `out`: the one that is there, else the one that `teach` makes, which is kept.
 
     by: identity of what decides a table besides the captions. New shards do not change a table: labels of one set come
-    from one table. Of several slices that teach at once one wins, and all take its table. rebuild: take none of a
-    finished label set. Raises CatlipError for a table that was made otherwise.
+    from one table. turn: what is held while a table is taught, so that of several slices one teaches and the others
+    wait for its table. rebuild: take none of a finished label set. Raises CatlipError for a table that was made
+    otherwise.
     """
     kept = storage.join(candidates.folder_of(out), table.NAME)
     finished = storage.join(out, table.NAME)
     if not storage.exists(kept):
-        is_finished = not rebuild and storage.exists(finished)
-        storage.create_bytes(kept, storage.read_bytes(finished) if is_finished else teach())
+        with turn():
+            if not storage.exists(kept):  # else another one taught it meanwhile
+                is_finished = not rebuild and storage.exists(finished)
+                storage.create_bytes(kept, storage.read_bytes(finished) if is_finished else teach())
     found = table.read(kept)
     if found.taught.by != by:
         raise CatlipError(

@@ -118,7 +118,7 @@ def _cluster(num_workers: int) -> Iterator[None]:
                     _temp_dir=folder,
                     **quiet,
                 )
-        except (OSError, RuntimeError, ValueError) as error:
+        except Exception as error:  # a node that starts too slowly is told with a bare one
             where = f"at {ADDRESS}={address}" if address else "on this machine"
             reason = (str(error).strip().splitlines() or ["no reason given"])[0]
             raise CatlipError(f"No Ray cluster {where}: {reason}") from error

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from labelgen.engines.worker import DIED_TWICE
+from labelgen.extract import Extractor
+from labelshards.errors import CatlipError
 from tests.end_to_end.builds import DEADLINE_SECONDS, build, content, cut_tars, started, wait_until, wait_until_alone
 
 pytestmark = pytest.mark.slow
@@ -75,6 +77,24 @@ def test_run_ray__only_the_guilty_shards_fail(tmp_path: Path) -> None:
 def test_run_ray__cluster_that_is_not_there(tmp_path: Path) -> None:
     said = lead(tmp_path, "a", RAY_ADDRESS="127.0.0.1:1")["error"]
     assert said.startswith("No Ray cluster at RAY_ADDRESS=127.0.0.1:1: ")
+
+
+def test_run_ray__node_that_starts_too_slowly_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine that does other work; Ray tells it with an exception of no kind, after 30 s."""
+    import ray
+
+    from labelgen.engines.on_ray import run_ray
+
+    def make_none() -> Extractor:
+        raise AssertionError("no worker is started")
+
+    def init(**_options: object) -> None:
+        raise Exception("The current node timed out during startup. This could happen because …")
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(CatlipError, match=r"^No Ray cluster on this machine: The current node timed out during"):
+        list(run_ray([], make_none, None))
 
 
 def ray_workers(session: int) -> list[int]:

@@ -4,9 +4,11 @@ from collections import Counter
 from itertools import combinations, pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labelgen import corpus
 from labelgen.corpus import Corpus, unique_rows, word_of
 from labelgen.resolve import count_words, words_of
 from labelgen.terms import Form, Role, Term
@@ -43,6 +45,19 @@ def test_corpus__is_a_brute_force_count(shards: list[list[list[int]]]) -> None:
         assert counts.tolist() == [expected[other] for other in others.tolist()]
 
 
+@given(rows=ROWS, block=st.integers(1, 9))
+def test_pairs__are_the_same_in_whatever_blocks_they_are_made(rows: list[list[int]], block: int) -> None:
+    found = []
+    for num_at_once in (block, 1 << 20):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(corpus, "_BLOCK", num_at_once)
+            counted = Corpus(WORDS)
+            counted.add(*packed(rows))
+            pairs = counted.pairs()
+        found.append([each.tolist() for each in (pairs.rows.starts, pairs.rows.values, pairs.counts)])
+    assert found[0] == found[1]
+
+
 @given(rows=ROWS, at=st.integers(0, 10))
 def test_corpus__is_the_same_however_it_is_cut(rows: list[list[int]], at: int) -> None:
     whole, cut = Corpus(WORDS), Corpus(WORDS)
@@ -50,8 +65,9 @@ def test_corpus__is_the_same_however_it_is_cut(rows: list[list[int]], at: int) -
     cut.add(*packed(rows[at:]))
     cut.add(*packed(rows[:at]))
     assert whole.support.tolist() == cut.support.tolist()
+    pairs_of_whole, pairs_of_cut = whole.pairs(), cut.pairs()
     for word in range(len(WORDS)):
-        for mine, other in zip(whole.pairs().row(word), cut.pairs().row(word), strict=True):
+        for mine, other in zip(pairs_of_whole.row(word), pairs_of_cut.row(word), strict=True):
             assert mine.tolist() == other.tolist()
 
 

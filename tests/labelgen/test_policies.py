@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelgen import policies
+from labelgen import company, policies
 from labelgen.corpus import Corpus, unique_rows, word_of
 from labelgen.extract import Seconds
 from labelgen.inmemory import Labelling
@@ -128,6 +128,18 @@ def test_choose__other_samples_have_no_say(choosing: Choosing, data: st.DataObje
 )
 def test_context__company_decides(labelling: Labelling, lemma: str, company: list[str], synset: str) -> None:
     assert labelling.choose([(lemma, company)]) == [synset]
+
+
+def test_context__says_the_same_in_whatever_parts_it_is_made(
+    senses: Senses, choosing: Choosing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(company, "_BLENDED", 3)
+    monkeypatch.setattr(company, "_BATCH", 2)
+    in_parts = Choosing(CONTEXT, senses, terms_of(SAMPLES))
+    assert choosing.chooser._told
+    assert in_parts.chooser._told
+    assert np.array_equal(in_parts.chooser._told._gains, choosing.chooser._told._gains)
+    assert np.array_equal(in_parts.chooser._priors, choosing.chooser._priors)
 
 
 def test_visual__has_no_company(make_labelling: Callable[..., Labelling]) -> None:
