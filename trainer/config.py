@@ -2,7 +2,7 @@
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -76,17 +76,31 @@ def load(recipe: Path | None, overrides: Sequence[str] = ()) -> Config:
     """
     tree = _read(recipe) if recipe else {}
     refuse_unknown(flatten(tree), str(recipe))
-    for override in overrides:
-        key, equals, text = override.partition("=")
-        if not equals:
-            raise CatlipError(f"--set {override}: write it as key=value, for example --set optim.lr=5e-4.")
-        refuse_unknown([key.strip()], "--set")
-        _assign(tree, key.strip(), _value(text.strip()))
+    for key, value in read_overrides(overrides):
+        refuse_unknown([key], "--set")
+        assign(tree, key, value)
     try:
         return msgspec.convert(tree, Config)
     except msgspec.ValidationError as error:
         what, _, path = str(error).partition(" - at `$.")
         raise CatlipError(f"{path.rstrip('`') or 'the recipe'}: {what[:1].lower()}{what[1:]}") from error
+
+
+def read_overrides(overrides: Sequence[str]) -> Iterator[tuple[str, object]]:
+    """(key, value) of each `key=value`, a value that is not TOML being a string. Raises CatlipError for other forms."""
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals:
+            raise CatlipError(f"--set {override}: write it as key=value, for example --set optim.lr=5e-4.")
+        yield key.strip(), _value(text.strip())
+
+
+def assign(tree: dict[str, Any], key: str, value: object) -> None:
+    """Set a dotted key in nested tables, which are made where they are missing."""
+    *tables, name = key.split(".")
+    for table in tables:
+        tree = tree.setdefault(table, {})
+    tree[name] = value
 
 
 def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -121,13 +135,6 @@ def _value(text: str) -> object:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
-
-
-def _assign(tree: dict[str, Any], key: str, value: object) -> None:
-    *tables, name = key.split(".")
-    for table in tables:
-        tree = tree.setdefault(table, {})
-    tree[name] = value
 
 
 def refuse_unknown(keys: Iterable[str], where: str) -> None:

@@ -120,6 +120,15 @@ def gather_to_main(value: T, world: World) -> list[T] | None:
     return values
 
 
+def on_all(value: T, world: World) -> list[T]:
+    """Every rank's value on every rank, by rank. All ranks must call this."""
+    if world.size == 1:
+        return [value]
+    values: list[T] = [value] * world.size
+    dist.all_gather_object(values, value)
+    return values
+
+
 def wait_for_all(world: World) -> None:
     """Return when every rank has come here."""
     sum_over_ranks([0.0], world)

@@ -6,6 +6,7 @@ from collections import deque
 
 from labelshards.errors import CatlipError
 
+ADVICE = "Lower optim.lr or lengthen optim.warmup_steps; under bf16 and fp16, try --set loop.precision=fp32."
 _MEMORY = 512
 _FEWEST = 20
 _MAX_OVERFLOWS = 50
@@ -16,12 +17,14 @@ class LossGuard:
 
     factor, patience: a loss above `factor` times the median of the last 512 usual ones for `patience` steps in a row
     has left its range; factor 0 turns this off. scaled: gradients are those of fp16, which may overflow now and then.
+    advice: what a person may do when a loss or gradient is not finite.
     """
 
-    def __init__(self, *, factor: float, patience: int, scaled: bool) -> None:
+    def __init__(self, *, factor: float, patience: int, scaled: bool, advice: str = ADVICE) -> None:
         self._factor = factor
         self._patience = patience
         self._scaled = scaled
+        self._advice = advice
         self._usual: deque[float] = deque(maxlen=_MEMORY)
         self._high = 0
         self._overflows = 0
@@ -32,8 +35,7 @@ class LossGuard:
         self._overflows = self._overflows + 1 if overflow else 0
         if not math.isfinite(loss) or (overflow and not self._scaled) or self._overflows == _MAX_OVERFLOWS:
             raise CatlipError(
-                f"Step {step}: loss {loss:g}, gradient norm {grad_norm:g}; training cannot go on. Lower optim.lr or "
-                "lengthen optim.warmup_steps; under bf16 and fp16, try --set loop.precision=fp32."
+                f"Step {step}: loss {loss:g}, gradient norm {grad_norm:g}; training cannot go on. {self._advice}"
             )
         if self._factor and len(self._usual) >= _FEWEST and loss > self._factor * statistics.median(self._usual):
             self._high += 1

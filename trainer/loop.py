@@ -8,15 +8,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Generic, Literal, Protocol, TypeVar
 
 import msgspec
 import torch
 
 from labelshards.errors import CatlipError
-from trainer.batch import Batch
 from trainer.distributed import World, sum_over_ranks
-from trainer.guard import LossGuard
+from trainer.guard import ADVICE, LossGuard
 from trainer.metrics import Interval, Metrics, StepResult
 from trainer.signals import stop_requests
 from trainer.steps import Steps
@@ -55,18 +54,30 @@ class LoopConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": None}[self.precision]
 
 
+class LoopBatch(Protocol):
+    """What the loop knows of a batch. bad: names of the broken pictures that others had to replace, and why."""
+
+    @property
+    def bad(self) -> tuple[tuple[str, str], ...]:
+        """See the class."""
+
+
+B = TypeVar("B", bound=LoopBatch)
+
+
 @dataclass(kw_only=True)
-class Loop:
+class Loop(Generic[B]):
     """What drives the steps; `run` does them.
 
     step(step, batch): one optimiser step. rate(step): its learning rate. save(step, bad): writes a checkpoint.
     report(metrics | None, step): called after every step, with metrics at log steps. name_samples(step): a sentence
     that says which samples a step had. list_broken(step, [(name, reason)]): keeps the broken pictures that this rank
     met since the last report, and says in a sentence where; called on all ranks if any met one. evaluate(step): called
-    every `evaluate_every` steps, if that is given, and then at the end, too.
+    every `evaluate_every` steps, if that is given, and then at the end, too. reasons: all for which a
+    picture may be broken. advice: what a person may do when the loss goes wrong.
     """
 
-    step: Callable[[int, Batch], StepResult]
+    step: Callable[[int, B], StepResult]
     rate: Callable[[int], float]
     world: World
     steps: Steps
@@ -78,12 +89,16 @@ class Loop:
     evaluate_every: int | None = None
     evaluate: Callable[[int], None] = lambda _: None
     list_broken: Callable[[int, Sequence[tuple[str, str]]], str] = lambda *_: ""
+    reasons: Sequence[str] = REASONS
+    advice: str = ADVICE
 
     def __post_init__(self) -> None:
         scaled = self.config.precision == "fp16"
-        self._guard = LossGuard(factor=self.config.spike_factor, patience=self.config.spike_steps, scaled=scaled)
+        self._guard = LossGuard(
+            factor=self.config.spike_factor, patience=self.config.spike_steps, scaled=scaled, advice=self.advice
+        )
 
-    def run(self, batches: Iterator[Batch], start_step: int, bad: dict[str, int]) -> bool:
+    def run(self, batches: Iterator[B], start_step: int, bad: dict[str, int]) -> bool:
         """Do all steps from start_step on; False if a signal stopped it earlier. `bad`: broken pictures by reason.
 
         Raises CatlipError when the loss says that training has gone wrong, or too many pictures are broken.
@@ -119,7 +134,7 @@ class Loop:
         """Metrics of an interval, and whether any rank was asked to stop."""
         losses, grad_norms = interval.values()
         met = Counter(reason for _, reason in interval.bad)
-        shared = sum_over_ranks([*losses, *(met[reason] for reason in REASONS), float(stop)], self.world)
+        shared = sum_over_ranks([*losses, *(met[reason] for reason in self.reasons), float(stop)], self.world)
         losses, counts, stops = shared[: len(losses)], shared[len(losses) : -1], shared[-1]
         losses = [loss / self.world.size for loss in losses]
         for step, values in enumerate(zip(losses, grad_norms, strict=True), start=interval.first_step):
@@ -127,7 +142,7 @@ class Loop:
                 self._guard.check(step + 1, *values)
             except CatlipError as error:
                 raise CatlipError(f"{error} {self.name_samples(step)}".rstrip()) from error
-        bad = {reason: bad.get(reason, 0) + round(count) for reason, count in zip(REASONS, counts, strict=True)}
+        bad = {reason: bad.get(reason, 0) + round(count) for reason, count in zip(self.reasons, counts, strict=True)}
         num_bad = sum(bad.values())
         samples = self.steps[done].first
         too_many = num_bad > self.max_bad_fraction * max(samples, _BAD_BASE)

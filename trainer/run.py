@@ -7,7 +7,7 @@ eval.jsonl, sheets/   if something is held out: a line and a sheet of pictures f
 broken.jsonl         if pictures could not be read: a line each time that one was met
 stopped.txt          if the loss went wrong: the samples of that step
 checkpoints/         step-00001000.safetensors: the newest ones, and the best
-features/, probes/   what `catlip probe` adds
+features/, probes/, tuned/   what `catlip probe` adds
 """
 
 import fcntl
@@ -40,6 +40,7 @@ _NAMED_CHANGES = 4
 CHECKPOINT_FOLDER = "checkpoints"
 FEATURE_FOLDER = "features"
 PROBE_FOLDER = "probes"
+TUNING_FOLDER = "tuned"
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +102,7 @@ def writing(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise CatlipError(
-                f"Another catlip train is writing {folder}. Wait for it, or take another --out."
+                f"Another catlip command is writing {folder}. Wait for it, or take another --out."
             ) from error
         for part in (folder, folder / CHECKPOINT_FOLDER):
             storage.remove_leftovers(str(part))

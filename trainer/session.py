@@ -131,7 +131,7 @@ class Session:
         state.load(checkpoints.read_tensors(self.checkpoint, places=state.places()))
         return info.step, info.bad
 
-    def _loop(self) -> Loop:
+    def _loop(self) -> Loop[Batch]:
         config, num_steps = self.record.config, self.record.num_steps
         step = self.assembly.stepper(config, self.data.reader.steps, self.world)
         return Loop(

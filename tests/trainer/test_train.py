@@ -128,7 +128,7 @@ def test_train__other_shards_are_refused(unbroken: Path, tmp_path: Path) -> None
 
 
 def test_train__two_writers_of_one_run_are_refused(labels: Path, tmp_path: Path) -> None:
-    with run.writing(tmp_path), pytest.raises(CatlipError, match="Another catlip train is writing"):
+    with run.writing(tmp_path), pytest.raises(CatlipError, match="Another catlip command is writing"):
         go(labels, tmp_path)
 
 
