@@ -1,6 +1,7 @@
 """A COCO JSON of instances as multi-label data: the classes of a picture are the categories of its objects."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -8,6 +9,7 @@ import numpy as np
 
 from labelshards.errors import CatlipError
 from trainer.probes.data.folder import PictureFiles
+from trainer.probes.data.objects import Objects, Outline
 from trainer.probes.data.split import OUT_OF_RANGE, Split
 
 _LOOKED_FOR = 100  # pictures, to find out where they are
@@ -16,9 +18,11 @@ _LOOKED_FOR = 100  # pictures, to find out where they are
 class _Image(msgspec.Struct):
     id: int
     file_name: str
+    width: int | None = None
+    height: int | None = None
 
 
-class _Annotation(msgspec.Struct):
+class _Annotation(Outline, kw_only=True):
     image_id: int
     category_id: int
 
@@ -47,6 +51,7 @@ def open_coco(path: Path) -> Split:
     class_of = {category.id: class_id for class_id, category in enumerate(found.categories)}
     row_of = {image.id: row for row, image in enumerate(found.images)}
     labels: list[set[int]] = [set() for _ in found.images]
+    outlines: list[list[tuple[int, Outline]]] = [[] for _ in found.images]
     skipped: Counter[str] = Counter()
     for annotation in found.annotations:
         class_id, row = class_of.get(annotation.category_id), row_of.get(annotation.image_id)
@@ -54,9 +59,12 @@ def open_coco(path: Path) -> Split:
             skipped[OUT_OF_RANGE if class_id is None else "no such picture"] += 1
         else:
             labels[row].add(class_id)
+            outlines[row].append((class_id, annotation))
     pictures = PictureFiles(root=_root(path, found.images), paths=tuple(Path(each.file_name) for each in found.images))
     classes = [category.name for category in found.categories]
-    return Split.of_many(pictures, classes, [np.array(sorted(each), np.int64) for each in labels], skipped)
+    split = Split.of_many(pictures, classes, [np.array(sorted(each), np.int64) for each in labels], skipped)
+    objects = Objects.of([(image.height, image.width) for image in found.images], outlines)
+    return replace(split, objects=objects)
 
 
 def _root(path: Path, images: list[_Image]) -> Path:

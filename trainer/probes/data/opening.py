@@ -7,6 +7,7 @@ from labelshards.errors import CatlipError
 from trainer.probes.data.coco import open_coco
 from trainer.probes.data.folder import open_folder
 from trainer.probes.data.labelset import open_label_set
+from trainer.probes.data.masks import IMAGES, MASKS, Report, open_masks
 from trainer.probes.data.split import Split, check_pair
 from trainer.probes.data.table import open_tables
 from trainer.probes.data.tars import open_tars
@@ -15,12 +16,19 @@ _TRAIN = ("train",)
 _TEST = ("test", "val", "validation")
 _KINDS = (
     "folders of classes, tars with .cls, Parquet, COCO's instances.json, or a label set; as train/ and test/ or val/, "
-    "as files named train* and test*, or as two paths with --test"
+    "as files named train* and test*, or as two paths with --test; for segmentation images/ and masks/ in each, or "
+    "ADE20K's folders"
 )
+_ADE20K = "annotations"
 
 
-def open_splits(data: Path, test: Path | None = None) -> tuple[Split, Split]:
-    """(train, test) of `data`, or of `data` and `test`. Raises CatlipError if they are missing or not usable."""
+def open_splits(
+    data: Path, test: Path | None = None, report: Report = lambda _done, _total, _what: None
+) -> tuple[Split, Split]:
+    """(train, test) of `data`, or of `data` and `test`. Raises CatlipError if they are missing or not usable.
+
+    report(done, total, what): masks are all looked at, which may take minutes.
+    """
     if not data.exists():
         raise CatlipError(f"{data} does not exist. It should hold {_KINDS}.")
     if test is not None:
@@ -30,7 +38,7 @@ def open_splits(data: Path, test: Path | None = None) -> tuple[Split, Split]:
         if not all(parts):
             missing = "training" if not parts[0] else "test"
             raise CatlipError(f"{data} is no data for a probe: there is no {missing} split. It should hold {_KINDS}.")
-    train, held = (_open(part) for part in parts)
+    train, held = (_open(part, report) for part in parts)
     return check_pair(train, held, str(data))
 
 
@@ -39,6 +47,8 @@ def _part(data: Path, names: tuple[str, ...]) -> list[Path]:
     for name in names:
         if (data / name).is_dir():
             return [data / name]
+        if (ade20k := data / _ADE20K / {"train": "training", "val": "validation"}.get(name, name)).is_dir():
+            return [ade20k]
         for folder in (data, data / "data", data / "annotations"):
             for pattern in (f"{name}*.tar", f"{name}*.parquet", f"instances_{name}*.json", f"{name}*.json"):
                 if found := sorted(folder.glob(pattern)):
@@ -46,14 +56,19 @@ def _part(data: Path, names: tuple[str, ...]) -> list[Path]:
     return []
 
 
-def _open(paths: list[Path]) -> Split:
+def _open(paths: list[Path], report: Report) -> Split:
     [first, *_] = paths
     if first.is_dir():
+        if (first / MASKS).is_dir():
+            return open_masks(first / IMAGES, first / MASKS, first.parent, report)
+        if first.parent.name == _ADE20K:
+            root = first.parents[1]
+            return open_masks(root / IMAGES / first.name, first, root, report, ignored=0)
         if (first / schema.MANIFEST_NAME).is_file():
             return open_label_set(str(first))
         for pattern in ("*.tar", "*.parquet", "instances*.json"):
             if found := sorted(first.glob(pattern)):
-                return _open(found)
+                return _open(found, report)
         return open_folder(first)
     if not first.exists():
         raise CatlipError(f"{first} does not exist. It should hold {_KINDS}.")

@@ -6,11 +6,15 @@ Shapes: N pictures, K classes.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from labelshards.errors import CatlipError
+
+if TYPE_CHECKING:
+    from trainer.probes.data.masks import Masks
+    from trainer.probes.data.objects import Objects
 
 OUT_OF_RANGE = "label out of range"
 NO_LABEL = "no label"
@@ -35,7 +39,8 @@ class Split:
     """pictures: N of them. classes: names, by class id. skipped: what has no usable label, by reason; not counted in N.
 
     offsets: int64 [N+1], values: int64; the class ids of picture i are values[offsets[i]:offsets[i+1]], rising.
-    multilabel: a picture may have any number of classes; otherwise each has one.
+    multilabel: a picture may have any number of classes; otherwise each has one. masks, objects: of data that says
+    where in a picture its classes are.
     """
 
     pictures: Pictures
@@ -44,6 +49,8 @@ class Split:
     values: np.ndarray
     multilabel: bool = False
     skipped: Counter[str] = field(default_factory=Counter)
+    masks: "Masks | None" = None
+    objects: "Objects | None" = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -119,7 +126,8 @@ def check_pair(train: Split, test: Split, where: str) -> tuple[Split, Split]:
     if test.multilabel:
         rows = np.repeat(np.arange(len(test)), np.diff(test.offsets))
         values = values[np.lexsort((values, rows))]
-    return train, replace(test, classes=train.classes, values=values)
+    objects = test.objects.renumbered(new_ids.tolist()) if test.objects else None
+    return train, replace(test, classes=train.classes, values=values, objects=objects)
 
 
 def number_classes(names: Iterable[str]) -> tuple[str, ...]:
