@@ -20,10 +20,10 @@ from trainer.probes.data.split import Pictures, Split
 from trainer.probes.tables import DONE, FeatureTable, held
 from trainer.probes.taps import POOLED, tap
 
-_BATCH_SIZE = 256
+BATCH_SIZE = 256
 _FLOAT16_MAX = 65504.0
-_GONE = "not found where it was"
-REASONS = (*transforms.REASONS, _GONE)
+GONE = "not found where it was"
+REASONS = (*transforms.REASONS, GONE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +66,8 @@ def _compute(
 ) -> None:
     model = encoder.model.eval().to(encoder.device)
     first = min(table.num_done for table in tables.values())
-    starts = range(first, len(pictures), _BATCH_SIZE)
-    data = _Batches(pictures=pictures, picture=encoder.picture)
+    starts = range(first, len(pictures), BATCH_SIZE)
+    data = Cropped(pictures=pictures, picture=encoder.picture)
     num_workers = workers.worker_count("auto", encoder.device, 1)
     try:
         for start, (images_BCHW, codes_B) in zip(
@@ -84,7 +84,7 @@ def _compute(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
+class Cropped(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     """Start of a batch → (uint8 [B, 3, size, size], int8 [B]: DONE, or DONE + 1 + the place of a reason)."""
 
     pictures: Pictures
@@ -92,7 +92,7 @@ class _Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
 
     def __getitem__(self, start: int) -> tuple[torch.Tensor, torch.Tensor]:
         size = self.picture.image_size
-        numbers = range(start, min(start + _BATCH_SIZE, len(self.pictures)))
+        numbers = range(start, min(start + BATCH_SIZE, len(self.pictures)))
         images_BCHW = torch.zeros((len(numbers), 3, size, size), dtype=torch.uint8)
         codes_B = torch.full((len(numbers),), DONE, dtype=torch.int8)
         for b, number in enumerate(numbers):
@@ -101,5 +101,5 @@ class _Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
             except transforms.BrokenImageError as error:
                 codes_B[b] = DONE + 1 + REASONS.index(error.reason)
             except (OSError, CatlipError):
-                codes_B[b] = DONE + 1 + REASONS.index(_GONE)
+                codes_B[b] = DONE + 1 + REASONS.index(GONE)
         return images_BCHW, codes_B

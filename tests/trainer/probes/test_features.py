@@ -47,7 +47,7 @@ def test_extract__goes_on_where_it_was_interrupted(
 ) -> None:
     train, _ = open_splits(make_colours(tmp_path / "colours"))
     whole = features.extract(encoder, train, tmp_path / "whole", lambda _: None).tables[taps.POOLED]
-    monkeypatch.setattr(features, "_BATCH_SIZE", 8)
+    monkeypatch.setattr(features, "BATCH_SIZE", 8)
     told: list[int] = []
 
     def interrupt(done: int) -> None:
@@ -133,3 +133,16 @@ def test_tap__class_tokens_last_block_first(encoder: Encoder) -> None:
 def test_tap__another_architecture_has_no_blocks() -> None:
     with pytest.raises(CatlipError, match="this encoder is none"):
         taps.num_blocks(timm.create_model("test_resnet"))
+
+
+@pytest.mark.parametrize("reg_tokens", [0, 2])
+def test_tap__means_of_patches_where_there_is_no_class_token(reg_tokens: int) -> None:
+    model = timm.create_model(
+        "test_vit", class_token=False, global_pool="avg", reg_tokens=reg_tokens, dynamic_img_size=True
+    ).eval()
+    with torch.inference_mode():
+        blocks_BD = taps.tap(model, torch.randn(2, 3, 32, 32), [taps.BLOCKS])[taps.BLOCKS]
+        map_BDhw = taps.patches(model, torch.randn(2, 3, 32, 32))
+    width = map_BDhw.shape[1]
+    assert blocks_BD.shape == (2, (taps.num_blocks(model) + 1) * width)
+    assert torch.equal(blocks_BD[:, :width], blocks_BD[:, -width:])
