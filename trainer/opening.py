@@ -1,4 +1,4 @@
-"""MODEL as people name it → a frozen encoder: a run, an exported folder, or a model of timm with some weights."""
+"""MODEL as people name it → a frozen encoder: a run, an exported folder, a model of timm, a tower of open_clip."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,11 +16,11 @@ from labelshards import storage
 from labelshards.errors import CatlipError
 from labelshards.schema import VOCABULARY_NAME
 from labelshards.vocabulary import Vocabulary
-from trainer import models, run
+from trainer import clip_towers, models, run
 from trainer.corenet import vit as _corenet_vit  # noqa: F401  (timm knows the imported models from there)
 from trainer.encoder import Encoder, PictureInput
 
-Kind = Literal["run", "folder", "timm"]
+Kind = Literal["run", "folder", "timm", "open_clip"]
 RANDOM = "random"
 PRETRAINED = "pretrained"
 
@@ -57,10 +57,15 @@ class Opened:
 def open_model(name: str, weights: str, device: torch.device, *, best: bool = False) -> Opened:
     """The model that a person named.
 
-    name: a folder (of a run, or of timm's `local-dir:` form, with or without that prefix) or a model of timm. weights:
-    for the latter PRETRAINED (timm fetches them), RANDOM, or a checkpoint file. best: of a run, its best
-    checkpoint and not its newest. Raises CatlipError if it cannot be made.
+    name: a folder (of a run, or of timm's `local-dir:` form, with or without that prefix), a model of timm, or
+    `open_clip:` and a model of open_clip. weights: for the latter two PRETRAINED (timm fetches them), RANDOM, a
+    checkpoint file, or a tag of open_clip. best: of a run, its best checkpoint and not its newest. Raises CatlipError
+    if it cannot be made.
     """
+    if name.startswith(clip_towers.PREFIX):
+        if best:
+            raise CatlipError(f"--best is for runs; {name} has no checkpoints to choose from.")
+        return _open_clip(name.removeprefix(clip_towers.PREFIX), weights, device)
     folder = Path(name.removeprefix("local-dir:"))
     if best and ((folder / "config.json").is_file() or not folder.is_dir()):
         raise CatlipError(f"--best is for runs; {name} has no checkpoints to choose from.")
@@ -143,6 +148,34 @@ def _vocabulary(folder: Path, model: nn.Module) -> Vocabulary | None:
     return vocabulary
 
 
+def _open_clip(name: str, weights: str, device: torch.device) -> Opened:
+    if weights == PRETRAINED:
+        raise CatlipError(
+            f"Which weights of {name}? Give a checkpoint with --weights FILE, --weights {RANDOM}, or "
+            f"one of open_clip's ({clip_towers.tags(name)})."
+        )
+    if Path(weights).suffix and not Path(weights).is_file():
+        raise CatlipError(f"--weights {weights}: there is no such file.")
+    torch.manual_seed(0)
+    model, config = clip_towers.open_tower(name, None if weights == RANDOM else weights)
+    size = config["size"]
+    picture = PictureInput(
+        image_size=size if isinstance(size, int) else size[0],
+        mean=_channels(config["mean"]),
+        std=_channels(config["std"]),
+    )
+
+    def fresh(seed: int) -> Encoder:
+        torch.manual_seed(seed)
+        return Encoder(model=clip_towers.open_tower(name, None)[0].eval(), picture=picture, device=device)
+
+    encoder = Encoder(model=model.eval().requires_grad_(False), picture=picture, device=device)
+    _check_features(encoder, name)
+    named = "" if weights == RANDOM or Path(weights).is_file() else weights
+    facts = ModelFacts(name=name, kind="open_clip", weights=weights, parameters=_count(model), pretrained_on=named)
+    return Opened(facts=facts, encoder=encoder, fresh=fresh)
+
+
 def _fresh(source: str, picture: PictureInput, device: torch.device, seed: int) -> Encoder:
     torch.manual_seed(seed)
     return Encoder(model=_create(source, {"pretrained": False}).eval(), picture=picture, device=device)
@@ -163,9 +196,13 @@ def _from_file(source: str, path: Path) -> nn.Module:
 
 
 def _create(source: str, options: dict[str, Any]) -> nn.Module:
+    # ViTs take any resolution if they are told so, which training needs; other models do not know the word.
+    options = {"dynamic_img_size": True, **options}
     try:
         model: nn.Module = timm.create_model(source, **options)
     except Exception as error:  # timm, the hub's client and torch raise a dozen types
+        if isinstance(error, TypeError) and "dynamic_img_size" in str(error):
+            return _create(source, {**options, "dynamic_img_size": None})  # timm drops what is None
         hint = f" Give a checkpoint with --weights FILE, or --weights {RANDOM}." if options["pretrained"] else ""
         raise CatlipError(f"timm cannot make {source}: {_first_line(error)}.{hint}") from error
     return model
