@@ -47,7 +47,7 @@ WITH_INIT = ("sweep", "catlip")
 def plans(asked: Asked) -> list[Plan]:
     """The probe under each protocol, from each beginning. Raises CatlipError if one cannot be had."""
     found = []
-    for protocol, name in product(asked.protocols, asked.inits):
+    for protocol, name in product(asked.of_task(PROTOCOLS, "sweep"), asked.inits):
         if name != ZEROS and protocol not in WITH_INIT:
             raise CatlipError(
                 f"--init {name} is for protocols {' and '.join(WITH_INIT)}; {protocol} has its own beginning."

@@ -4,22 +4,28 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import torch
 
 from labelshards import storage
 from labelshards.errors import CatlipError
 from trainer import run
+from trainer.distributed import World
 from trainer.encoder import Encoder
 from trainer.opening import Opened
 from trainer.probes import features, results
 from trainer.probes.data.split import Split
 from trainer.probes.examples import Features
 from trainer.probes.features import Extracted
-from trainer.probes.plans import Case, Measured, Plan, over_seeds
+from trainer.probes.plans import Case, Measured, Plan, Tick, over_seeds
 from trainer.probes.results import DataFacts, Result, Score
 
 _NOTHING = np.empty((0, 0), np.float16)
+_WANTED = {
+    "masks": "folders images/ and masks/ in train/ and test/ (or val/), or ADE20K's",
+    "objects": "COCO's instances.json with boxes and segmentations",
+}
 
 # report(done, total, what)
 Report = Callable[[int, int, str], None]
@@ -36,13 +42,18 @@ def probe(
     with_random: bool,
     device: torch.device,
     report: Report,
+    world: World | None = None,
 ) -> list[Result]:
     """Results in the order of `plans`, written below `out` as they come; features are kept there, too.
 
-    Raises CatlipError if no picture can be read, or if pictures have not as many classes as a task wants.
+    world: who computes, where several processes do; the main one writes.
+    Raises CatlipError if no picture can be read, if pictures have not what a task wants, or if there are several
+    processes for a task of one.
     """
     for plan in plans:
         _check_labels(plan, splits, data)
+        if plan.tap and world and world.size > 1:
+            raise CatlipError(f"{plan.task} is a task of one process. Start it without torchrun.")
     encoders = {"model": opened.encoder}
     if with_random and any(plan.beside_random for plan in plans):
         encoders["random"] = opened.fresh(0)
@@ -58,6 +69,7 @@ def probe(
     for plan in plans:
         used = list(seeds) if plan.seeded else list(seeds[:1])
         scores: list[Score] = []
+        left_out = Counter(facts.left_out)
         for name, encoder in encoders.items():
             if name == "random" and not plan.beside_random:
                 continue
@@ -68,18 +80,25 @@ def probe(
                 tick = _named(report, f"{plan.task} {plan.protocol}, {name} encoder, seed {seed}")
                 by_seed.append(plan.run(case, seed, tick))
             scores += over_seeds(name, by_seed)
+            if name == "model":
+                left_out = sum((line.left_out for line in by_seed[0]), left_out)
+        if plan.majority:
+            scores += over_seeds("majority", [plan.majority(case)])
         result = Result(
             task=plan.task,
             protocol=plan.protocol,
             settings=plan.settings,
             model=opened.facts,
-            data=facts,
+            data=msgspec.structs.replace(
+                facts, left_out=dict(sorted(left_out.items())), chance=None if plan.labels in _WANTED else facts.chance
+            ),
             seeds=used,
             scores=scores,
             versions=run.versions(),
             matches=list(plan.matches),
         )
-        results.write(out / run.PROBE_FOLDER, result)
+        if world is None or world.is_main:
+            results.write(out / run.PROBE_FOLDER, result)
         found.append(result)
     return found
 
@@ -89,7 +108,7 @@ def _extract(
     splits: tuple[Split | None, Split],
     cache: Path,
     taps: Sequence[str],
-    tick: Callable[[int, int], None],
+    tick: Tick,
 ) -> tuple[Extracted, Extracted]:
     """Features of both splits; none of the first one, if it is None."""
     total = sum(len(split) for split in splits if split)
@@ -123,6 +142,8 @@ def _check_labels(plan: Plan, splits: tuple[Split, Split], data: Path) -> None:
     train, test = splits
     if plan.labels == "one" and train.multilabel:
         raise CatlipError(f"{data} has several classes a picture; {plan.task} wants one. --task multilabel takes them.")
+    if plan.labels in _WANTED and any(getattr(split, plan.labels) is None for split in splits):
+        raise CatlipError(f"{data} has no {plan.labels}; {plan.task} wants {_WANTED[plan.labels]}.")
     if plan.labels == "many" and not train.multilabel:
         raise CatlipError(f"{data} has one class a picture; {plan.task} wants several. --task linear takes one.")
     if not len(test.values):
@@ -151,5 +172,5 @@ def _facts(data: Path, splits: tuple[Split, Split], extracted: Sequence[Extracte
     )
 
 
-def _named(report: Report, what: str) -> Callable[[int, int], None]:
-    return lambda done, total: report(done, total, what)
+def _named(report: Report, what: str) -> Tick:
+    return lambda done, total, doing="", /: report(done, total, f"{what}{doing and f', {doing}'}")
