@@ -1,0 +1,1 @@
+"""Object detection: Mask R-CNN on an encoder and a simple feature pyramid (ViTDet), measured as COCO does."""
