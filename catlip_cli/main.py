@@ -111,6 +111,8 @@ def run(arguments: list[str]) -> int:
 def _extra_of(module: str) -> str | None:
     """The extra of pyproject.toml that brings a third-party module, or None if it is not one of ours."""
     extras = {
+        "baselines": ("open_clip",),
+        "detect": ("pycocotools",),
         "labels": ("braceexpand", "ftfy", "nltk", "platformdirs", "spacy"),
         "ray": ("ray",),
         "report": ("plotly",),

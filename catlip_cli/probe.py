@@ -1,6 +1,7 @@
 """`catlip probe`: options → trainer.probes → tables."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,10 +17,15 @@ if TYPE_CHECKING:
     from trainer.probes.probing import Report
     from trainer.probes.results import Result
 
-TASKS = ("linear", "knn", "fewshot", "multilabel", "zeroshot")
-LINEAR_PROTOCOLS = ("sweep", "catlip", "dinov2", "lbfgs")
+TASKS = ("linear", "knn", "fewshot", "multilabel", "zeroshot", "finetune", "segment", "detect")
+# The protocols of the tasks that have several, the usual one first.
+PROTOCOLS = {
+    "linear": ("sweep", "catlip", "dinov2", "lbfgs"),
+    "finetune": ("catlip", "strong"),
+    "segment": ("linear", "deeplab"),
+}
 INITS = ("zeros", "random", "transfer")
-_ENCODERS = {"model": "this model", "random": "random weights"}
+_ENCODERS = {"model": "this model", "random": "random weights", "majority": "most frequent class"}
 
 
 class _List(click.ParamType[list[str]]):
@@ -85,10 +91,9 @@ class _WithCompare(click.Group):
 @click.option(
     "--protocol",
     "protocols",
-    type=_List(LINEAR_PROTOCOLS),
-    default="sweep",
-    show_default=True,
-    help=f"Of the linear probe: {', '.join(LINEAR_PROTOCOLS)}.",
+    type=_List(sorted({each for known in PROTOCOLS.values() for each in known})),
+    default=None,
+    help=f"{'; '.join(f'{task}: ' + ', '.join(known) for task, known in PROTOCOLS.items())}.  [default: the first]",
 )
 @click.option(
     "--init",
@@ -104,7 +109,7 @@ class _WithCompare(click.Group):
     type=_Fractions(),
     default="100%",
     show_default=True,
-    help="Shares of the training pictures for linear heads, e.g. 1%,10%,100%.",
+    help="Shares of the training pictures for linear heads and finetune, e.g. 1%,10%,100%.",
 )
 @click.option(
     "--seeds", "num_seeds", type=click.IntRange(min=1), default=1, show_default=True, help="How often, for the spread."
@@ -119,6 +124,13 @@ class _WithCompare(click.Group):
     type=click.Path(path_type=Path),
     help="Where results and features go.  [default: the run; or ./probes]",
 )
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="TASK.KEY=VALUE",
+    help="E.g. finetune.epochs=3; docs/probes.md. Repeatable.",
+)
 @click.option("--no-random", is_flag=True, help="Leave out the encoder of the same architecture with random weights.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as one JSON object.")
 def probe(
@@ -126,42 +138,50 @@ def probe(
     data: Path,
     test: Path | None,
     tasks: list[str],
-    protocols: list[str],
+    protocols: list[str] | None,
     inits: list[str],
     fractions: list[float],
     num_seeds: int,
     weights: str,
     best: bool,
     out: Path | None,
+    overrides: tuple[str, ...],
     no_random: bool,
     as_json: bool,
 ) -> None:
-    """Measure what an encoder knows, with its weights frozen.
+    """Measure what an encoder knows.
 
-    MODEL is a run, a folder with an exported model, or a model of timm. DATA holds train/ and test/ (or val/): folders
-    of classes, WebDataset tars with .cls, or Parquet with pictures and labels. Features are computed once and kept.
-    Beside the model stands one with random weights, so that the numbers say something.
-    `catlip probe compare RESULTS...` sets results beside each other.
+    MODEL is a run, a folder with an exported model, a model of timm, or open_clip:NAME. DATA holds train/ and test/ (or
+    val/): folders of classes, WebDataset tars with .cls, Parquet with pictures and labels, COCO's instances.json, or
+    images/ and masks/. Features are computed once and kept. Beside the model stands one with random weights, so that
+    the numbers say something. `catlip probe compare RESULTS...` sets results beside each other.
 
     \b
     Example:
       catlip probe demo/run --data demo/data/objects --fraction 10%,100%
     """
-    from trainer import opening
-    from trainer.distributed import default_device
+    _check_asked(tasks, protocols or [], overrides)
+    from trainer import distributed, opening
     from trainer.probes import probing
     from trainer.probes.data.opening import open_splits
     from trainer.probes.plans import Asked
     from trainer.probes.tasks import TASKS as PLANS_OF
 
-    device = default_device()
-    splits = open_splits(data, test)
-    opened = opening.open_model(model, weights, device, best=best)
-    asked = Asked(
-        opened=opened, splits=splits, protocols=protocols, fractions=fractions, inits=inits, match=match_names
-    )
-    folder = out or opened.folder or Path("probes")
-    with _phases() as report:
+    with distributed.joined() as world, _phases(world.is_main) as report:
+        splits = open_splits(data, test, report)
+        opened = opening.open_model(model, weights, world.device, best=best)
+        folder = out or opened.folder or Path("probes")
+        asked = Asked(
+            opened=opened,
+            splits=splits,
+            protocols=protocols or [],
+            fractions=fractions,
+            inits=inits,
+            match=match_names,
+            overrides=overrides,
+            out=folder,
+            world=world,
+        )
         found = probing.probe(
             opened,
             splits,
@@ -170,17 +190,30 @@ def probe(
             out=folder,
             seeds=range(num_seeds),
             with_random=not no_random,
-            device=device,
+            device=world.device,
             report=report,
+            world=world,
         )
+    if not world.is_main:
+        return
     if as_json:
         terminal.print_json({"results": found})
         return
     for result in found:
         _print(result)
-    _print_left_out(found[0])
+    _print_left_out(found)
     terminal.stdout.print(f"Results are in {folder / 'probes'}.", markup=False, soft_wrap=True)
     terminal.print_next(f"catlip probe compare {folder / 'probes'}")
+
+
+def _check_asked(tasks: list[str], protocols: list[str], overrides: tuple[str, ...]) -> None:
+    """Raise UsageError for what is of no task that was asked for."""
+    for protocol in protocols:
+        if not any(protocol in PROTOCOLS.get(task, ()) for task in tasks):
+            raise click.UsageError(f"--protocol {protocol} is of none of {', '.join(tasks)}.")
+    for override in overrides:
+        if override.partition(".")[0] not in tasks:
+            raise click.UsageError(f"--set {override}: begin with a task that is asked for ({', '.join(tasks)}).")
 
 
 def _print(result: "Result") -> None:
@@ -216,16 +249,22 @@ def _print(result: "Result") -> None:
 probe.add_command(compare)
 
 
-def _print_left_out(result: "Result") -> None:
-    for reason, count in result.data.left_out.items():
+def _print_left_out(results: "list[Result]") -> None:
+    left_out: Counter[str] = Counter()
+    for result in results:
+        left_out |= Counter(result.data.left_out)
+    for reason, count in left_out.items():
         terminal.stdout.print(f"Left out: {count:,} ({reason}).", markup=False)
-    if missing := result.data.classes_without_test:
+    if missing := results[0].data.classes_without_test:
         terminal.stdout.print(f"Classes without test pictures: {missing:,}.")
 
 
 @contextmanager
-def _phases() -> Iterator["Report"]:
-    """A progress bar for each thing that is reported, one after the other."""
+def _phases(shown: bool) -> Iterator["Report"]:
+    """A progress bar for each thing that is reported, one after the other; `shown` in one process alone."""
+    if not shown:
+        yield lambda *_: None
+        return
     with ExitStack() as stack:
         current: tuple[str, terminal.Ticker] | None = None
 

@@ -85,6 +85,8 @@ def test_probe__mistakes_are_one_line(trained: Path, tmp_path: Path, capsys: pyt
         (["--task", "guess"], "is none of linear, knn, fewshot, multilabel, zeroshot"),
         (["--protocol", "sweep,x"], "'x' is none of"),
         (["--init", "guess"], "is none of zeros, random, transfer"),
+        (["--protocol", "deeplab"], "--protocol deeplab is of none of linear"),
+        (["--set", "finetune.epochs=1"], "begin with a task that is asked for (linear)"),
     ],
 )
 def test_probe__options_that_mean_nothing(options: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,10 +96,15 @@ def test_probe__options_that_mean_nothing(options: list[str], message: str, caps
 
 def test_tasks_and_protocols__are_those_of_the_library() -> None:
     from trainer.probes import linear, tasks, transfer
+    from trainer.probes.finetune import task as finetune
+    from trainer.probes.segment import task as segment
 
     assert list(command.TASKS) == list(tasks.TASKS)
     assert command.INITS == transfer.INITS
-    assert set(command.LINEAR_PROTOCOLS) == set(linear.PROTOCOLS)
+    known = {"linear": linear.PROTOCOLS, "finetune": finetune.PROTOCOLS, "segment": segment.PROTOCOLS}
+    assert {task: list(protocols) for task, protocols in command.PROTOCOLS.items()} == {
+        task: list(protocols) for task, protocols in known.items()
+    }
 
 
 def test_probe__zeroshot_and_transfer_say_what_matched(

@@ -3,7 +3,10 @@
 from collections.abc import Callable
 
 from trainer.probes import fewshot, knn, linear, multilabel, zeroshot
+from trainer.probes.detect import task as detect
+from trainer.probes.finetune import task as finetune
 from trainer.probes.plans import Asked, Plan
+from trainer.probes.segment import task as segment
 
 TASKS: dict[str, Callable[[Asked], list[Plan]]] = {
     "linear": linear.plans,
@@ -11,4 +14,7 @@ TASKS: dict[str, Callable[[Asked], list[Plan]]] = {
     "fewshot": fewshot.plans,
     "multilabel": multilabel.plans,
     "zeroshot": zeroshot.plans,
+    "finetune": finetune.plans,
+    "segment": segment.plans,
+    "detect": detect.plans,
 }
