@@ -17,7 +17,7 @@ STDIN = "-"
 _TAR = ".tar"
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _STAMPS = ("mtime", "ETag", "etag", "md5", "LastModified", "created")  # what filesystems call the time or the content
-_KINDS = f"pictures ({', '.join(sorted(SUFFIXES))}), tars, folders of them, and label sets"
+_KINDS = f"pictures ({', '.join(sorted(SUFFIXES))}), tars, folders of them, label sets"
 
 
 class Source(NamedTuple):
