@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from labelshards import storage
-from labelshards.images import TAR_BLOCK_BYTES, TAR_ENCODING, TAR_ERRORS, ImageFile, ImageRef, member_key
+from labelshards.images import TAR_BLOCK_BYTES, TAR_ENCODING, TAR_ERRORS, ImageFile, ImageReader, ImageRef, member_key
 from labelshards.labelset import LabelSet, shard_file
 from labelshards.shards import image_rows
 from trainer.pictures.finding import Source
@@ -62,11 +62,15 @@ class Unit:
         lines = (f"{source.uri}\n{source.folder}\n{source.size}\n{source.stamp}" for source in self.sources)
         return storage.digest("\n".join(lines).encode())
 
-    def list(self) -> Listing:
-        """The pictures, in order. Of a tar only headers are read; one that breaks off has those before the break."""
+    def list(self, moved: dict[str, str] | None = None) -> Listing:
+        """The pictures, in order. Of a tar only headers are read; one that breaks off has those before the break.
+
+        moved: prefixes of URIs in a label set, and where the files lie now. Raises LabelSetError if its tars are not
+        there or changed: rows without a result would stay when they are back.
+        """
         first = self.sources[0]
         if first.label_set is not None:
-            return Listing(_in_label_shard(LabelSet.open(first.label_set), first.uri))
+            return Listing(_in_label_shard(LabelSet.open(first.label_set), first.uri, moved))
         return _in_tar(first) if first.folder is None else Listing([*map(_loose, self.sources)])
 
 
@@ -85,10 +89,14 @@ def _loose(source: Source) -> Place:
     return Place(str(source.folder), source.key, file, ImageRef(0, 0, source.size), data=source.data)
 
 
-def _in_label_shard(label_set: LabelSet, uri: str) -> list[Place]:
+def _in_label_shard(label_set: LabelSet, uri: str, moved: dict[str, str] | None) -> list[Place]:
     """The pictures of its samples, named as if their files had been: by (tar, key), or (folder, path in it)."""
     names = [storage.join(label_set.root, shard_file(entry)) for entry in label_set.manifest.shards]
     shard = label_set.read_shard(names.index(uri))
+    reader = ImageReader(moved=moved)
+    for file in [file for file in shard.image_files if file.is_tar] or shard.image_files[:1]:
+        reader.check_size(file)
+    reader.close()
     places = []
     for row in image_rows(shard).tolist():
         found = shard.image(row)

@@ -92,6 +92,8 @@ def test_list__loose_pictures_of_a_label_set_are_named_by_folder_and_file(tmp_pa
     loose = replace(label_set.read_shard(0), image_files=(ImageFile(uri=f"{tmp_path}/photos/a.jpg", bytes=9),))
     data = loose.to_bytes(label_set.vocabulary.digest)
     (labels / "shards" / "00000.parquet").write_bytes(data)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(b"123456789")
     entry = msgspec.structs.replace(label_set.manifest.shards[0], xxh3_64=storage.digest(data))
     manifest = msgspec.structs.replace(label_set.manifest, shards=[entry])
     (labels / "labelset.json").write_bytes(manifest.to_bytes())
@@ -109,6 +111,10 @@ def test_list__of_a_label_set_the_samples_that_have_a_picture(tmp_path: Path) ->
         [(str(tars / "00001.tar"), "00000"), (str(tars / "00001.tar"), "00001")],
     ]
     assert found[1].list() == cut_files(tars / "00001.tar")[0].list(), "as if the tar had been named"
+    moved = tars.rename(tmp_path / "moved")
+    with pytest.raises(LabelSetError, match="say where it is with --moved OLD=NEW"):
+        found[1].list()
+    assert len(found[1].list({str(tars): str(moved)}).places) == 2
     (labels / "shards" / "00001.parquet").write_bytes(b"other")
     with pytest.raises(LabelSetError, match="changed after the label set was finished"):
         found[1].list()
