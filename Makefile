@@ -57,7 +57,7 @@ quality: $(READY) ## Measure how right the labels are, against gold data and cap
 	$(BIN)/python -m benchmarks.label_quality
 
 docs: $(READY) ## Write the site of docs/ to build/site
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo 'Open build/site/index.html'
 
 lock: ## Write constraints.txt from what pyproject.toml's ranges give today

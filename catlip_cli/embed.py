@@ -28,8 +28,8 @@ def embed(
     """Write an encoder's features of pictures, float16, with their keys.
 
     MODEL is a run, a folder with an exported model, or a model of timm. PICTURE is a picture, a tar, a folder of them,
-    a glob, a range like {00000..00331}.tar, or - for a list on stdin. A run that was broken off goes on when it is run
-    again.
+    a label set (its samples' pictures), a glob, a range like {00000..00331}.tar, or - for a list on stdin. A run that
+    was broken off goes on when it is run again.
 
     \b
     Examples:

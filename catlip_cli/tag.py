@@ -56,8 +56,8 @@ def tag(
     """Say what pictures show, in synsets with probabilities.
 
     MODEL is a run, or a folder with an exported model, its head and vocabulary. PICTURE is a picture, a tar, a folder
-    of them, a glob, a range like {00000..00331}.tar, or - for a list, or the bytes of one picture, on stdin. With --out
-    a run that was broken off goes on when it is run again.
+    of them, a label set (its samples' pictures), a glob, a range like {00000..00331}.tar, or - for a list, or the bytes
+    of one picture, on stdin. With --out a run that was broken off goes on when it is run again.
 
     \b
     Examples:

@@ -28,7 +28,7 @@ def main(labels: str, name: str = "test_vit", epochs: int = 2, batch_size: int =
         input_size=data["input_size"],
         mean=data["mean"],
         std=data["std"],
-        batch_size=batch_size,
+        batch_size=min(batch_size, len(dataset)),  # it drops batches that are not full
         is_training=True,
         use_prefetcher=False,
         num_workers=2,

@@ -51,16 +51,18 @@ def from_root(markdown: str) -> str:
 
 def commands() -> str:
     """The help text of every command, as a page."""
-    sections = _sections(cli, click.Context(cli, info_name="catlip", help_option_names=["-h", "--help"]))
-    return "\n\n".join(["# Commands", "What `catlip COMMAND --help` says.", *sections]) + "\n"
+    return "\n\n".join(["# Commands", "What `catlip COMMAND --help` says.", *_sections(cli, "catlip")]) + "\n"
 
 
-def _sections(command: click.Command, context: click.Context) -> Iterator[str]:
-    context.max_content_width = context.terminal_width = _WIDTH
-    yield f"## {context.command_path}"
+def _sections(command: click.Command, path: str) -> Iterator[str]:
+    """path: what a person types. It is no chain of contexts, as usage lines of those name arguments in between."""
+    context = click.Context(
+        command, info_name=path, help_option_names=["-h", "--help"], max_content_width=_WIDTH, terminal_width=_WIDTH
+    )
+    yield f"## {path}"
     yield f"```text\n{command.get_help(context)}\n```"
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             found = command.get_command(context, name)
             if found is not None:
-                yield from _sections(found, click.Context(found, info_name=name, parent=context))
+                yield from _sections(found, f"{path} {name}")

@@ -124,6 +124,16 @@ def test_embed__any_model(pictures: Path, tmp_path: Path, capsys: pytest.Capture
     assert len(table["features"][0].as_py()) == 64
 
 
+def test_embed__a_label_set_as_the_tars_it_points_to(trained: Path, tmp_path: Path) -> None:
+    tables = []
+    for name in ("labels", "tars"):
+        out = tmp_path / f"{name}.parquet"
+        assert run(["embed", str(trained / "run"), str(trained / name), "--out", str(out)]) == 0
+        tables.append(pq.read_table(out))
+    assert len(tables[0]) == 30
+    assert tables[0].equals(tables[1])
+
+
 @pytest.mark.slow
 def test_tag__5000_pictures_with_a_kill_in_the_middle(
     trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

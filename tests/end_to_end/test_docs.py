@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -21,12 +22,10 @@ from catlip_cli import main
 from trainer.config import load, refuse_unknown
 
 ROOT = Path(__file__).parents[2]
-PAGES = (
+PAGES = ("README.md", "CONTRIBUTING.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))
+# Pages whose commands run in one folder, in this order; each finds what those before it made.
+WALKED = (
     "README.md",
-    "CONTRIBUTING.md",
-    "docs/architecture.md",
-    "docs/label-set-format.md",
-    "docs/sources.md",
     "docs/at-scale.md",
     "docs/vocabulary.md",
     "docs/training.md",
@@ -34,6 +33,8 @@ PAGES = (
     "docs/export.md",
     "docs/tagging.md",
 )
+# Pages whose commands other tests run: small files of every format, and targets of make.
+RUN_ELSEWHERE = ("docs/sources.md", "CONTRIBUTING.md")
 # The same commands on less data, so that a test can run them; a setting already there is not repeated.
 SMALLER = {
     "sample": ["--scenes", "1500", "--heldout", "30"],
@@ -60,15 +61,7 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "recipes", folder / "recipes")
     for block in blocks("docs/vocabulary.md", "tsv"):  # the files that its commands read, named in their first lines
         (folder / re.findall(r"# (\S+):", block)[0]).write_text(block)
-    for page in (
-        "README.md",
-        "docs/at-scale.md",
-        "docs/vocabulary.md",
-        "docs/training.md",
-        "docs/probes.md",
-        "docs/export.md",
-        "docs/tagging.md",
-    ):
+    for page in WALKED:
         for block in blocks(page, "bash"):
             for words in commands(block):
                 if words[0] in ("catlip", "torchrun"):
@@ -157,6 +150,29 @@ def run(words: list[str], folder: Path) -> None:
 def test_readme_commands__run_in_their_order(demo_folder: Path) -> None:
     assert (demo_folder / "demo/run/run.json").is_file()
     assert (demo_folder / "demo/sheet.png").is_file()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_blocks__are_run_or_their_commands_are_real(page: str) -> None:
+    """Where data or hours are missing that a command needs, it stands among text, and its words are checked."""
+    if blocks(page, "bash"):
+        assert page in (*WALKED, *RUN_ELSEWHERE)
+    for block in [*blocks(page, "text"), *blocks(page, "console")]:
+        for line in block.replace("\\\n", " ").splitlines():
+            if found := re.match(r"(?:\$ |Next: )?(?:torchrun .*)?catlip (.*)", line):
+                parse(shlex.split(found[1], comments=True))
+
+
+def parse(words: list[str]) -> None:
+    """Fail if `catlip WORDS` has options, values or settings that there are not, or names a recipe that is missing."""
+    command: click.Command = main.cli
+    context = click.Context(command)
+    while isinstance(command, click.Group) and (deeper := command.get_command(context, words[0])):
+        command, words = deeper, words[1:]
+    given = command.make_context(command.name, list(words), parent=context).params
+    if command.name == "train":
+        refuse_unknown([each.partition("=")[0] for each in given["overrides"]], "--set")
+        assert given["recipe"] is None or (ROOT / given["recipe"]).is_file()
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,4 +1,5 @@
-"""What a person types → the files that hold pictures: pictures, folders, tars, globs, ranges, or a list on stdin."""
+"""What a person types → the files that hold pictures: pictures, folders, tars, label sets, globs, ranges, or a list
+on stdin."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -7,21 +8,23 @@ from typing import Any, NamedTuple
 
 from fsspec.implementations.local import LocalFileSystem
 
-from labelshards import storage
+from labelshards import schema, storage
 from labelshards.errors import CatlipError
+from labelshards.labelset import LabelSet, shard_file
 from trainer.probes.data.folder import SUFFIXES
 
 STDIN = "-"
 _TAR = ".tar"
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _STAMPS = ("mtime", "ETag", "etag", "md5", "LastModified", "created")  # what filesystems call the time or the content
-_KINDS = f"pictures ({', '.join(sorted(SUFFIXES))}), tars, and folders of them"
+_KINDS = f"pictures ({', '.join(sorted(SUFFIXES))}), tars, folders of them, label sets"
 
 
 class Source(NamedTuple):
-    """A file that is there, of `size` bytes. folder: of a loose picture, what its key is relative to; None for a tar.
+    """A file that is there, of `size` bytes. folder: of a loose picture, what its key is relative to; else None.
 
-    stamp: its time of change, or the store's tag. data: a picture that came through stdin.
+    stamp: its time of change, or the store's tag. data: a picture that came through stdin. label_set: the folder of the
+    label set, if it is a label shard.
     """
 
     uri: str
@@ -29,6 +32,7 @@ class Source(NamedTuple):
     stamp: str
     folder: str | None
     data: bytes | None = None
+    label_set: str | None = None
 
     @property
     def key(self) -> str:
@@ -76,7 +80,9 @@ def _named(word: str) -> Iterator[Source]:
     for pattern in _ranges(word):
         fs, path = storage.filesystem(pattern)
         with storage.told(pattern):
-            if fs.isdir(path):
+            if fs.isdir(path) and fs.exists(storage.join(path, schema.MANIFEST_NAME)):
+                yield from _in_label_set(pattern)
+            elif fs.isdir(path):
                 yield from _in_folder(fs, path)
             elif fs.exists(path):
                 yield _source(fs, fs.info(path), None)
@@ -84,6 +90,14 @@ def _named(word: str) -> Iterator[Source]:
                 yield from _matching(fs, path, pattern)
             else:
                 raise CatlipError(f"{pattern} does not exist. Give {_KINDS}, globs, or - for a list on stdin.")
+
+
+def _in_label_set(root: str) -> Iterator[Source]:
+    root = storage.absolute(root)
+    for entry in LabelSet.open(root).manifest.shards:
+        if entry.images:
+            uri = storage.join(root, shard_file(entry))
+            yield Source(uri, entry.bytes, entry.xxh3_64, None, label_set=root)
 
 
 def _in_folder(fs: Any, folder: str) -> Iterator[Source]:  # noqa: ANN401

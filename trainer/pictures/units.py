@@ -9,7 +9,9 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from labelshards import storage
-from labelshards.images import TAR_BLOCK_BYTES, TAR_ENCODING, TAR_ERRORS, ImageFile, ImageRef, member_key
+from labelshards.images import TAR_BLOCK_BYTES, TAR_ENCODING, TAR_ERRORS, ImageFile, ImageReader, ImageRef, member_key
+from labelshards.labelset import LabelSet, shard_file
+from labelshards.shards import image_rows
 from trainer.pictures.finding import Source
 from trainer.probes.data.folder import SUFFIXES
 
@@ -37,7 +39,7 @@ class Listing(NamedTuple):
 
 
 class Unit:
-    """A tar, or at most PICTURES_PER_PART loose pictures of one folder."""
+    """A tar, a label shard, or at most PICTURES_PER_PART loose pictures of one folder."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self.sources = tuple(sources)
@@ -49,7 +51,7 @@ class Unit:
 
     @property
     def name(self) -> str:
-        """For people: the tar's name, or the folder's."""
+        """For people: the name of the tar or the label shard, or the folder's."""
         first = self.sources[0]
         name = PurePath(first.uri).stem if first.folder is None else PurePath(first.folder).name
         return re.sub(r"[^\w.-]+", "_", name)[:_NAME_CHARACTERS] or "pictures"
@@ -60,9 +62,16 @@ class Unit:
         lines = (f"{source.uri}\n{source.folder}\n{source.size}\n{source.stamp}" for source in self.sources)
         return storage.digest("\n".join(lines).encode())
 
-    def list(self) -> Listing:
-        """The pictures, in order. Of a tar only headers are read; one that breaks off has those before the break."""
-        return _in_tar(self.sources[0]) if self.sources[0].folder is None else Listing([*map(_loose, self.sources)])
+    def list(self, moved: dict[str, str] | None = None) -> Listing:
+        """The pictures, in order. Of a tar only headers are read; one that breaks off has those before the break.
+
+        moved: prefixes of URIs in a label set, and where the files lie now. Raises LabelSetError if its tars are not
+        there or changed: rows without a result would stay when they are back.
+        """
+        first = self.sources[0]
+        if first.label_set is not None:
+            return Listing(_in_label_shard(LabelSet.open(first.label_set), first.uri, moved))
+        return _in_tar(first) if first.folder is None else Listing([*map(_loose, self.sources)])
 
 
 def cut(sources: Sequence[Source]) -> list[Unit]:
@@ -78,6 +87,24 @@ def cut(sources: Sequence[Source]) -> list[Unit]:
 def _loose(source: Source) -> Place:
     file = ImageFile(uri=source.uri, bytes=source.size)
     return Place(str(source.folder), source.key, file, ImageRef(0, 0, source.size), data=source.data)
+
+
+def _in_label_shard(label_set: LabelSet, uri: str, moved: dict[str, str] | None) -> list[Place]:
+    """The pictures of its samples, named as if their files had been: by (tar, key), or (folder, path in it)."""
+    names = [storage.join(label_set.root, shard_file(entry)) for entry in label_set.manifest.shards]
+    shard = label_set.read_shard(names.index(uri))
+    reader = ImageReader(moved=moved)
+    for file in [file for file in shard.image_files if file.is_tar] or shard.image_files[:1]:
+        reader.check_size(file)
+    reader.close()
+    places = []
+    for row in image_rows(shard).tolist():
+        found = shard.image(row)
+        assert found is not None, "a row with an image"
+        folder, _, name = found[0].uri.rpartition("/")
+        source, key = (found[0].uri, shard.keys[row].as_py()) if found[0].is_tar else (folder, name)
+        places.append(Place(source, key, *found))
+    return places
 
 
 def _in_tar(source: Source) -> Listing:

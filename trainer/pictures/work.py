@@ -91,7 +91,7 @@ def parts(
     ahead: deque[_Task] = deque()
 
     def places() -> Iterator[list[Place]]:
-        for task in _tasks(units):
+        for task in _tasks(units, work.moved):
             ahead.append(task)
             yield task.places
 
@@ -112,10 +112,10 @@ def parts(
             rows = []
 
 
-def _tasks(units: Iterable[tuple[Unit, Collection[int]]]) -> Iterator[_Task]:
+def _tasks(units: Iterable[tuple[Unit, Collection[int]]], moved: dict[str, str]) -> Iterator[_Task]:
     before = 0
     for unit, done in units:
-        places, damage = unit.list()
+        places, damage = unit.list(moved)
         count = max(1, -(-len(places) // PICTURES_PER_PART))
         for number in range(count):
             if number in done:

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from labelshards.errors import CatlipError
+from tests.labelset_factory import Item, coloured, write_label_set
 from trainer.pictures.finding import Found, find
 
 
@@ -57,6 +58,13 @@ def test_find__a_list_on_stdin(folder: Path, between: bytes) -> None:
 def test_find__a_picture_on_stdin() -> None:
     [source] = find(["-"], lambda: b"\xff\xd8\xff\xe0 a picture").sources
     assert (source.uri, source.key, source.data) == ("-", "-", b"\xff\xd8\xff\xe0 a picture")
+
+
+def test_find__a_label_set_is_its_label_shards(tmp_path: Path) -> None:
+    labels = write_label_set(tmp_path, [*coloured(1, 2), [Item(key="x", image=None)]])
+    found = find([str(labels)], no_stdin)
+    assert named(found, labels) == ["shards/00000.parquet"], "the other one has no picture"
+    assert [source.label_set for source in found.sources] == [str(labels)]
 
 
 def test_find__in_a_store() -> None:

@@ -1,10 +1,16 @@
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from tests.labelset_factory import picture
+from labelshards import storage
+from labelshards.errors import LabelSetError
+from labelshards.images import ImageFile
+from labelshards.labelset import LabelSet
+from tests.labelset_factory import Item, coloured, picture, write_label_set
 from trainer.pictures import units
 from trainer.pictures.finding import find
 from trainer.pictures.units import Unit, cut
@@ -78,3 +84,37 @@ def test_list__what_is_no_tar(tmp_path: Path, content: bytes, said: str) -> None
 
 def test_list__an_empty_tar_is_whole(tmp_path: Path, write_tar: Callable[..., Path]) -> None:
     assert cut_files(write_tar(tmp_path / "x.tar", []))[0].list() == ([], None)
+
+
+def test_list__loose_pictures_of_a_label_set_are_named_by_folder_and_file(tmp_path: Path) -> None:
+    labels = write_label_set(tmp_path, coloured(1, 1))
+    label_set = LabelSet.open(str(labels))
+    loose = replace(label_set.read_shard(0), image_files=(ImageFile(uri=f"{tmp_path}/photos/a.jpg", bytes=9),))
+    data = loose.to_bytes(label_set.vocabulary.digest)
+    (labels / "shards" / "00000.parquet").write_bytes(data)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(b"123456789")
+    entry = msgspec.structs.replace(label_set.manifest.shards[0], xxh3_64=storage.digest(data))
+    manifest = msgspec.structs.replace(label_set.manifest, shards=[entry])
+    (labels / "labelset.json").write_bytes(manifest.to_bytes())
+    [place] = cut_files(labels)[0].list().places
+    assert (place.source, place.key) == (f"{tmp_path}/photos", "a.jpg")
+
+
+def test_list__of_a_label_set_the_samples_that_have_a_picture(tmp_path: Path) -> None:
+    labels = write_label_set(tmp_path, [[Item(key="x", image=RED), Item(key="y", image=None)], *coloured(1, 2)])
+    tars = tmp_path / "tars"
+    found = cut_files(labels)
+    assert [unit.name for unit in found] == ["00000", "00001"]
+    assert [[(place.source, place.key) for place in unit.list().places] for unit in found] == [
+        [(str(tars / "00000.tar"), "x")],
+        [(str(tars / "00001.tar"), "00000"), (str(tars / "00001.tar"), "00001")],
+    ]
+    assert found[1].list() == cut_files(tars / "00001.tar")[0].list(), "as if the tar had been named"
+    moved = tars.rename(tmp_path / "moved")
+    with pytest.raises(LabelSetError, match="say where it is with --moved OLD=NEW"):
+        found[1].list()
+    assert len(found[1].list({str(tars): str(moved)}).places) == 2
+    (labels / "shards" / "00001.parquet").write_bytes(b"other")
+    with pytest.raises(LabelSetError, match="changed after the label set was finished"):
+        found[1].list()
