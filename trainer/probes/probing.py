@@ -123,9 +123,7 @@ def _extract(
             tick(before + now, total)
 
         each = features.extract(encoder, split, cache, report, taps)
-        if not len(each.rows):
-            why = ", ".join(f"{count:,} {reason}" for reason, count in each.broken.items())
-            raise CatlipError(f"No picture of the {name} split can be read ({why}).")
+        features.check_any_read(len(each.rows), name, each.broken)
         if not np.diff(split.offsets)[each.rows].any():
             raise CatlipError(f"No picture of the {name} split that can be read has a class.")
         found.append(each)
