@@ -24,6 +24,7 @@ BATCH_SIZE = 256
 _FLOAT16_MAX = 65504.0
 GONE = "not found where it was"
 REASONS = (*transforms.REASONS, GONE)
+UNREADABLE = (transforms.BrokenImageError, OSError, CatlipError)  # what reading and decoding a picture may raise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,8 +99,18 @@ class Cropped(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         for b, number in enumerate(numbers):
             try:
                 images_BCHW[b] = self.picture.crop(transforms.decode(self.pictures.read(number)))
-            except transforms.BrokenImageError as error:
-                codes_B[b] = DONE + 1 + REASONS.index(error.reason)
-            except (OSError, CatlipError):
-                codes_B[b] = DONE + 1 + REASONS.index(GONE)
+            except UNREADABLE as error:
+                codes_B[b] = DONE + 1 + REASONS.index(reason_of(error))
         return images_BCHW, codes_B
+
+
+def reason_of(error: Exception) -> str:
+    """Which of REASONS an error of UNREADABLE means."""
+    return error.reason if isinstance(error, transforms.BrokenImageError) else GONE
+
+
+def check_any_read(num_read: int, split: str, broken: Counter[str]) -> None:
+    """Raise CatlipError if no picture of a split could be read, and say why."""
+    if not num_read:
+        why = ", ".join(f"{count:,} {reason}" for reason, count in broken.items())
+        raise CatlipError(f"No picture of the {split} split can be read ({why}).")

@@ -56,7 +56,9 @@ def probe(
             raise CatlipError(f"{plan.task} is a task of one process. Start it without torchrun.")
     encoders = {"model": opened.encoder}
     if with_random and any(plan.beside_random for plan in plans):
-        encoders["random"] = opened.fresh(0)
+        fresh = opened.fresh(0)
+        if fresh.digest != opened.encoder.digest:  # else the model is the one with random weights
+            encoders["random"] = fresh
     taps = sorted({plan.tap for plan in plans if plan.tap})
     read: tuple[Split | None, Split] = splits if any(plan.trains for plan in plans) else (None, splits[1])
     extracted = {
@@ -64,12 +66,14 @@ def probe(
         for name, encoder in encoders.items()
         if taps
     }
-    facts = _facts(data, splits, extracted.get("model", ()))
+    facts = _facts(data, splits)
     found = []
     for plan in plans:
         used = list(seeds) if plan.seeded else list(seeds[:1])
         scores: list[Score] = []
         left_out = Counter(facts.left_out)
+        if plan.tap:  # a probe that reads pictures for itself counts what it meets
+            left_out = sum((each.broken for each in extracted["model"]), left_out)
         for name, encoder in encoders.items():
             if name == "random" and not plan.beside_random:
                 continue
@@ -123,9 +127,7 @@ def _extract(
             tick(before + now, total)
 
         each = features.extract(encoder, split, cache, report, taps)
-        if not len(each.rows):
-            why = ", ".join(f"{count:,} {reason}" for reason, count in each.broken.items())
-            raise CatlipError(f"No picture of the {name} split can be read ({why}).")
+        features.check_any_read(len(each.rows), name, each.broken)
         if not np.diff(split.offsets)[each.rows].any():
             raise CatlipError(f"No picture of the {name} split that can be read has a class.")
         found.append(each)
@@ -150,10 +152,7 @@ def _check_labels(plan: Plan, splits: tuple[Split, Split], data: Path) -> None:
         raise CatlipError(f"{data}: no test picture has any of the {len(train.classes):,} classes.")
 
 
-def _facts(data: Path, splits: tuple[Split, Split], extracted: Sequence[Extracted]) -> DataFacts:
-    left_out: Counter[str] = Counter()
-    for counted in (*(split.skipped for split in splits), *(each.broken for each in extracted)):
-        left_out += counted
+def _facts(data: Path, splits: tuple[Split, Split]) -> DataFacts:
     train, test = splits
     if train.multilabel:
         counts_K = np.bincount(test.values)
@@ -166,7 +165,7 @@ def _facts(data: Path, splits: tuple[Split, Split], extracted: Sequence[Extracte
         classes=list(train.classes),
         num_train=len(train),
         num_test=len(test),
-        left_out=dict(sorted(left_out.items())),
+        left_out=dict(train.skipped + test.skipped),
         classes_without_test=len(np.setdiff1d(train.values, test.values)),
         chance=chance,
     )

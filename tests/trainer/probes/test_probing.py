@@ -16,12 +16,14 @@ from trainer.probes.results import Result
 from trainer.probes.tasks import TASKS
 
 
-def probe(model: str, weights: str, tasks: list[str], splits: tuple[Split, Split], out: Path) -> list[Result]:
+def probe(
+    model: str, weights: str, tasks: list[str], splits: tuple[Split, Split], out: Path, *, with_random: bool = False
+) -> list[Result]:
     opened = open_model(model, weights, CPU)
-    asked = Asked(opened=opened, splits=splits, protocols=["catlip"], fractions=[1.0])
+    asked = Asked(opened=opened, splits=splits, protocols=["catlip"], fractions=[1.0], out=out)
     return probing.probe(
         opened, splits, [plan for task in tasks for plan in TASKS[task](asked)],
-        data=out, out=out, seeds=[0], with_random=False, device=CPU, report=lambda *_: None,
+        data=out, out=out, seeds=[0], with_random=with_random, device=CPU, report=lambda *_: None,
     )  # fmt: skip
 
 
@@ -45,6 +47,27 @@ def test_probe__every_model_goes_through_every_task_that_it_can(
     for each in found:
         assert each.data.chance == pytest.approx(0.25 if "mAP" not in each.scores[0].metrics else 0.5)
         assert all(0 <= spread.mean <= 1 for score in each.scores for spread in score.metrics.values())
+
+
+def test_probe__broken_pictures_count_once_in_each_result(
+    trained: Path, make_colours: Callable[..., Path], tmp_path: Path
+) -> None:
+    data = make_colours(tmp_path / "colours", train=2, test=2)
+    (data / "test" / "colour0" / "0.png").write_bytes(b"nothing")
+    results = probe(str(trained), "pretrained", ["knn", "finetune"], open_splits(data), tmp_path)
+    assert [each.data.left_out for each in results] == [{"no known format": 1}] * 2
+
+
+def test_probe__beside_random_weights_no_others_stand(
+    trained: Path, make_colours: Callable[..., Path], tmp_path: Path
+) -> None:
+    splits = open_splits(make_colours(tmp_path / "colours"))
+    for model, weights, encoders in (
+        ("test_vit", "random", ["model"]),
+        (str(trained), "pretrained", ["model", "random"]),
+    ):
+        [result] = probe(model, weights, ["knn"], splits, tmp_path, with_random=True)
+        assert list(dict.fromkeys(score.encoder for score in result.scores)) == encoders
 
 
 def test_probe__pictures_without_any_class_are_no_test(make_colours: Callable[..., Path], tmp_path: Path) -> None:

@@ -25,8 +25,9 @@ class PictureFiles:
 
     @cached_property
     def digest(self) -> str:
-        """Identity of the pictures: names and sizes."""
-        lines = (f"{path} {_size(self.root / path)}" for path in self.paths)
+        """Identity of the pictures: where they lie, their sizes and times."""
+        root = self.root.resolve()
+        lines = (identity(root / path) for path in self.paths)
         return storage.digest("\n".join(lines).encode())
 
     def read(self, number: int) -> bytes:
@@ -57,9 +58,10 @@ def open_folder(root: Path) -> Split:
     return split
 
 
-def _size(path: Path) -> int:
-    """Bytes, or -1 for a file that a list names and that is not there."""
+def identity(path: Path) -> str:
+    """What changes when a file does, without reading it; pictures without compression of one shape have one size."""
     try:
-        return path.stat().st_size
+        status = path.stat()
     except FileNotFoundError:
-        return -1
+        return f"{path} is not there"
+    return f"{path} {status.st_size} {status.st_mtime_ns}"

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from labelshards import storage
 from labelshards.errors import CatlipError
+from trainer.probes.data.folder import identity
 from trainer.probes.data.split import NO_LABEL, OUT_OF_RANGE, Split, number_classes
 
 _LABELS = ("label", "labels", "cls", "class", "category", "fine_label", "coarse_label")
@@ -32,8 +33,8 @@ class TablePictures:
 
     @cached_property
     def digest(self) -> str:
-        """Identity of the pictures: names and sizes of the files, and the rows."""
-        files = "\n".join(f"{file.name} {file.stat().st_size} {self.column}" for file in self.files)
+        """Identity of the pictures: that of the files, and the rows."""
+        files = "\n".join(f"{identity(file.resolve())} {self.column}" for file in self.files)
         return storage.digest(files.encode() + self.rows.tobytes())
 
     def read(self, number: int) -> bytes:

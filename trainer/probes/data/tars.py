@@ -13,7 +13,7 @@ import numpy as np
 from labelshards import storage
 from labelshards.errors import CatlipError
 from labelshards.images import TAR_ENCODING, TAR_ERRORS, ImageFile, ImageReader, ImageRef, member_key
-from trainer.probes.data.folder import SUFFIXES
+from trainer.probes.data.folder import SUFFIXES, identity
 from trainer.probes.data.split import NO_LABEL, Split, number_classes
 
 
@@ -34,8 +34,8 @@ class TarPictures:
 
     @cached_property
     def digest(self) -> str:
-        """Identity of the pictures: names and sizes of the tars, and where the pictures lie in them."""
-        files = (f"{Path(file.uri).name} {file.bytes}" for file in self.files)
+        """Identity of the pictures: that of the tars, and where the pictures lie in them."""
+        files = (identity(Path(file.uri).resolve()) for file in self.files)
         places = (f"{place.ref.file} {place.ref.offset} {place.ref.size}" for place in self.places)
         return storage.digest("\n".join([*files, *places]).encode())
 

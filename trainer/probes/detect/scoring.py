@@ -18,8 +18,8 @@ from trainer.distributed import World, on_all
 from trainer.probes.data.objects import Objects
 from trainer.probes.data.split import Split
 from trainer.probes.detect.scenes import sized
+from trainer.probes.features import UNREADABLE, reason_of
 from trainer.probes.plans import Tick
-from trainer.transforms import BrokenImageError
 
 _INSIDE = 0.5
 
@@ -49,8 +49,8 @@ def detect(
     for row in range(world.rank, len(split), world.size):
         try:
             pixels_CHW = sized(split.pictures, objects, row)
-        except BrokenImageError as error:
-            broken[error.reason] += 1
+        except UNREADABLE as error:
+            broken[reason_of(error)] += 1
             continue
         [out] = model([pixels_CHW.to(world.device).float() / 255])
         inside_NHW = (out["masks"][:, 0] > _INSIDE).cpu().numpy().astype(np.uint8)

@@ -13,6 +13,7 @@ from trainer import models
 from trainer.probes.detect.model import Detecting, Pyramid, build
 from trainer.probes.detect.scenes import Scenes, learnable
 from trainer.probes.detect.scoring import detect, precision
+from trainer.probes.features import check_any_read
 from trainer.probes.plans import Asked, Case, Measured, Plan, Tick
 from trainer.probes.tuning import groups
 from trainer.probes.tuning.fit import Fitting
@@ -81,6 +82,7 @@ def _run(settings: Detect, asked: Asked, case: Case, seed: int, tick: Tick) -> l
     ).run()
     assert isinstance(fitted.module, Detecting), "fitting averages what it is given"
     detections, broken = detect(fitted.module.model, test, test_objects, world, tick)
+    check_any_read(len(test) - broken.total(), "test", broken)
     found = precision(detections, test, test_objects)
     metrics: dict[str, float] = {}
     for kind, each in found.items():

@@ -13,6 +13,7 @@ from trainer import models
 from trainer.encoder import Encoder
 from trainer.probes import accuracy
 from trainer.probes.examples import stratified
+from trainer.probes.features import check_any_read
 from trainer.probes.finetune.crops import Crops
 from trainer.probes.finetune.model import Classifying, with_head
 from trainer.probes.plans import Asked, Case, Measured, Plan, Tick
@@ -94,7 +95,8 @@ def _measured(
     models.check_sizes(model, [*steps.image_sizes(), size])
     stream = Stream(num_samples=len(rows), steps=steps, seed=seed, rank=asked.world.rank, world_size=asked.world.size)
     name = (_VERSION, case.encoder.digest, train.pictures.digest, msgspec.to_builtins(settings), init.name, seed)
-    digest = storage.digest(repr(name).encode() + rows.tobytes() + train.class_ids.tobytes())
+    rows_of_classes = [match.class_ids for match in init.matches]  # what is known of names changes with WordNet
+    digest = storage.digest(repr((*name, rows_of_classes)).encode() + rows.tobytes() + train.class_ids.tobytes())
     fitted = Fitting(
         objective=Classifying(model, picture, settings.smoothing, _mix(settings, case.num_classes)),
         groups=groups.of_encoder(model, settings),
@@ -110,6 +112,7 @@ def _measured(
     assert isinstance(fitted.module, Classifying), "fitting averages what it is given"
     encoder = Encoder(model=fitted.module.model, picture=whole, device=asked.world.device)
     ranked_N5, read, broken = ranked(encoder, test.pictures, asked.world)
+    check_any_read(len(read), "test", broken)
     measured = accuracy.measure(ranked_N5, test.class_ids[read], case.num_classes)
     return Measured.of(setting, measured, {"loss": fitted.fall}, left_out=broken + fitted.bad)
 

@@ -15,9 +15,9 @@ from trainer import transforms
 from trainer.distributed import World, on_all, sum_over_ranks
 from trainer.probes.data.masks import IGNORED, Masks
 from trainer.probes.data.split import Split
+from trainer.probes.features import UNREADABLE, reason_of
 from trainer.probes.plans import Tick
 from trainer.probes.segment.model import Segmenter
-from trainer.transforms import BrokenImageError
 
 _OVERLAP = 1 / 3
 
@@ -70,10 +70,10 @@ def score(
     for number in range(world.rank, len(split), world.size):
         try:
             pixels_CHW = transforms.decode(split.pictures.read(number))
-        except BrokenImageError as error:
-            broken[error.reason] += 1
+            truth_HW = lookup_V[masks.read(number)]
+        except UNREADABLE as error:
+            broken[reason_of(error)] += 1
             continue
-        truth_HW = lookup_V[masks.read(number)]
         called_HW = call(segmenter, pixels_CHW.to(world.device), num_classes, size).cpu().numpy()
         counts += Confusion.of(truth_HW, called_HW, num_classes).counts_KK
         tick(min(number + world.size, len(split)), len(split), "test pictures")

@@ -10,6 +10,7 @@ import torch
 
 from labelshards import storage
 from trainer import models
+from trainer.probes.features import check_any_read
 from trainer.probes.plans import Asked, Case, Measured, Plan, Tick
 from trainer.probes.segment.crops import Crops
 from trainer.probes.segment.model import Head, Segmenter, Segmenting
@@ -87,6 +88,7 @@ def _run(settings: Segment, asked: Asked, case: Case, seed: int, tick: Tick) -> 
     ).run()
     assert isinstance(fitted.module, Segmenting), "fitting averages what it is given"
     confusion, broken = score(fitted.module.segmenter, test, test_masks, size, world, tick)
+    check_any_read(len(test) - broken.total(), "test", broken)
     return [_line(confusion, {"loss": fitted.fall}, broken + fitted.bad)]
 
 

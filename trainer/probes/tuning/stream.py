@@ -9,9 +9,8 @@ import numpy as np
 
 from labelshards.errors import CatlipError
 from trainer.plan import Plan, make_plan, rank_share
-from trainer.probes.features import GONE
+from trainer.probes.features import UNREADABLE, reason_of
 from trainer.steps import Steps
-from trainer.transforms import BrokenImageError
 
 _MAX_REPLACEMENTS = 100
 
@@ -45,10 +44,8 @@ class Stream:
                 try:
                     found.append(read(number, np.random.default_rng((self.seed, place, 1))))
                     break
-                except BrokenImageError as error:
-                    bad.append((str(number), error.reason))
-                except OSError:
-                    bad.append((str(number), GONE))
+                except UNREADABLE as error:
+                    bad.append((str(number), reason_of(error)))
             else:
                 raise CatlipError(f"{_MAX_REPLACEMENTS} training pictures in a row cannot be read ({bad[-1][1]}).")
         return found, tuple(bad)

@@ -1,4 +1,5 @@
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,15 @@ def test_folder__classes_without_test_pictures_are_allowed(tmp_path: Path) -> No
 
 
 def test_folder__digest_changes_with_the_pictures(tmp_path: Path) -> None:
-    put(tmp_path, "train/a/1.jpg", "train/b/1.jpg", "test/a/1.jpg", "test/b/1.jpg")
+    put(tmp_path, "train/a/1.bmp", "train/b/1.bmp", "test/a/1.bmp", "test/b/1.bmp")
+    one = tmp_path / "train" / "a" / "1.bmp"
+    one.write_bytes(picture(COLOURS[0], form="BMP"))
+    size = one.stat().st_size
     before, other_split = (split.pictures.digest for split in open_splits(tmp_path))
-    assert open_splits(tmp_path)[0].pictures.digest == before == other_split  # same names and sizes
-    (tmp_path / "train" / "a" / "1.jpg").write_bytes(picture((1, 2, 3), size=(99, 99)))
+    assert open_splits(tmp_path)[0].pictures.digest == before != other_split
+    one.write_bytes(picture((1, 2, 3), form="BMP"))
+    os.utime(one, ns=(1, 1))  # another time, however coarse the clock of the file system
+    assert one.stat().st_size == size
     assert open_splits(tmp_path)[0].pictures.digest != before
 
 

@@ -105,7 +105,7 @@ def test_scene__mirrored_boxes_fit_their_masks(rectangles: Path) -> None:
             assert [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1] == box
 
 
-def test_detect__pictures_of_another_size_are_counted(trained: Path, rectangles: Path, tmp_path: Path) -> None:
+def test_detect__pictures_of_another_size_or_gone_are_counted(trained: Path, rectangles: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     for name in ("train", "val"):
         write_coco(data / name, [[{"box": (3, 3, 20, 20), "category": each}] for each in (5, 3)])
@@ -113,6 +113,10 @@ def test_detect__pictures_of_another_size_are_counted(trained: Path, rectangles:
         (data / name / "images" / "0.png").write_bytes(b"nothing")
     result = probe(str(trained), data, tmp_path, [*SMALL, "epochs=1"])
     assert result.data.left_out == {"no known format": 2}
+    for name in ("train", "val"):
+        (data / name / "images" / "0.png").unlink()
+    result = probe(str(trained), data, tmp_path, [*SMALL, "epochs=1"])
+    assert result.data.left_out == {"not found where it was": 2}
 
 
 def test_detect__crowds_alone_and_data_without_outlines(trained: Path, tmp_path: Path) -> None:

@@ -201,3 +201,14 @@ def test_classifying__mixing_takes_batches_of_any_size(size: int) -> None:
     objective = classifying(Mixup(0.8, 1.0, label_smoothing=0.0, num_classes=3))  # type: ignore[no-untyped-call]
     np.random.seed(0)
     assert torch.isfinite(objective(batch(size, 3), float(size)))
+
+
+def test_finetune__test_pictures_that_are_all_broken_are_no_result(
+    trained: Path, make_colours: Callable[..., Path], tmp_path: Path
+) -> None:
+    data = make_colours(tmp_path / "data", train=2, test=1)
+    for path in (data / "test").rglob("*.png"):
+        path.write_bytes(b"none")
+    with pytest.raises(CatlipError, match=r"No picture of the test split can be read \(4 no known format\)"):
+        probe(trained, data, tmp_path, "finetune.epochs=1")
+    assert not (tmp_path / "probes").exists()

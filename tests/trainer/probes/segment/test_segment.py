@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from trainer.probes.results import Result
 from trainer.probes.segment import task
 from trainer.probes.segment.crops import Batch
 from trainer.probes.segment.model import Segmenter, Segmenting
+from trainer.probes.segment.scoring import score
 
 CPU = torch.device("cpu")
 
@@ -70,6 +72,17 @@ def probe(
         report=lambda *_: None,
     )
     return result
+
+
+def test_segment__what_vanishes_after_opening_is_counted(trained: Path, halves: Path) -> None:
+    _, test = open_splits(halves)
+    assert test.masks is not None
+    gone = replace(test.pictures, root=halves / "nowhere")  # type: ignore[type-var]
+    encoder = open_model(str(trained), "pretrained", CPU).encoder
+    segmenter = Segmenter(encoder, "linear", 3, 32, frozen=True)
+    split = replace(test, pictures=gone)
+    confusion, broken = score(segmenter, split, test.masks, 32, World(device=CPU), lambda *_: None)
+    assert (confusion.counts_KK.sum(), dict(broken)) == (0, {"not found where it was": 4})
 
 
 @pytest.mark.parametrize("protocol", ["linear", "deeplab"])
