@@ -37,7 +37,9 @@ default_cfgs = generate_default_cfgs(
 
 @register_model
 def catlip_vit(pretrained: bool = False, **kwargs: Any) -> VisionTransformer:  # noqa: ANN401  (timm's form)
-    """ViT-B/16; `embed_dim`, `depth` and `num_heads` make others of it."""
+    """ViT-B/16; `embed_dim`, `depth` and `num_heads` make others of it. For one size: that of `img_size`."""
+    if kwargs.pop("dynamic_img_size", None):
+        raise TypeError(f"{NAME} takes no dynamic_img_size: its positions stretch along the sequence, not in the plane")
     width = kwargs.setdefault("embed_dim", 768)
     stem = ConvStem(
         in_chans=kwargs.get("in_chans", 3),
