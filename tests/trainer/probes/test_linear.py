@@ -74,6 +74,26 @@ def test_lbfgs__weights_are_scikit_learns(clouds: Clouds) -> None:
         np.testing.assert_allclose(torch.from_numpy(logits).softmax(1).numpy(), expected, atol=4e-3)
 
 
+def test_lbfgs__a_small_penalty_on_correlated_features_is_no_obstacle() -> None:
+    """In the weights themselves a thousand steps end short of the minimum."""
+    rng = np.random.default_rng(0)
+    mixed_DD = rng.normal(0, 1, (24, 24)) * np.logspace(0, -3, 24)
+    table = (rng.normal(0, 1, (600, 24)) @ mixed_DD.T).astype(np.float16)
+    class_ids = (table.astype(float) @ rng.normal(0, 1, (24, 4)) + rng.gumbel(0, 1, (600, 4))).argmax(1)
+    found = lbfgs.fit(Examples(table=table, rows=np.arange(600), class_ids=class_ids), 4, 1e-6, CPU)
+    x_ND = (table.astype(np.float64) - found.mean_D.numpy()) / found.scale
+    reference = LogisticRegression(C=1 / (1e-6 * 600), tol=1e-9, solver="newton-cholesky").fit(x_ND, class_ids)
+
+    def objective(weight_DK: np.ndarray, bias_K: np.ndarray) -> float:
+        logits = torch.from_numpy(x_ND @ weight_DK + bias_K)
+        loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(class_ids))
+        return float(loss) + 1e-6 / 2 * float((weight_DK**2).sum())
+
+    least = objective(reference.coef_.T, reference.intercept_)
+    ours = objective(found.weight_DK.double().numpy(), found.bias_K.double().numpy())
+    assert ours == pytest.approx(least, abs=1e-5)
+
+
 def test_lbfgs__pieces_add_up(clouds: Clouds, monkeypatch: pytest.MonkeyPatch) -> None:
     data = clouds(30, 0)
     whole = lbfgs.fit(data, 6, 1e-2, CPU)
