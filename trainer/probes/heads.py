@@ -13,13 +13,13 @@ import msgspec
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from trainer.probes import accuracy
 from trainer.probes.examples import Examples, Features, Moments
 from trainer.probes.plans import Tick
 
 _EVAL_BATCH = 4096
+_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8  # AdamW's usual
 
 View = tuple[tuple[int, int], ...]
 # Places in the features (int64 [B]) → targets.
@@ -102,21 +102,19 @@ def fit(
     """
     moments = Moments.of(features) if training.standardise else None
     torch_rng = torch.Generator().manual_seed(seed)
-    groups = []
+    num_heads = len(training.rates)
+    weights, biases = [], []
     for view in views:
         width = sum(stop - start for start, stop in view)
-        for rate in training.rates:
-            first = torch.randn(width, num_classes, generator=torch_rng) * training.init_std, torch.zeros(num_classes)
-            weight_DK, bias_K = first if start is None else _first(start, moments)
-            pair: list[torch.Tensor] = [nn.Parameter(each.to(device, copy=True)) for each in (weight_DK, bias_K)]
-            groups.append({"params": pair, "lr": rate})
-    optimizer: torch.optim.Optimizer = (
-        torch.optim.AdamW(groups, weight_decay=0.0, fused=True)
-        if training.optimizer == "adamw"
-        else torch.optim.SGD(groups, momentum=training.momentum, weight_decay=0.0, fused=True)
-    )
+        firsts = [torch.randn(width, num_classes, generator=torch_rng) * training.init_std for _ in training.rates]
+        bias_K = torch.zeros(num_classes)
+        if start is not None:
+            weight_DK, bias_K = _first(start, moments)
+            firsts = [weight_DK] * num_heads
+        weights.append(torch.stack(firsts, dim=1).to(device).requires_grad_())
+        biases.append(bias_K.repeat(num_heads, 1).to(device).requires_grad_())
+    updates = Updates(training, [*weights, *biases])
     num_steps = training.epochs * math.ceil(len(features) / training.batch_size)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, num_steps, training.final_rate)
     rng = np.random.default_rng(seed)
     done = 0
     for _ in range(training.epochs):
@@ -125,24 +123,56 @@ def fit(
             batch = order[first_of_batch : first_of_batch + training.batch_size]
             x_BD = _prepared(features, batch, moments, device)
             y = targets(batch).to(device)
-            weights, biases = _stacked(groups, len(views))
             losses = [
-                _summed_loss(_seen(x_BD, view), weight_LDK, bias_LK, y)
-                for view, weight_LDK, bias_LK in zip(views, weights, biases, strict=True)
+                _summed_loss(_seen(x_BD, view), weight_DLK, bias_LK, y)
+                for view, weight_DLK, bias_LK in zip(views, weights, biases, strict=True)
             ]
-            optimizer.zero_grad()
             (torch.stack(losses).sum() / len(batch)).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
+            updates.step(done / num_steps)
             done += 1
             tick(done, num_steps)
-    weights, biases = _stacked(groups, len(views))
     return Heads(
         moments=moments,
         views=tuple(views),
-        weights=tuple(each.detach() for each in weights),
+        weights=tuple(each.detach().transpose(0, 1) for each in weights),
         biases=tuple(each.detach() for each in biases),
     )
+
+
+class Updates:
+    """AdamW without decay, or SGD with momentum, for tensors [..., L, K] whose L parts each have their own rate.
+
+    torch's optimisers know one rate a tensor; with a tensor for each head a step is mostly overhead.
+    """
+
+    def __init__(self, training: Training, parameters: Sequence[torch.Tensor]) -> None:
+        self._training = training
+        self._parameters = parameters
+        self._rates_L1 = torch.tensor(training.rates)[:, None].to(parameters[0].device)
+        self._first = [torch.zeros_like(each) for each in parameters]
+        self._second = [torch.zeros_like(each) for each in parameters] if training.optimizer == "adamw" else []
+        self._count = 0
+
+    @torch.no_grad()
+    def step(self, progress: float) -> None:
+        """Move by the gradients, and drop them. progress: share of the steps that are done."""
+        self._count += 1
+        end = self._training.final_rate
+        rates_L1 = end + (self._rates_L1 - end) * (1 + math.cos(math.pi * progress)) / 2
+        for index, parameter in enumerate(self._parameters):
+            assert parameter.grad is not None, "the loss sees every head"
+            moved = self._adamw(index, parameter.grad) if self._second else self._sgd(index, parameter.grad)
+            parameter.sub_(moved.mul_(rates_L1))
+            parameter.grad = None
+
+    def _sgd(self, index: int, grad: torch.Tensor) -> torch.Tensor:
+        return self._first[index].mul_(self._training.momentum).add_(grad).clone()
+
+    def _adamw(self, index: int, grad: torch.Tensor) -> torch.Tensor:
+        first = self._first[index].lerp_(grad, 1 - _BETA1)
+        second = self._second[index].mul_(_BETA2).addcmul_(grad, grad, value=1 - _BETA2)
+        size = (second / (1 - _BETA2**self._count)).sqrt_().add_(_EPSILON)
+        return torch.div(first, size, out=size).div_(1 - _BETA1**self._count)
 
 
 def whole(width: int) -> View:
@@ -150,11 +180,12 @@ def whole(width: int) -> View:
     return ((0, width),)
 
 
-def _summed_loss(x_BD: torch.Tensor, weight_LDK: torch.Tensor, bias_LK: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    logits_LBK = torch.einsum("bd,ldk->lbk", x_BD, weight_LDK) + bias_LK[:, None]
+def _summed_loss(x_BD: torch.Tensor, weight_DLK: torch.Tensor, bias_LK: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    num_heads, num_classes = bias_LK.shape
+    logits_BLK = torch.addmm(bias_LK.flatten(), x_BD, weight_DLK.flatten(1)).view(-1, num_heads, num_classes)
     if y.ndim == 2:
-        return F.binary_cross_entropy_with_logits(logits_LBK, y.expand_as(logits_LBK), reduction="sum")
-    return F.cross_entropy(logits_LBK.flatten(0, 1), y.repeat(len(weight_LDK)), reduction="sum")
+        return F.binary_cross_entropy_with_logits(logits_BLK, y[:, None].expand_as(logits_BLK), reduction="sum")
+    return F.cross_entropy(logits_BLK.flatten(0, 1), y.repeat_interleave(num_heads), reduction="sum")
 
 
 def _first(start: Start, moments: Moments | None) -> tuple[torch.Tensor, torch.Tensor]:
@@ -163,16 +194,6 @@ def _first(start: Start, moments: Moments | None) -> tuple[torch.Tensor, torch.T
     if moments is None:
         return weight_DK, bias_K
     return weight_DK * moments.std_D[:, None], bias_K + moments.mean_D @ weight_DK
-
-
-def _stacked(groups: Sequence[dict[str, object]], num_views: int) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    pairs: list[list[torch.Tensor]] = [list(group["params"]) for group in groups]  # type: ignore[call-overload]
-    size = len(pairs) // num_views
-    by_view = [pairs[start : start + size] for start in range(0, len(pairs), size)]
-    return (
-        [torch.stack([weight for weight, _ in view]) for view in by_view],
-        [torch.stack([bias for _, bias in view]) for view in by_view],
-    )
 
 
 def _prepared(
