@@ -41,17 +41,17 @@ class Group:
         return [*_WORDS, *([_DIFFERS] if any(self.differences) else [])]
 
     def table(self) -> tuple[list[str], list[list[str]]]:
-        """(titles, rows): a row for each line of each result."""
+        """(titles, rows): a row for each line of each result; what two commands measured alike has one."""
         metrics = self.metrics
         rows = [
-            [
+            (
                 *[model_name(each, score), each.protocol, score.setting, differs][: len(self.words)],
                 *(said(score.metrics.get(name)) for name in metrics),
-            ]
+            )
             for each, differs in zip(self.results, self.differences, strict=True)
             for score in each.scores
         ]
-        return [*self.words, *map(metric_title, metrics)], rows
+        return [*self.words, *map(metric_title, metrics)], [list(row) for row in dict.fromkeys(rows)]
 
 
 def read_all(paths: Sequence[Path], task: str | None = None) -> list[Result]:
@@ -118,21 +118,24 @@ def to_csv(groups: Sequence[Group]) -> str:
 
 
 def panels(groups: Sequence[Group], metric: str | None) -> list[Panel]:
-    """A panel for each group, a line for each model and protocol. Raises CatlipError if none has the metric."""
+    """A panel for each group, a line for each model and protocol, over all results that are alike in the rest.
+
+    Raises CatlipError if none has the metric.
+    """
     found = []
     for each in groups:
         name = metric or each.metrics[0]
         if name not in each.metrics:
             continue
-        lines = []
+        lines: dict[str, dict[str, Point]] = {}
         for result, differs in zip(each.results, each.differences, strict=True):
-            for encoder in dict.fromkeys(score.encoder for score in result.scores):
-                mine = [score for score in result.scores if score.encoder == encoder and name in score.metrics]
-                points = [Point(score.setting, score.metrics[name].mean, score.metrics[name].std) for score in mine]
-                if points:
-                    words = [f"{model_name(result, mine[0])}: {result.protocol}", *([differs] if differs else [])]
-                    lines.append(Line(", ".join(words), points))
-        found.append(Panel(each.title.partition(":")[0], metric_title(name), lines))
+            for score in result.scores:
+                if name in score.metrics:
+                    words = [f"{model_name(result, score)}: {result.protocol}", *([differs] if differs else [])]
+                    point = Point(score.setting, score.metrics[name].mean, score.metrics[name].std)
+                    lines.setdefault(", ".join(words), {}).setdefault(score.setting, point)
+        drawn = [Line(words, list(points.values())) for words, points in lines.items()]
+        found.append(Panel(each.title.partition(":")[0], metric_title(name), drawn))
     if not found:
         known = ", ".join(dict.fromkeys(name for each in groups for name in each.metrics))
         raise CatlipError(f"--metric {metric}: no result has it. They have {known}.")

@@ -24,13 +24,17 @@ def differences(found: Sequence[Result]) -> list[str]:
 def _otherwise(
     found: Sequence[Result], name: Callable[[Result], Hashable], facts: Callable[[Result], dict[str, str]]
 ) -> list[dict[str, str]]:
-    """Of the facts of each result, those that are not the same in all results of its name."""
+    """Of the facts of each result, those that others of its name have otherwise; what one lacks tells nothing."""
     told = [facts(each) for each in found]
     namesakes: dict[Hashable, list[dict[str, str]]] = {}
     for each, of_it in zip(found, told, strict=True):
         namesakes.setdefault(name(each), []).append(of_it)
     return [
-        {key: value for key, value in of_it.items() if any(other.get(key) != value for other in namesakes[name(each)])}
+        {
+            key: value
+            for key, value in of_it.items()
+            if any(other.get(key, value) != value for other in namesakes[name(each)])
+        }
         for each, of_it in zip(found, told, strict=True)
     ]
 
@@ -41,5 +45,6 @@ def _settings(result: Result) -> dict[str, str]:
 
 
 def _rest(result: Result) -> dict[str, str]:
-    facts = {"weights": f"{result.model.weights} ({result.weights_digest[:8]})", "seeds": str(len(result.seeds))}
-    return facts | ({"test": result.data.test_path} if result.data.test_path else {})
+    facts = {"weights": result.model.weights, "seeds": str(len(result.seeds))}
+    facts["test"] = result.data.test_path or "beside it"
+    return facts | ({"digest": result.weights_digest[:8]} if result.weights_digest else {})

@@ -128,6 +128,7 @@ def fit(
             )
             part.backward()  # type: ignore[no-untyped-call]
             value = value + part.detach()
+        assert weight_DK.grad is not None, "the penalty has one"
         moved_DK.grad = coordinates.basis_DD.T @ weight_DK.grad
         return value
 

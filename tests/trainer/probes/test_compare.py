@@ -2,6 +2,7 @@ import csv
 import io
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -72,16 +73,27 @@ def test_table__what_differs_under_one_name_is_said() -> None:
     titles, rows = found.table()
     assert titles == ["model", "protocol", "setting", "differs in", "top-1"]
     assert list(dict.fromkeys(row[3] for row in rows)) == [
-        "epochs 3, scale.sizes 2, weights w (w1234567)",
-        "epochs 5, scale.sizes 2, weights v (v1234567)",
+        "epochs 3, scale.sizes 2, weights w, digest w1234567",
+        "epochs 5, scale.sizes 2, weights v, digest v1234567",
         "epochs 5, scale.sizes 4",
     ]
     assert "| run (step 9) | catlip | 100 % | epochs 3, scale.sizes 2, weights w" in to_markdown(found)
     assert next(csv.DictReader(io.StringIO(to_csv([found]))))["differs in"].startswith("epochs 3")
     [panel] = panels([found], None)
-    assert panel.lines[0].name == "run (step 9): catlip, epochs 3, scale.sizes 2, weights w (w1234567)"
+    assert panel.lines[0].name == "run (step 9): catlip, epochs 3, scale.sizes 2, weights w, digest w1234567"
     [alike] = group(TWO)
     assert not any(alike.differences)
+
+
+def test_table__the_same_measured_by_two_commands_is_one_line() -> None:
+    """Other shares are no other probe; and a result of before that has no digest is not told apart by it."""
+    before = msgspec.structs.replace(result({"10 %": [0.25]}), weights_digest="")
+    [found] = group([result({"10 %": [0.25], "100 %": [0.75]}), before, result({"50 %": [0.5]})])
+    titles, rows = found.table()
+    assert titles == ["model", "protocol", "setting", "top-1"]
+    assert [row[2] for row in rows if row[0] == "run (step 9)"] == ["10 %", "100 %", "50 %"]
+    [panel] = panels([found], None)
+    assert [[point[0] for point in line.points] for line in panel.lines] == [["10 %", "100 %", "50 %"]] * 2
 
 
 def test_group__data_and_tasks_apart() -> None:
