@@ -7,7 +7,8 @@ import torch
 
 from trainer.probes import accuracy
 from trainer.probes.examples import Examples, Moments
-from trainer.probes.heads import Heads, Training, Updates, View, classes_of, fit, whole
+from trainer.probes.heads import Heads, View, classes_of, fit, whole
+from trainer.probes.updates import Training, Updates
 
 CPU = torch.device("cpu")
 QUICK = Training(optimizer="adamw", rates=(1e-2,), epochs=5, batch_size=16, standardise=True)

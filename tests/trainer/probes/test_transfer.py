@@ -15,6 +15,7 @@ from trainer.probes import heads, linear
 from trainer.probes.examples import Examples, Moments
 from trainer.probes.labelhead import LabelHead
 from trainer.probes.transfer import INIT_STD, RANDOM, TRANSFER, random_init, transfer_init
+from trainer.probes.updates import Training
 
 HEAD = LabelHead(
     weight_KD=torch.tensor([[3.0, 0.0], [1.0, 2.0], [-1.0, 0.0], [0.0, 4.0]]),
@@ -75,7 +76,7 @@ def test_transfer_init__ranks_as_zero_shot_without_frequency(seed: int, num_clas
 def test_fit__begins_with_what_is_given(standardise: bool, clouds: Callable[..., Examples]) -> None:
     data = clouds(5, 0)
     start = torch.randn(6, 8) * 0.1, torch.randn(6)
-    training = heads.Training(optimizer="adamw", rates=(1e-12,), epochs=1, batch_size=30, standardise=standardise)
+    training = Training(optimizer="adamw", rates=(1e-12,), epochs=1, batch_size=30, standardise=standardise)
     views = [heads.whole(8)]
     fitted = heads.fit(data, heads.classes_of(data), 6, training, views, 0, CPU, lambda *_: None, start)
     [logits_NK] = fitted.logits(data, slice(None))
