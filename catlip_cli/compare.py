@@ -58,4 +58,6 @@ def compare(
 def _print(group: "Group") -> None:
     terminal.stdout.print(group.title, style="bold", markup=False, soft_wrap=True)
     titles, rows = group.table()
-    terminal.print_table([(name, "right" if at >= group.num_words else "left") for at, name in enumerate(titles)], rows)
+    terminal.print_table(
+        [(name, "right" if at >= len(group.words) else "left") for at, name in enumerate(titles)], rows
+    )

@@ -174,26 +174,19 @@ def probe(
         asked = Asked(
             opened=opened,
             splits=splits,
+            data=data,
+            test=test,
+            out=folder,
             protocols=protocols or [],
             fractions=fractions,
             inits=inits,
             match=match_names,
             overrides=overrides,
-            out=folder,
-            world=world,
-        )
-        found = probing.probe(
-            opened,
-            splits,
-            [plan for task in tasks for plan in PLANS_OF[task](asked)],
-            data=data,
-            out=folder,
             seeds=range(num_seeds),
             with_random=not no_random,
-            device=world.device,
-            report=report,
             world=world,
         )
+        found = probing.probe(asked, [plan for task in tasks for plan in PLANS_OF[task](asked)], report)
     if not world.is_main:
         return
     if as_json:

@@ -1,6 +1,7 @@
 """MODEL as people name it → a frozen encoder: a run, an exported folder, a model of timm, a tower of open_clip."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from labelshards.vocabulary import Vocabulary
 from trainer import clip_towers, models, run
 from trainer.corenet import vit as _corenet_vit  # noqa: F401  (timm knows the imported models from there)
 from trainer.encoder import Encoder, PictureInput
+from trainer.export.config import origin_of
 
 Kind = Literal["run", "folder", "timm", "open_clip"]
 RANDOM = "random"
@@ -26,7 +28,7 @@ PRETRAINED = "pretrained"
 
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a result says of a model. step: of a run. weights: where they come from.
+    """What a result says of a model. step: of a run, also if it was exported since. weights: where they come from.
 
     pretrained_on: the label sets of a run; the tag of timm's weights (`augreg_in21k`); "" where nobody said.
     """
@@ -125,13 +127,16 @@ def _open_timm(
     model.eval().requires_grad_(False)
     encoder = Encoder(model=model, picture=picture, device=device, vocabulary=vocabulary)
     _check_features(encoder, name)
+    origin = origin_of(folder) if folder else None
+    tag = getattr(model, "pretrained_cfg", {}).get("tag", "") if weights == PRETRAINED else ""
     return Opened(
         facts=ModelFacts(
             name=name,
             kind=kind,
             weights=weights,
             parameters=_count(model),
-            pretrained_on=getattr(model, "pretrained_cfg", {}).get("tag", "") if weights == PRETRAINED else "",
+            step=origin.step if origin else None,
+            pretrained_on=", ".join(origin.label_sets) if origin else tag,
         ),
         encoder=encoder,
         fresh=partial(_fresh, source, picture, device),
@@ -196,13 +201,15 @@ def _from_file(source: str, path: Path) -> nn.Module:
 
 
 def _create(source: str, options: dict[str, Any]) -> nn.Module:
-    # ViTs take any resolution if they are told so, which training needs; other models do not know the word.
-    options = {"dynamic_img_size": True, **options}
+    model: nn.Module
     try:
-        model: nn.Module = timm.create_model(source, **options)
+        # ViTs take any resolution if they are told so, which training needs; to others the word is a TypeError, and
+        # whatever else is one fails again without it.
+        with suppress(TypeError):
+            model = timm.create_model(source, dynamic_img_size=True, **options)
+            return model
+        model = timm.create_model(source, dynamic_img_size=None, **options)  # timm drops what is None
     except Exception as error:  # timm, the hub's client and torch raise a dozen types
-        if isinstance(error, TypeError) and "dynamic_img_size" in str(error):
-            return _create(source, {**options, "dynamic_img_size": None})  # timm drops what is None
         hint = f" Give a checkpoint with --weights FILE, or --weights {RANDOM}." if options["pretrained"] else ""
         raise CatlipError(f"timm cannot make {source}: {_first_line(error)}.{hint}") from error
     return model

@@ -45,11 +45,15 @@ def test_export__card_has_what_probes_found(trained: Path, tmp_path: Path, capsy
             path = pictures / split / f"colour{item.labels[0]}" / f"{item.key}.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(item.image or b"")
-    assert run(["probe", str(trained), "--data", str(pictures), "--task", "knn"]) == 0
+    words = ["--data", str(pictures), "--task", "knn"]
+    assert run(["probe", str(trained), *words]) == 0
+    assert (
+        run(["probe", "test_vit", "--weights", "random", *words, "--out", str(trained)]) == 0
+    )  # is no result of the run
     assert run(["export", str(trained), "--out", str(tmp_path / "model")]) == 0
     capsys.readouterr()
     lines = (tmp_path / "model" / "README.md").read_text().splitlines()
-    row = next(line for line in lines if line.startswith("| pictures |"))
+    [row] = [line for line in lines if line.startswith("| pictures |")]
     assert "knn, dino, step 12 | k = 8 | top1 " in row
     assert row.count("top1") == 2  # beside random weights
 

@@ -1,8 +1,13 @@
 import json
+import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from catlip_cli import probe as command
 from catlip_cli.main import run
@@ -76,6 +81,54 @@ def test_probe__mistakes_are_one_line(trained: Path, tmp_path: Path, capsys: pyt
     assert "does not exist" in capsys.readouterr().err
 
 
+def test_probe__what_is_odd_is_used_or_counted(
+    trained: Path, colours: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Grey, transparent and palette pictures; broken ones; an empty folder; a class that the test split has not."""
+    data = tmp_path / "odd"
+    shutil.copytree(colours, data)
+    rng = np.random.default_rng(0)
+    for mode, depth in (("L", 1), ("LA", 2), ("RGBA", 4)):
+        pixels = rng.integers(0, 256, (20, 30, depth)).astype(np.uint8)
+        Image.fromarray(pixels.squeeze(), mode).save(data / "train" / "colour1" / f"{mode}.png")
+        Image.fromarray(pixels[..., 0]).convert("P").save(data / "test" / "colour1" / f"{mode}.png")
+    (data / "train" / "colour1" / "cut.jpg").write_bytes(picture(COLOURS[1])[:-300])
+    (data / "train" / "nothing").mkdir()
+    shutil.rmtree(data / "test" / "colour2")
+    options = ["--task", "linear,knn,fewshot,finetune", "--protocol", "sweep,lbfgs,dinov2", "--no-random"]
+    options += ["--set", "finetune.epochs=1", "--out", str(tmp_path / "out"), "--json"]
+    assert run(["probe", str(trained), "--data", str(data), *options]) == 0
+    results = json.loads(capfd.readouterr().out)["results"]
+    assert [each["task"] for each in results] == ["linear", "linear", "linear", "knn", "fewshot", "finetune"]
+    for each in results:
+        assert each["data"]["left_out"] == {"an empty folder": 1, "damaged": 1, "no known format": 1}
+        assert (each["data"]["classes_without_test"], each["data"]["num_test"]) == (1, 7)
+        for score in each["scores"]:
+            assert [share is None for share in score["per_class"]] == [False, False, True]
+            assert 0 <= score["metrics"]["mean_per_class"]["mean"] <= 1
+
+
+def test_probe__labels_out_of_range_and_one_class_alone(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = {"huggingface": json.dumps({"info": {"features": {"label": {"names": ["cat", "dog"]}}}})}
+    for split in ("train", "test"):
+        labels = [0, 1, 0, 1, 2, -1, None]
+        rows = [
+            {"image": picture(COLOURS[number % 6], seed=number), "label": label} for number, label in enumerate(labels)
+        ]
+        pq.write_table(pa.Table.from_pylist(rows).replace_schema_metadata(names), tmp_path / f"{split}.parquet")
+    words = ["probe", str(trained), "--data", str(tmp_path), "--task", "knn", "--no-random", "--out", str(tmp_path)]
+    assert run(words) == 0
+    said = capsys.readouterr().out
+    assert "Left out: 4 (label out of range)." in said
+    assert "Left out: 2 (no label)." in said
+    pq.write_table(pa.Table.from_pylist(rows[:1]), tmp_path / "train.parquet")
+    pq.write_table(pa.Table.from_pylist(rows[:1]), tmp_path / "test.parquet")
+    assert run(words) == 1
+    assert "the training split has one class alone; a probe tells classes apart." in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -122,7 +175,7 @@ def test_probe__zeroshot_and_transfer_say_what_matched(
     for words in ("as trained", "frequency removed", "top-1 of matched", "catlip, transfer init", "stood for by"):
         assert words in said
     assert "colour0.n.01" in said.partition("stood for by")[2]
-    assert (tmp_path / "probes" / "run-linear-catlip__transfer_init-named.json").is_file()
+    assert len(list((tmp_path / "probes").glob("run-step12-linear-catlip__transfer_init-named-*.json"))) == 1
 
 
 def test_probe__without_wordnet_names_are_matched_all_the_same(

@@ -65,6 +65,19 @@ def test_exported_folder__is_timms_local_dir(tmp_path: Path) -> None:
     assert opened.fresh(0).digest != opened.encoder.digest
 
 
+def test_exported_folder__what_its_model_does_not_take_is_named(tmp_path: Path) -> None:
+    """A model that knows no sizes is made all the same; another word that it does not know is an error."""
+    for name, arguments in (("test_resnet", {}), ("test_resnet", {"nonsense": 1}), ("test_vit", {"nonsense": 1})):
+        config = {"architecture": name, "num_classes": 0, "model_args": arguments, "pretrained_cfg": {}}
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        save_file(timm.create_model(name, num_classes=0).state_dict(), tmp_path / "model.safetensors")
+        if not arguments:
+            assert open_model(str(tmp_path), "pretrained", CPU).facts.kind == "folder"
+            continue
+        with pytest.raises(CatlipError, match=r"timm cannot make local-dir:.*unexpected keyword argument 'nonsense'"):
+            open_model(str(tmp_path), "pretrained", CPU)
+
+
 def test_open_model__mistakes_are_named(trained: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.pth"
     broken.write_bytes(b"no weights")

@@ -18,8 +18,7 @@ UNKNOWN_LICENCE = "unknown"
 # The licences that Hugging Face's hub has no word for.
 OTHER_LICENCE = "other"
 _NAMED_CLASSES = 10
-# How much of a path says which data it was, and not whose disk it lay on.
-_TOLD_PARTS = 2
+_TOLD_PARTS = 2  # of a path
 
 Section = tuple[str, Sequence[str]]
 
@@ -79,7 +78,7 @@ def _data(record: run.RunRecord) -> list[str]:
     except (CatlipError, OSError):
         same = False
     if not same:
-        return [f"- label set `{_short(uri)}`, which is no longer there as it was" for uri in record.label_sets]
+        return [f"- label set `{short(uri)}`, which is no longer there as it was" for uri in record.label_sets]
     return [line for label_set in found for line in _labels(label_set.manifest)]
 
 
@@ -90,13 +89,14 @@ def _labels(manifest: Manifest) -> list[str]:
     if manifest.threshold is not None:
         how.insert(1, f"classes with more than {manifest.threshold:,} samples")
     return [
-        f"- pictures and captions: {', '.join(f'`{_short(source)}`' for source in provenance.sources) or 'not told'}",
+        f"- pictures and captions: {', '.join(f'`{short(source)}`' for source in provenance.sources) or 'not told'}",
         f"- samples: {totals.samples:,}, of which {totals.labelled:,} have labels, {totals.labels:,} altogether",
         f"- labels: {', '.join(how)}",
     ]
 
 
-def _short(uri: str) -> str:
+def short(uri: str) -> str:
+    """Enough of a path to say which data it was, and not whose disk it lay on."""
     return "/".join(uri.rstrip("/").split("/")[-_TOLD_PARTS:])
 
 
@@ -110,6 +110,8 @@ def _probes(folder: Path) -> list[str]:
     lines = []
     for path in sorted(folder.glob("*.json")):
         result = results.read(path)
+        if result.model.kind != "run":  # another model was probed with --out to here
+            continue
         probe = f"{result.task}, {result.protocol}, step {result.model.step:,}"
         told = {
             (score.encoder, score.setting): ", ".join(f"{name} {each.mean:.1%}" for name, each in score.metrics.items())

@@ -20,7 +20,10 @@ NAME = "config.json"
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """Where weights come from. weights: the average (EMA) or the last step's. loss: what the head's logits were for."""
+    """Where weights come from. weights: the average (EMA) or the last step's. loss: what the head's logits were for.
+
+    label_sets: what a run was trained on, as its card names it.
+    """
 
     catlip: str = version("catlip")
     made_from: Literal["run", "corenet"]
@@ -28,6 +31,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     loss: str | None = None
     step: int | None = None
     samples: int | None = None
+    label_sets: list[str] = []
     vocabulary_digest: str | None = None
 
 
@@ -106,3 +110,11 @@ def read(folder: Path) -> ExportConfig:
         return msgspec.json.decode(path.read_bytes(), type=ExportConfig)
     except (OSError, msgspec.MsgspecError) as error:
         raise CatlipError(f"{path} was not written by catlip export ({error}).") from error
+
+
+def origin_of(folder: Path) -> Origin | None:
+    """Where the weights of a folder come from; None if something else wrote it."""
+    try:
+        return read(folder).catlip
+    except CatlipError:
+        return None

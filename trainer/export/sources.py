@@ -51,6 +51,7 @@ def _from_run(folder: Path, best: bool, averaged: bool, backbone_only: bool, lic
         loss=record.config.loss.kind,
         step=opened.checkpoint.step,
         samples=opened.checkpoint.samples,
+        label_sets=[card.short(uri) for uri in record.label_sets],
         vocabulary_digest=record.vocabulary_digest,
     )
     made = config.make(

@@ -4,15 +4,18 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from labelshards.errors import CatlipError
 from trainer import run
 from trainer.probes import results
 from trainer.probes.chart import Line, Panel, Point
+from trainer.probes.differences import differences
 from trainer.probes.results import Result, Score, Spread
 
 _WORDS = ("model", "protocol", "setting")
+_DIFFERS = "differs in"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,25 +30,28 @@ class Group:
         """All that any of them measured, in their order."""
         return list(dict.fromkeys(name for each in self.results for score in each.scores for name in score.metrics))
 
+    @cached_property
+    def differences(self) -> list[str]:
+        """What each result has otherwise than others whose model and protocol are called the same."""
+        return differences(self.results)
+
     @property
-    def num_words(self) -> int:
-        """How many of the table's first columns hold words."""
-        return len(_WORDS)
+    def words(self) -> list[str]:
+        """The titles of the table's first columns, which hold words."""
+        return [*_WORDS, *([_DIFFERS] if any(self.differences) else [])]
 
     def table(self) -> tuple[list[str], list[list[str]]]:
-        """(titles, rows): a row for each line of each result."""
+        """(titles, rows): a row for each line of each result; what two commands measured alike has one."""
         metrics = self.metrics
         rows = [
-            [
-                model_name(each, score),
-                each.protocol,
-                score.setting,
+            (
+                *[model_name(each, score), each.protocol, score.setting, differs][: len(self.words)],
                 *(said(score.metrics.get(name)) for name in metrics),
-            ]
-            for each in self.results
+            )
+            for each, differs in zip(self.results, self.differences, strict=True)
             for score in each.scores
         ]
-        return [*_WORDS, *map(metric_title, metrics)], rows
+        return [*self.words, *map(metric_title, metrics)], [list(row) for row in dict.fromkeys(rows)]
 
 
 def read_all(paths: Sequence[Path], task: str | None = None) -> list[Result]:
@@ -85,7 +91,7 @@ def group(found: Sequence[Result]) -> list[Group]:
 def to_markdown(group: Group) -> str:
     """A heading and a table."""
     titles, rows = group.table()
-    marks = ["---"] * group.num_words + ["---:"] * (len(titles) - group.num_words)
+    marks = ["---"] * len(group.words) + ["---:"] * (len(titles) - len(group.words))
     lines = ["| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in (titles, marks, *rows)]
     return "\n".join([f"### {group.title}", "", *lines, ""])
 
@@ -95,32 +101,41 @@ def to_csv(groups: Sequence[Group]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(
-        ["data", "task", "protocol", "model", "weights", "step", "encoder", "setting", "metric", "mean", "std", "seeds"]
+        [
+            *["data", "task", "protocol", "model", "weights", "step", "encoder", "setting"],
+            *["metric", "mean", "std", "seeds", _DIFFERS],
+        ]
     )
-    for each in (each for group in groups for each in group.results):
+    for each, differs in (
+        (each, d) for group in groups for each, d in zip(group.results, group.differences, strict=True)
+    ):
         for score in each.scores:
             for name, spread in score.metrics.items():
                 of = [each.data.name, each.task, each.protocol, each.model.name, each.model.weights, each.model.step]
                 numbers = [spread.mean, spread.std, len(spread.values)]
-                writer.writerow([*of, score.encoder, score.setting, name, *numbers])
+                writer.writerow([*of, score.encoder, score.setting, name, *numbers, differs])
     return out.getvalue()
 
 
 def panels(groups: Sequence[Group], metric: str | None) -> list[Panel]:
-    """A panel for each group, a line for each model and protocol. Raises CatlipError if none has the metric."""
+    """A panel for each group, a line for each model and protocol, over all results that are alike in the rest.
+
+    Raises CatlipError if none has the metric.
+    """
     found = []
     for each in groups:
         name = metric or each.metrics[0]
         if name not in each.metrics:
             continue
-        lines = []
-        for result in each.results:
-            for encoder in dict.fromkeys(score.encoder for score in result.scores):
-                mine = [score for score in result.scores if score.encoder == encoder and name in score.metrics]
-                points = [Point(score.setting, score.metrics[name].mean, score.metrics[name].std) for score in mine]
-                if points:
-                    lines.append(Line(f"{model_name(result, mine[0])}: {result.protocol}", points))
-        found.append(Panel(each.title.partition(":")[0], metric_title(name), lines))
+        lines: dict[str, dict[str, Point]] = {}
+        for result, differs in zip(each.results, each.differences, strict=True):
+            for score in result.scores:
+                if name in score.metrics:
+                    words = [f"{model_name(result, score)}: {result.protocol}", *([differs] if differs else [])]
+                    point = Point(score.setting, score.metrics[name].mean, score.metrics[name].std)
+                    lines.setdefault(", ".join(words), {}).setdefault(score.setting, point)
+        drawn = [Line(words, list(points.values())) for words, points in lines.items()]
+        found.append(Panel(each.title.partition(":")[0], metric_title(name), drawn))
     if not found:
         known = ", ".join(dict.fromkeys(name for each in groups for name in each.metrics))
         raise CatlipError(f"--metric {metric}: no result has it. They have {known}.")

@@ -45,12 +45,19 @@ def extract(
     the encoder may have any.
     """
     name = f"{encoder.digest} {split.pictures.digest}"
-    tables = {each: FeatureTable.open(cache / storage.digest(f"{name} {each}".encode()), len(split)) for each in taps}
-    missing = {each: table for each, table in tables.items() if not table.is_complete}
-    if missing:
+
+    def open_tables() -> dict[str, FeatureTable]:
+        files = {each: cache / storage.digest(f"{name} {each}".encode()) for each in taps}
+        return {each: FeatureTable.open(file, len(split)) for each, file in files.items()}
+
+    tables = open_tables()
+    if not all(table.is_complete for table in tables.values()):
         cache.mkdir(parents=True, exist_ok=True)
         with held(cache / f"{storage.digest(name.encode())}.lock"):
-            _compute(encoder, split.pictures, missing, report)
+            tables = open_tables()  # another process may have filled them since
+            missing = {each: table for each, table in tables.items() if not table.is_complete}
+            if missing:
+                _compute(encoder, split.pictures, missing, report)
     report(len(split))
     codes_N = next(iter(tables.values())).status()
     broken = Counter({reason: int(np.sum(codes_N == DONE + 1 + code)) for code, reason in enumerate(REASONS)})

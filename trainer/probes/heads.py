@@ -7,17 +7,15 @@ Targets are int64 [B], the class of each picture (cross-entropy), or float [B, K
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-import msgspec
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from trainer.probes import accuracy
 from trainer.probes.examples import Examples, Features, Moments
 from trainer.probes.plans import Tick
+from trainer.probes.updates import Training, Updates
 
 _EVAL_BATCH = 4096
 
@@ -26,23 +24,6 @@ View = tuple[tuple[int, int], ...]
 Targets = Callable[[np.ndarray], torch.Tensor]
 # (weight [K, D], bias [K]) on features as they are, all of them.
 Start = tuple[torch.Tensor, torch.Tensor]
-
-
-class Training(msgspec.Struct, frozen=True, kw_only=True):
-    """How heads are trained: without weight decay, on a cosine from each rate to `final_rate`.
-
-    standardise: features have mean 0 and variance 1, as on the training pictures. init_std: of the first weights (0:
-    all are 0, which decides nothing, as the problem is convex).
-    """
-
-    optimizer: Literal["adamw", "sgd"]
-    rates: tuple[float, ...]
-    epochs: int
-    batch_size: int
-    standardise: bool
-    final_rate: float = 0.0
-    init_std: float = 0.0
-    momentum: float = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,21 +83,19 @@ def fit(
     """
     moments = Moments.of(features) if training.standardise else None
     torch_rng = torch.Generator().manual_seed(seed)
-    groups = []
+    num_heads = len(training.rates)
+    weights, biases = [], []
     for view in views:
         width = sum(stop - start for start, stop in view)
-        for rate in training.rates:
-            first = torch.randn(width, num_classes, generator=torch_rng) * training.init_std, torch.zeros(num_classes)
-            weight_DK, bias_K = first if start is None else _first(start, moments)
-            pair: list[torch.Tensor] = [nn.Parameter(each.to(device, copy=True)) for each in (weight_DK, bias_K)]
-            groups.append({"params": pair, "lr": rate})
-    optimizer: torch.optim.Optimizer = (
-        torch.optim.AdamW(groups, weight_decay=0.0, fused=True)
-        if training.optimizer == "adamw"
-        else torch.optim.SGD(groups, momentum=training.momentum, weight_decay=0.0, fused=True)
-    )
+        firsts = [torch.randn(width, num_classes, generator=torch_rng) * training.init_std for _ in training.rates]
+        bias_K = torch.zeros(num_classes)
+        if start is not None:
+            weight_DK, bias_K = _first(start, moments)
+            firsts = [weight_DK] * num_heads
+        weights.append(torch.stack(firsts, dim=1).to(device).requires_grad_())
+        biases.append(bias_K.repeat(num_heads, 1).to(device).requires_grad_())
+    updates = Updates(training, [*weights, *biases])
     num_steps = training.epochs * math.ceil(len(features) / training.batch_size)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, num_steps, training.final_rate)
     rng = np.random.default_rng(seed)
     done = 0
     for _ in range(training.epochs):
@@ -125,22 +104,18 @@ def fit(
             batch = order[first_of_batch : first_of_batch + training.batch_size]
             x_BD = _prepared(features, batch, moments, device)
             y = targets(batch).to(device)
-            weights, biases = _stacked(groups, len(views))
             losses = [
-                _summed_loss(_seen(x_BD, view), weight_LDK, bias_LK, y)
-                for view, weight_LDK, bias_LK in zip(views, weights, biases, strict=True)
+                _summed_loss(_seen(x_BD, view), weight_DLK, bias_LK, y)
+                for view, weight_DLK, bias_LK in zip(views, weights, biases, strict=True)
             ]
-            optimizer.zero_grad()
             (torch.stack(losses).sum() / len(batch)).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
+            updates.step(done / num_steps)
             done += 1
             tick(done, num_steps)
-    weights, biases = _stacked(groups, len(views))
     return Heads(
         moments=moments,
         views=tuple(views),
-        weights=tuple(each.detach() for each in weights),
+        weights=tuple(each.detach().transpose(0, 1) for each in weights),
         biases=tuple(each.detach() for each in biases),
     )
 
@@ -150,11 +125,12 @@ def whole(width: int) -> View:
     return ((0, width),)
 
 
-def _summed_loss(x_BD: torch.Tensor, weight_LDK: torch.Tensor, bias_LK: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    logits_LBK = torch.einsum("bd,ldk->lbk", x_BD, weight_LDK) + bias_LK[:, None]
+def _summed_loss(x_BD: torch.Tensor, weight_DLK: torch.Tensor, bias_LK: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    num_heads, num_classes = bias_LK.shape
+    logits_BLK = torch.addmm(bias_LK.flatten(), x_BD, weight_DLK.flatten(1)).view(-1, num_heads, num_classes)
     if y.ndim == 2:
-        return F.binary_cross_entropy_with_logits(logits_LBK, y.expand_as(logits_LBK), reduction="sum")
-    return F.cross_entropy(logits_LBK.flatten(0, 1), y.repeat(len(weight_LDK)), reduction="sum")
+        return F.binary_cross_entropy_with_logits(logits_BLK, y[:, None].expand_as(logits_BLK), reduction="sum")
+    return F.cross_entropy(logits_BLK.flatten(0, 1), y.repeat_interleave(num_heads), reduction="sum")
 
 
 def _first(start: Start, moments: Moments | None) -> tuple[torch.Tensor, torch.Tensor]:
@@ -163,16 +139,6 @@ def _first(start: Start, moments: Moments | None) -> tuple[torch.Tensor, torch.T
     if moments is None:
         return weight_DK, bias_K
     return weight_DK * moments.std_D[:, None], bias_K + moments.mean_D @ weight_DK
-
-
-def _stacked(groups: Sequence[dict[str, object]], num_views: int) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    pairs: list[list[torch.Tensor]] = [list(group["params"]) for group in groups]  # type: ignore[call-overload]
-    size = len(pairs) // num_views
-    by_view = [pairs[start : start + size] for start in range(0, len(pairs), size)]
-    return (
-        [torch.stack([weight for weight, _ in view]) for view in by_view],
-        [torch.stack([bias for _, bias in view]) for view in by_view],
-    )
 
 
 def _prepared(

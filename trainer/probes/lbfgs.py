@@ -86,32 +86,38 @@ def classify(
 def fit(
     examples: Examples, num_classes: int, strength: float, device: torch.device, start: Logistic | None = None
 ) -> Logistic:
-    """Minimise mean cross-entropy + strength / 2 · |W|² by L-BFGS, from 0 or from another classifier's weights."""
+    """Minimise mean cross-entropy + strength / 2 · |W|² by L-BFGS, from 0 or from another classifier's weights.
+
+    The optimiser moves coordinates in which the loss curves about alike in all directions (`_Coordinates`): the minimum
+    is the same, and takes tens of steps where W itself would take a thousand.
+    """
     moments = Moments.of(examples)
     mean_D, scale = moments.mean_D.to(device), moments.scale
-    weight_DK = torch.zeros(examples.width, num_classes, device=device)
+    targets = torch.from_numpy(examples.class_ids)
+    pieces = [slice(first, first + _PIECE) for first in range(0, len(examples), _PIECE)]
+
+    def prepared(piece: slice | np.ndarray) -> torch.Tensor:
+        return (examples.features(piece).to(device) - mean_D) / scale
+
+    kept = prepared(pieces[0]) if len(pieces) == 1 else None
+    sample = np.linspace(0, len(examples) - 1, min(len(examples), _PIECE)).astype(np.int64)
+    coordinates = _Coordinates.of(kept if kept is not None else prepared(sample), num_classes, strength)
+    moved_DK = torch.zeros(examples.width, num_classes, device=device)
     bias_K = torch.zeros(num_classes, device=device)
     if start is not None:
-        weight_DK, bias_K = start.weight_DK.clone(), start.bias_K.clone()
-    parameters = [weight_DK.requires_grad_(), bias_K.requires_grad_()]
+        moved_DK, bias_K = coordinates.inverse_DD @ start.weight_DK, start.bias_K.clone()
     optimizer = torch.optim.LBFGS(
-        parameters,
+        [moved_DK.requires_grad_(), bias_K.requires_grad_()],
         max_iter=_MAX_ITERATIONS,
         tolerance_grad=_TOLERANCE,
         tolerance_change=1e-9,
         history_size=10,
         line_search_fn="strong_wolfe",
     )
-    targets = torch.from_numpy(examples.class_ids)
-    pieces = [slice(first, first + _PIECE) for first in range(0, len(examples), _PIECE)]
-
-    def prepared(piece: slice) -> torch.Tensor:
-        return (examples.features(piece).to(device) - mean_D) / scale
-
-    kept = prepared(pieces[0]) if len(pieces) == 1 else None
 
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
+        weight_DK = (coordinates.basis_DD @ moved_DK).detach().requires_grad_()
         total = strength / 2 * (weight_DK**2).sum()
         total.backward()  # type: ignore[no-untyped-call]
         value = total.detach()
@@ -122,10 +128,28 @@ def fit(
             )
             part.backward()  # type: ignore[no-untyped-call]
             value = value + part.detach()
+        assert weight_DK.grad is not None, "the penalty has one"
+        moved_DK.grad = coordinates.basis_DD.T @ weight_DK.grad
         return value
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
-    return Logistic(mean_D=mean_D, scale=scale, weight_DK=weight_DK.detach(), bias_K=bias_K.detach())
+    weight_DK = coordinates.basis_DD @ moved_DK.detach()
+    return Logistic(mean_D=mean_D, scale=scale, weight_DK=weight_DK, bias_K=bias_K.detach())
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Coordinates:
+    """W = basis · U. inverse_DD: U = inverse · W. Both float32."""
+
+    basis_DD: torch.Tensor
+    inverse_DD: torch.Tensor
+
+    @classmethod
+    def of(cls, x_BD: torch.Tensor, num_classes: int, strength: float) -> "_Coordinates":
+        """Those in which the Hessian at W = 0, covariance / K + strength, is the identity. x_BD: centred features."""
+        variance_D, directions_DD = torch.linalg.eigh((x_BD.T @ x_BD).double() / len(x_BD))
+        root_D = (variance_D.clamp(min=0) / num_classes + strength).sqrt()
+        return cls(basis_DD=(directions_DD / root_D).float(), inverse_DD=(directions_DD * root_D).T.float())
 
 
 def _strength(power: int) -> float:

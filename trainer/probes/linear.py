@@ -15,10 +15,11 @@ import torch
 from labelshards.errors import CatlipError
 from trainer.probes import accuracy, heads, lbfgs
 from trainer.probes.examples import Examples, held_out, stratified
-from trainer.probes.heads import Heads, Start, Training, View
+from trainer.probes.heads import Heads, Start, View
 from trainer.probes.plans import Asked, Case, Measured, Plan, Tick
 from trainer.probes.taps import BLOCKS, POOLED, num_blocks
 from trainer.probes.transfer import INIT_STD, TRANSFER, ZEROS, Init, init_of
+from trainer.probes.updates import Training
 
 HELD_OUT = 0.1
 

@@ -15,9 +15,10 @@ from trainer import label_metrics
 from trainer.probes import heads
 from trainer.probes.data.split import Split
 from trainer.probes.examples import Features
-from trainer.probes.heads import Heads, Start, Training
+from trainer.probes.heads import Heads, Start
 from trainer.probes.linear import HELD_OUT
 from trainer.probes.plans import Asked, Case, Measured, Plan, Tick
+from trainer.probes.updates import Training
 
 # A class that few pictures have needs larger steps than one of a few classes.
 SWEEP = Training(

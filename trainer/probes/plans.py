@@ -130,18 +130,24 @@ class Plan:
 class Asked:
     """What a person asked of which model and data; each task makes its plans of it.
 
-    inits: of linear heads (linear.INITS). match: how classes of the data are found in a vocabulary. overrides: `--set
-    TASK.KEY=VALUE`. out: where results go. world: who computes.
+    splits: training and test, as they lie in `data`, and in `test` if the latter lies elsewhere. out: where results and
+    features go. inits: of heads (transfer.INITS). match: how classes of the data are found in a vocabulary. overrides:
+    `--set TASK.KEY=VALUE`. with_random: beside the encoder one with random weights. world: who computes; the main one
+    writes.
     """
 
     opened: Opened
     splits: tuple[Split, Split]
-    protocols: Sequence[str]
-    fractions: Sequence[float]
+    data: Path
+    test: Path | None = None
+    out: Path
+    protocols: Sequence[str] = ()
+    fractions: Sequence[float] = (1.0,)
     inits: Sequence[str] = ("zeros",)
     match: Matcher = match_names
     overrides: Sequence[str] = ()
-    out: Path = Path("probes")
+    seeds: Sequence[int] = (0,)
+    with_random: bool = True
     world: World = field(default_factory=lambda: World(device=torch.device("cpu")))
 
     def of_task(self, known: Collection[str], usual: str) -> list[str]:

@@ -1,24 +1,21 @@
 """One model on one data set: features once, then every probe asked for, beside random weights."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 import numpy as np
-import torch
 
 from labelshards import storage
 from labelshards.errors import CatlipError
 from trainer import run
-from trainer.distributed import World
 from trainer.encoder import Encoder
-from trainer.opening import Opened
 from trainer.probes import features, results
 from trainer.probes.data.split import Split
 from trainer.probes.examples import Features
 from trainer.probes.features import Extracted
-from trainer.probes.plans import Case, Measured, Plan, Tick, over_seeds
+from trainer.probes.plans import Asked, Case, Measured, Plan, Tick, over_seeds
 from trainer.probes.results import DataFacts, Result, Score
 
 _NOTHING = np.empty((0, 0), np.float16)
@@ -31,80 +28,95 @@ _WANTED = {
 Report = Callable[[int, int, str], None]
 
 
-def probe(
-    opened: Opened,
-    splits: tuple[Split, Split],
-    plans: Sequence[Plan],
-    *,
-    data: Path,
-    out: Path,
-    seeds: Sequence[int],
-    with_random: bool,
-    device: torch.device,
-    report: Report,
-    world: World | None = None,
-) -> list[Result]:
-    """Results in the order of `plans`, written below `out` as they come; features are kept there, too.
+def probe(asked: Asked, plans: Sequence[Plan], report: Report) -> list[Result]:
+    """Results in the order of `plans`, written below `asked.out` as they come; features are kept there, too.
 
-    world: who computes, where several processes do; the main one writes.
-    Raises CatlipError if no picture can be read, if pictures have not what a task wants, or if there are several
-    processes for a task of one.
+    Raises CatlipError if no picture can be read, if pictures have not what a task wants, if there are several processes
+    for a task of one, or if nothing can be written.
     """
     for plan in plans:
-        _check_labels(plan, splits, data)
-        if plan.tap and world and world.size > 1:
+        _check_labels(plan, asked.splits, asked.data)
+        if plan.tap and asked.world.size > 1:
             raise CatlipError(f"{plan.task} is a task of one process. Start it without torchrun.")
-    encoders = {"model": opened.encoder}
-    if with_random and any(plan.beside_random for plan in plans):
-        fresh = opened.fresh(0)
-        if fresh.digest != opened.encoder.digest:  # else the model is the one with random weights
+    if asked.world.is_main:
+        results.check_writable(asked.out / run.PROBE_FOLDER)
+    encoders = _encoders(asked, plans)
+    extracted = _extract_all(asked, plans, encoders, report)
+    facts = _facts(asked)
+    found = []
+    for plan in plans:
+        result = _measure(asked, plan, encoders, extracted, facts, report)
+        if asked.world.is_main:
+            results.write(asked.out / run.PROBE_FOLDER, result)
+        found.append(result)
+    return found
+
+
+def _encoders(asked: Asked, plans: Sequence[Plan]) -> dict[str, Encoder]:
+    """The model, and random weights beside it if a plan wants them and the model is not just that."""
+    encoders = {"model": asked.opened.encoder}
+    if asked.with_random and any(plan.beside_random for plan in plans):
+        fresh = asked.opened.fresh(0)
+        if fresh.digest != asked.opened.encoder.digest:
             encoders["random"] = fresh
+    return encoders
+
+
+def _extract_all(
+    asked: Asked, plans: Sequence[Plan], encoders: Mapping[str, Encoder], report: Report
+) -> dict[str, tuple[Extracted, Extracted]]:
+    """Features of both splits, by encoder, for all plans at once; none if no plan takes any."""
     taps = sorted({plan.tap for plan in plans if plan.tap})
-    read: tuple[Split | None, Split] = splits if any(plan.trains for plan in plans) else (None, splits[1])
-    extracted = {
-        name: _extract(encoder, read, out / run.FEATURE_FOLDER, taps, _named(report, f"pictures, {name} encoder"))
+    train, test = asked.splits
+    read = (train if any(plan.trains for plan in plans) else None, test)
+    return {
+        name: _extract(encoder, read, asked.out / run.FEATURE_FOLDER, taps, _named(report, f"pictures, {name} encoder"))
         for name, encoder in encoders.items()
         if taps
     }
-    facts = _facts(data, splits)
-    found = []
-    for plan in plans:
-        used = list(seeds) if plan.seeded else list(seeds[:1])
-        scores: list[Score] = []
-        left_out = Counter(facts.left_out)
-        if plan.tap:  # a probe that reads pictures for itself counts what it meets
-            left_out = sum((each.broken for each in extracted["model"]), left_out)
-        for name, encoder in encoders.items():
-            if name == "random" and not plan.beside_random:
-                continue
-            pair = _features(extracted[name], plan.tap) if plan.tap else None
-            case = Case(encoder=encoder, splits=splits, features=pair, device=device)
-            by_seed: list[list[Measured]] = []
-            for seed in used:
-                tick = _named(report, f"{plan.task} {plan.protocol}, {name} encoder, seed {seed}")
-                by_seed.append(plan.run(case, seed, tick))
-            scores += over_seeds(name, by_seed)
-            if name == "model":
-                left_out = sum((line.left_out for line in by_seed[0]), left_out)
-        if plan.majority:
-            scores += over_seeds("majority", [plan.majority(case)])
-        result = Result(
-            task=plan.task,
-            protocol=plan.protocol,
-            settings=plan.settings,
-            model=opened.facts,
-            data=msgspec.structs.replace(
-                facts, left_out=dict(sorted(left_out.items())), chance=None if plan.labels in _WANTED else facts.chance
-            ),
-            seeds=used,
-            scores=scores,
-            versions=run.versions(),
-            matches=list(plan.matches),
-        )
-        if world is None or world.is_main:
-            results.write(out / run.PROBE_FOLDER, result)
-        found.append(result)
-    return found
+
+
+def _measure(
+    asked: Asked,
+    plan: Plan,
+    encoders: Mapping[str, Encoder],
+    extracted: Mapping[str, tuple[Extracted, Extracted]],
+    facts: DataFacts,
+    report: Report,
+) -> Result:
+    """One plan on each encoder, with each seed."""
+    seeds = list(asked.seeds) if plan.seeded else list(asked.seeds[:1])
+    left_out = Counter(facts.left_out)
+    if plan.tap:  # a probe that reads pictures for itself counts what it meets
+        left_out = sum((each.broken for each in extracted["model"]), left_out)
+    scores: list[Score] = []
+    for name, encoder in encoders.items():
+        if name == "random" and not plan.beside_random:
+            continue
+        pair = _features(extracted[name], plan.tap) if plan.tap else None
+        case = Case(encoder=encoder, splits=asked.splits, features=pair, device=asked.world.device)
+        by_seed: list[list[Measured]] = []
+        for seed in seeds:
+            tick = _named(report, f"{plan.task} {plan.protocol}, {name} encoder, seed {seed}")
+            by_seed.append(plan.run(case, seed, tick))
+        scores += over_seeds(name, by_seed)
+        if name == "model":
+            left_out = sum((line.left_out for line in by_seed[0]), left_out)
+    if plan.majority:
+        scores += over_seeds("majority", [plan.majority(case)])
+    chance = None if plan.labels in _WANTED else facts.chance
+    return Result(
+        task=plan.task,
+        protocol=plan.protocol,
+        settings=plan.settings,
+        model=asked.opened.facts,
+        weights_digest=asked.opened.encoder.digest,
+        data=msgspec.structs.replace(facts, left_out=dict(sorted(left_out.items())), chance=chance),
+        seeds=seeds,
+        scores=scores,
+        versions=run.versions(),
+        matches=list(plan.matches),
+    )
 
 
 def _extract(
@@ -152,16 +164,17 @@ def _check_labels(plan: Plan, splits: tuple[Split, Split], data: Path) -> None:
         raise CatlipError(f"{data}: no test picture has any of the {len(train.classes):,} classes.")
 
 
-def _facts(data: Path, splits: tuple[Split, Split]) -> DataFacts:
-    train, test = splits
+def _facts(asked: Asked) -> DataFacts:
+    train, test = asked.splits
     if train.multilabel:
         counts_K = np.bincount(test.values)
         chance = float(counts_K[counts_K > 0].mean() / len(test)) if len(test.values) else None
     else:
         chance = float(np.mean(test.class_ids == np.bincount(train.class_ids).argmax()))
     return DataFacts(
-        name=data.resolve().stem,
-        path=storage.absolute(str(data)),
+        name=asked.data.resolve().stem,
+        path=storage.absolute(str(asked.data)),
+        test_path=storage.absolute(str(asked.test)) if asked.test else "",
         classes=list(train.classes),
         num_train=len(train),
         num_test=len(test),

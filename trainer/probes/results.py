@@ -1,5 +1,6 @@
-"""What a probe found: one JSON file a task, model and data set, that says everything needed to compare it."""
+"""What a probe found: one JSON file for each thing that was asked, that says everything needed to compare it."""
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,20 @@ from trainer.opening import ModelFacts
 
 FORMAT = "catlip-probe"
 FORMAT_VERSION = 1
+_DIGEST_LENGTH = 8
 
 
 class DataFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The data: pictures of each split, and what was left out, by reason.
 
     classes_without_test: how many classes have training pictures alone. chance: the accuracy of always naming the most
-    frequent class where each picture has one, else the mAP of an order at random.
+    frequent class where each picture has one, else the mAP of an order at random. test_path: where the test split lies,
+    if elsewhere.
     """
 
     name: str
     path: str
+    test_path: str = ""
     classes: list[str]
     num_train: int
     num_test: int
@@ -64,7 +68,8 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """The content of a result file. settings: everything that the protocol's name stands for.
 
-    matches: of probes through the vocabulary, what stands for each class of the data.
+    matches: of probes through the vocabulary, what stands for each class of the data. weights_digest: of the model's
+    weights, and of the transform in front of them.
     """
 
     format: str = FORMAT
@@ -73,6 +78,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     protocol: str
     settings: dict[str, Any]
     model: ModelFacts
+    weights_digest: str = ""
     data: DataFacts
     seeds: list[int]
     scores: list[Score]
@@ -81,13 +87,29 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def file_name(self) -> str:
-        """MODEL-TASK-PROTOCOL-DATA.json."""
-        parts = [self.model.name, self.task, self.protocol, self.data.name]
+        """MODEL-stepN-TASK-PROTOCOL-DATA-DIGEST.json, the digest being that of all that was asked and of the weights.
+
+        So the same probe again takes the place of its result, and no other one does.
+        """
+        step = [f"step{self.model.step}"] if self.model.step is not None else []
+        parts = [self.model.name, *step, self.task, self.protocol, self.data.name]
+        asked = [*parts, self.settings, self.seeds, self.data.path, self.data.test_path, self.weights_digest]
+        parts.append(storage.digest(msgspec.json.encode(asked, order="sorted"))[:_DIGEST_LENGTH])
         return "-".join("".join(c if c.isalnum() or c in "._" else "_" for c in part) for part in parts) + ".json"
 
 
+def check_writable(folder: Path) -> None:
+    """Make `folder`, into which results will go. Raises CatlipError if they could not, before hours of work."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise CatlipError(f"No result can be written to {folder} ({error.strerror}). Take another --out.") from error
+
+
 def write(folder: Path, result: Result) -> Path:
-    """Write a result into `folder`, over an earlier one of the same name."""
+    """Write a result into `folder`, over that of the same probe."""
     path = folder / result.file_name
     storage.write_bytes(str(path), msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
     return path

@@ -1,15 +1,21 @@
-"""What a plan is given, made of features alone."""
+"""What a plan is given, made of features alone; and what a person asks, of models and data."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from trainer.encoder import Encoder, PictureInput
+from trainer.opening import PRETRAINED, RANDOM, open_model
 from trainer.probes.data.folder import PictureFiles
+from trainer.probes.data.opening import open_splits
 from trainer.probes.data.split import Split
 from trainer.probes.examples import Examples
-from trainer.probes.plans import Case
+from trainer.probes.plans import Asked, Case
+from trainer.probes.probing import Report, probe
+from trainer.probes.results import Result
+from trainer.probes.tasks import TASKS
 
 CPU = torch.device("cpu")
 
@@ -27,3 +33,29 @@ def case_of(train: Examples, test: Examples, num_classes: int = 6) -> Case:
         features=(train, test),
         device=CPU,
     )
+
+
+def ask(model: Path | str, data: Path, out: Path, splits: tuple[Split, Split] | None = None) -> Asked:
+    """Of a folder, or of a model of timm with random weights; nothing stands beside it."""
+    return Asked(
+        opened=open_model(str(model), PRETRAINED if isinstance(model, Path) else RANDOM, CPU),
+        splits=splits or open_splits(data),
+        data=data,
+        out=out,
+        with_random=False,
+    )
+
+
+def silent(_done: int, _total: int, _what: str) -> None:
+    """Report to nobody."""
+
+
+def probe_all(asked: Asked, tasks: Sequence[str], report: Report = silent) -> list[Result]:
+    """The results of all plans of these tasks."""
+    return probe(asked, [plan for task in tasks for plan in TASKS[task](asked)], report)
+
+
+def probe_one(asked: Asked, task: str, report: Report = silent) -> Result:
+    """The result of a task that has one plan."""
+    [result] = probe_all(asked, [task], report)
+    return result

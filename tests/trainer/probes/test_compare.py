@@ -2,6 +2,7 @@ import csv
 import io
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,12 +20,15 @@ def result(
     task: str = "linear",
     data: str = "objects",
     step: int | None = 9,
+    settings: dict[str, object] | None = None,
+    weights: str = "w",
 ) -> Result:
     return Result(
         task=task,
         protocol="catlip",
-        settings={},
-        model=ModelFacts(name=model, kind="run", weights="w", parameters=1, step=step),
+        settings=settings or {},
+        model=ModelFacts(name=model, kind="run", weights=weights, parameters=1, step=step),
+        weights_digest=f"{weights}123456789",
         data=DataFacts(
             name=data,
             path=f"/{data}",
@@ -55,6 +59,41 @@ def test_table__a_row_for_each_line() -> None:
     assert rows[1] == ["run (step 9)", "catlip", "100 %", "75.0%"]
     assert rows[2][0] == "run, random weights"
     assert rows[-2] == ["other", "catlip", "10 %", "12.5%"]
+
+
+def test_table__what_differs_under_one_name_is_said() -> None:
+    """Settings of a protocol, with any model; weights of a model. Shares of the data are lines of their own anyway."""
+    [found] = group(
+        [
+            result({"100 %": [0.5]}, settings={"epochs": 3, "scale": {"sizes": 2}, "fractions": [1.0]}),
+            result({"10 %": [0.5]}, settings={"epochs": 5, "scale": {"sizes": 2}, "fractions": [0.1]}, weights="v"),
+            result({"100 %": [0.5, 0.5]}, settings={"epochs": 5, "scale": {"sizes": 4}}, model="other"),
+        ]
+    )
+    titles, rows = found.table()
+    assert titles == ["model", "protocol", "setting", "differs in", "top-1"]
+    assert list(dict.fromkeys(row[3] for row in rows)) == [
+        "epochs 3, scale.sizes 2, weights w, digest w1234567",
+        "epochs 5, scale.sizes 2, weights v, digest v1234567",
+        "epochs 5, scale.sizes 4",
+    ]
+    assert "| run (step 9) | catlip | 100 % | epochs 3, scale.sizes 2, weights w" in to_markdown(found)
+    assert next(csv.DictReader(io.StringIO(to_csv([found]))))["differs in"].startswith("epochs 3")
+    [panel] = panels([found], None)
+    assert panel.lines[0].name == "run (step 9): catlip, epochs 3, scale.sizes 2, weights w, digest w1234567"
+    [alike] = group(TWO)
+    assert not any(alike.differences)
+
+
+def test_table__the_same_measured_by_two_commands_is_one_line() -> None:
+    """Other shares are no other probe; and a result of before that has no digest is not told apart by it."""
+    before = msgspec.structs.replace(result({"10 %": [0.25]}), weights_digest="")
+    [found] = group([result({"10 %": [0.25], "100 %": [0.75]}), before, result({"50 %": [0.5]})])
+    titles, rows = found.table()
+    assert titles == ["model", "protocol", "setting", "top-1"]
+    assert [row[2] for row in rows if row[0] == "run (step 9)"] == ["10 %", "100 %", "50 %"]
+    [panel] = panels([found], None)
+    assert [[point[0] for point in line.points] for line in panel.lines] == [["10 %", "100 %", "50 %"]] * 2
 
 
 def test_group__data_and_tasks_apart() -> None:

@@ -1,4 +1,5 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -61,6 +62,22 @@ def test_extract__goes_on_where_it_was_interrupted(
     found = features.extract(encoder, train, tmp_path / "cache", told.append)
     assert told == [24, 32, 32]
     np.testing.assert_allclose(found.tables[taps.POOLED], whole, atol=2e-3)
+
+
+def test_extract__what_another_process_filled_before_the_lock_was_free_is_taken(
+    encoder: Encoder, make_colours: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train, _ = open_splits(make_colours(tmp_path / "colours"))
+
+    @contextmanager
+    def held_after_another(path: Path) -> Iterator[None]:
+        monkeypatch.setattr(features, "held", tables.held)
+        features.extract(encoder, train, path.parent, lambda _: None)
+        monkeypatch.setattr(features, "_compute", lambda *_: pytest.fail("it is there already"))
+        yield
+
+    monkeypatch.setattr(features, "held", held_after_another)
+    assert len(features.extract(encoder, train, tmp_path / "cache", lambda _: None).rows) == len(train)
 
 
 def test_extract__a_damaged_cache_begins_anew(

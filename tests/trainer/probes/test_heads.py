@@ -7,7 +7,8 @@ import torch
 
 from trainer.probes import accuracy
 from trainer.probes.examples import Examples, Moments
-from trainer.probes.heads import Heads, Training, View, classes_of, fit, whole
+from trainer.probes.heads import Heads, View, classes_of, fit, whole
+from trainer.probes.updates import Training, Updates
 
 CPU = torch.device("cpu")
 QUICK = Training(optimizer="adamw", rates=(1e-2,), epochs=5, batch_size=16, standardise=True)
@@ -37,6 +38,31 @@ def test_fit__heads_do_not_feel_each_other(clouds: Clouds, optimizer: str) -> No
         for index, rate in enumerate(rates):
             alone = trained(data, msgspec.structs.replace(training, rates=(rate,)), [view])
             torch.testing.assert_close(together.weights[v][index], alone.weights[0][0], rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_updates__move_each_head_as_torchs_optimisers_do(optimizer: str) -> None:
+    training = msgspec.structs.replace(QUICK, optimizer=optimizer, rates=(1e-3, 1e-1), final_rate=1e-4)
+    rng = torch.Generator().manual_seed(0)
+    together = torch.randn(3, 2, 4, generator=rng).requires_grad_()
+    alone = [together[:, head].detach().clone().requires_grad_() for head in range(2)]
+    updates = Updates(training, [together])
+    theirs: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW([one], lr=rate, weight_decay=0.0)
+        if optimizer == "adamw"
+        else torch.optim.SGD([one], lr=rate, momentum=training.momentum)
+        for one, rate in zip(alone, training.rates, strict=True)
+    ]
+    schedules = [torch.optim.lr_scheduler.CosineAnnealingLR(each, 9, training.final_rate) for each in theirs]
+    for step in range(9):
+        gradient = torch.randn(3, 2, 4, generator=rng)
+        together.grad = gradient
+        updates.step(step / 9)
+        for head, (one, optim, schedule) in enumerate(zip(alone, theirs, schedules, strict=True)):
+            one.grad = gradient[:, head]
+            optim.step()
+            schedule.step()
+    torch.testing.assert_close(together, torch.stack(alone, dim=1), rtol=1e-5, atol=1e-6)
 
 
 def test_fit__a_view_sees_its_columns_alone(clouds: Clouds) -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +8,8 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from labelshards.errors import CatlipError
-from tests.trainer.probes.cases import case_of
-from trainer.opening import open_model
-from trainer.probes import features, lbfgs, linear, probing, results
-from trainer.probes.data.opening import open_splits
+from tests.trainer.probes.cases import ask, case_of, probe_one
+from trainer.probes import features, lbfgs, linear, results
 from trainer.probes.examples import Examples
 from trainer.probes.plans import Measured
 
@@ -74,6 +73,26 @@ def test_lbfgs__weights_are_scikit_learns(clouds: Clouds) -> None:
         np.testing.assert_allclose(torch.from_numpy(logits).softmax(1).numpy(), expected, atol=4e-3)
 
 
+def test_lbfgs__a_small_penalty_on_correlated_features_is_no_obstacle() -> None:
+    """In the weights themselves a thousand steps end short of the minimum."""
+    rng = np.random.default_rng(0)
+    mixed_DD = rng.normal(0, 1, (24, 24)) * np.logspace(0, -3, 24)
+    table = (rng.normal(0, 1, (600, 24)) @ mixed_DD.T).astype(np.float16)
+    class_ids = (table.astype(float) @ rng.normal(0, 1, (24, 4)) + rng.gumbel(0, 1, (600, 4))).argmax(1)
+    found = lbfgs.fit(Examples(table=table, rows=np.arange(600), class_ids=class_ids), 4, 1e-6, CPU)
+    x_ND = (table.astype(np.float64) - found.mean_D.numpy()) / found.scale
+    reference = LogisticRegression(C=1 / (1e-6 * 600), tol=1e-9, solver="newton-cholesky").fit(x_ND, class_ids)
+
+    def objective(weight_DK: np.ndarray, bias_K: np.ndarray) -> float:
+        logits = torch.from_numpy(x_ND @ weight_DK + bias_K)
+        loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(class_ids))
+        return float(loss) + 1e-6 / 2 * float((weight_DK**2).sum())
+
+    least = objective(reference.coef_.T, reference.intercept_)
+    ours = objective(found.weight_DK.double().numpy(), found.bias_K.double().numpy())
+    assert ours == pytest.approx(least, abs=1e-5)
+
+
 def test_lbfgs__pieces_add_up(clouds: Clouds, monkeypatch: pytest.MonkeyPatch) -> None:
     data = clouds(30, 0)
     whole = lbfgs.fit(data, 6, 1e-2, CPU)
@@ -103,16 +122,11 @@ def test_probe__measures_writes_and_encodes_once(
 ) -> None:
     data = make_colours(tmp_path / "colours")
     (data / "train/colour1/3.png").write_bytes(b"not a picture")
-    opened = open_model(str(trained), "pretrained", CPU)
+    asked = replace(ask(trained, data, tmp_path / "out"), fractions=[0.5, 1.0], seeds=[0, 1])
     told: list[tuple[int, int, str]] = []
 
     def go(with_random: bool) -> results.Result:
-        plans = [linear.plan("sweep", [0.5, 1.0])]
-        [result] = probing.probe(
-            opened, open_splits(data), plans, data=data, out=tmp_path / "out", seeds=[0, 1],
-            with_random=with_random, device=CPU, report=lambda *words: told.append(words),
-        )  # fmt: skip
-        return result
+        return probe_one(replace(asked, with_random=with_random), "linear", lambda *words: told.append(words))
 
     result = go(True)
     assert [(score.encoder, score.setting) for score in result.scores] == [
@@ -126,7 +140,7 @@ def test_probe__measures_writes_and_encodes_once(
     assert len(result.scores[0].per_class) == 4
     assert (48, 48, "pictures, random encoder") in told
     [path] = (tmp_path / "out" / "probes").iterdir()
-    assert path.name == f"{opened.facts.name}-linear-sweep-colours.json"
+    assert path.name.startswith(f"{asked.opened.facts.name}-step40-linear-sweep-colours-")
     assert results.read(path) == result
 
     def refuse(*_: object) -> None:
@@ -141,10 +155,7 @@ def test_probe__nothing_readable_says_why(trained: Path, make_colours: Callable[
     for path in (data / "test").rglob("*.png"):
         path.write_bytes(b"not a picture")
     with pytest.raises(CatlipError, match=r"No picture of the test split can be read \(16 no known format\)"):
-        probing.probe(
-            open_model(str(trained), "pretrained", CPU), open_splits(data), [linear.plan("sweep", [1.0])], data=data,
-            out=tmp_path / "out", seeds=[0], with_random=False, device=CPU, report=lambda *_: None,
-        )  # fmt: skip
+        probe_one(ask(trained, data, tmp_path / "out"), "linear")
 
 
 def test_read__what_is_no_result_is_refused(tmp_path: Path) -> None:

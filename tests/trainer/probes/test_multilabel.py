@@ -10,11 +10,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score
 
 from labelshards.errors import CatlipError
-from tests.trainer.probes.cases import CPU, case_of
-from trainer.opening import open_model
-from trainer.probes import heads, multilabel, probing
+from tests.trainer.probes.cases import ask, case_of, probe_one
+from trainer.probes import heads, multilabel
 from trainer.probes.data.folder import PictureFiles
-from trainer.probes.data.opening import open_splits
 from trainer.probes.data.split import Split
 from trainer.probes.examples import Examples
 from trainer.probes.plans import Case
@@ -119,12 +117,7 @@ def test_plan__nothing_to_choose_by_is_refused() -> None:
 
 @pytest.mark.slow
 def test_multilabel__coco_through_a_model_of_timm(test_data: Path, tmp_path: Path) -> None:
-    data = test_data / "coco-mini"
-    opened, splits = open_model("test_vit", "random", CPU), open_splits(data)
-    [result] = probing.probe(
-        opened, splits, [multilabel.plan([1.0])], data=data, out=tmp_path, seeds=[0], with_random=False, device=CPU,
-        report=lambda *_: None,
-    )  # fmt: skip
+    result = probe_one(ask("test_vit", test_data / "coco-mini", tmp_path), "multilabel")
     [score] = result.scores
     assert result.data.num_train == 80
     assert result.data.chance is not None
@@ -133,10 +126,6 @@ def test_multilabel__coco_through_a_model_of_timm(test_data: Path, tmp_path: Pat
 
 
 def test_probe__pictures_with_one_class_are_refused(tmp_path: Path) -> None:
-    opened = open_model("test_vit", "random", CPU)
     split = case_of(several(4, 0)[0], several(4, 0)[0]).splits[0]
     with pytest.raises(CatlipError, match="one class a picture; multilabel wants several"):
-        probing.probe(
-            opened, (split, split), [multilabel.plan([1.0])], data=tmp_path, out=tmp_path, seeds=[0],
-            with_random=False, device=CPU, report=lambda *_: None,
-        )  # fmt: skip
+        probe_one(ask("test_vit", tmp_path, tmp_path, (split, split)), "multilabel")

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +10,12 @@ from hypothesis import strategies as st
 
 from labelshards.errors import CatlipError
 from labelshards.matching import EXACT, HYPONYMS, Match
-from tests.trainer.probes.cases import CPU, case_of
-from trainer.opening import open_model
+from tests.trainer.probes.cases import CPU, ask, case_of, probe_all
 from trainer.probes import heads, linear
-from trainer.probes.data.opening import open_splits
 from trainer.probes.examples import Examples, Moments
 from trainer.probes.labelhead import LabelHead
-from trainer.probes.plans import Asked
 from trainer.probes.transfer import INIT_STD, RANDOM, TRANSFER, random_init, transfer_init
+from trainer.probes.updates import Training
 
 HEAD = LabelHead(
     weight_KD=torch.tensor([[3.0, 0.0], [1.0, 2.0], [-1.0, 0.0], [0.0, 4.0]]),
@@ -77,7 +76,7 @@ def test_transfer_init__ranks_as_zero_shot_without_frequency(seed: int, num_clas
 def test_fit__begins_with_what_is_given(standardise: bool, clouds: Callable[..., Examples]) -> None:
     data = clouds(5, 0)
     start = torch.randn(6, 8) * 0.1, torch.randn(6)
-    training = heads.Training(optimizer="adamw", rates=(1e-12,), epochs=1, batch_size=30, standardise=standardise)
+    training = Training(optimizer="adamw", rates=(1e-12,), epochs=1, batch_size=30, standardise=standardise)
     views = [heads.whole(8)]
     fitted = heads.fit(data, heads.classes_of(data), 6, training, views, 0, CPU, lambda *_: None, start)
     [logits_NK] = fitted.logits(data, slice(None))
@@ -89,17 +88,15 @@ def test_fit__begins_with_what_is_given(standardise: bool, clouds: Callable[...,
 def test_plans__transfer_beats_random_and_zeros_on_few_pictures(
     trained: Path, make_colours: Callable[..., Path], tmp_path: Path
 ) -> None:
-    from trainer.probes import probing
-
-    data = make_colours(tmp_path / "colours")
-    opened, splits = open_model(str(trained), "pretrained", CPU), open_splits(data)
-    asked = Asked(
-        opened=opened, splits=splits, protocols=["catlip"], fractions=[0.1, 1.0], inits=["zeros", RANDOM, TRANSFER]
+    asked = replace(
+        ask(trained, make_colours(tmp_path / "colours"), tmp_path),
+        protocols=["catlip"],
+        fractions=[0.1, 1.0],
+        inits=["zeros", RANDOM, TRANSFER],
+        seeds=[0, 1],
+        with_random=True,
     )
-    found = probing.probe(
-        opened, splits, linear.plans(asked), data=data, out=tmp_path, seeds=[0, 1], with_random=True, device=CPU,
-        report=lambda *_: None,
-    )  # fmt: skip
+    found = probe_all(asked, ["linear"])
     by_protocol = {each.protocol: each for each in found}
     assert list(by_protocol) == ["catlip", "catlip, random init", "catlip, transfer init"]
     top1 = {name: each.scores[0].metrics["top1"].mean for name, each in by_protocol.items()}
@@ -115,8 +112,7 @@ def test_plans__transfer_beats_random_and_zeros_on_few_pictures(
 def test_plans__a_beginning_where_there_is_none_to_choose(
     protocol: str, trained: Path, make_colours: Callable[..., Path], tmp_path: Path
 ) -> None:
-    opened, splits = open_model(str(trained), "pretrained", CPU), open_splits(make_colours(tmp_path))
-    asked = Asked(opened=opened, splits=splits, protocols=[protocol], fractions=[1.0], inits=["random"])
+    asked = replace(ask(trained, make_colours(tmp_path), tmp_path), protocols=[protocol], inits=["random"])
     with pytest.raises(CatlipError, match=f"--init random is for protocols sweep and catlip; {protocol} has its own"):
         linear.plans(asked)
 

@@ -11,16 +11,14 @@ import torch
 from labelshards.errors import CatlipError
 from labelshards.matching import EXACT, HYPERNYM, HYPONYMS, SIMILAR, Match
 from tests.labelset_factory import vocabulary
-from tests.tiny_run import go
-from tests.trainer.probes.cases import CPU, case_of
+from tests.trainer.probes.cases import CPU, ask, case_of, probe_one
 from trainer import models
 from trainer.opening import open_model
-from trainer.probes import probing, zeroshot
-from trainer.probes.data.opening import open_splits
+from trainer.probes import zeroshot
 from trainer.probes.data.split import Split
 from trainer.probes.examples import Examples
 from trainer.probes.labelhead import LabelHead, label_head
-from trainer.probes.plans import Asked, Case, Measured
+from trainer.probes.plans import Case, Measured
 from trainer.probes.results import Result
 
 # Five classes of a vocabulary over two features; class 0 is a hundred times as frequent as the others.
@@ -100,12 +98,9 @@ def test_plan__pictures_with_several_classes() -> None:
 
 @pytest.mark.parametrize("kind", ["bce", "softmax"])
 def test_zeroshot__a_run_names_what_it_was_trained_on(
-    kind: str, labels: Path, trained: Path, make_colours: Callable[..., Path], tmp_path: Path
+    kind: str, trained: Path, trained_with_softmax: Path, make_colours: Callable[..., Path], tmp_path: Path
 ) -> None:
-    run = trained
-    if kind == "softmax":
-        run = tmp_path / "run"
-        go(labels, run, "plan.steps=40", "optim.ema_decay=0.8", "loss.kind=softmax")
+    run = trained if kind == "bce" else trained_with_softmax
     data = make_colours(tmp_path / "colours")
     result = probe(run, data, tmp_path / "out")
     assert [score.setting for score in result.scores] == [zeroshot.AS_TRAINED, zeroshot.FREQUENCY_REMOVED]
@@ -125,14 +120,8 @@ def test_scores__are_the_heads_own_logits(trained: Path) -> None:
     torch.testing.assert_close(head.scores(features_BD, matches, by_frequency=True), logits_BK)
 
 
-def probe(model: Path | str, data: Path, out: Path, weights: str = "pretrained") -> Result:
-    opened, splits = open_model(str(model), weights, CPU), open_splits(data)
-    asked = Asked(opened=opened, splits=splits, protocols=["sweep"], fractions=[1.0])
-    [result] = probing.probe(
-        opened, splits, zeroshot.plans(asked), data=data, out=out, seeds=[0, 1], with_random=True, device=CPU,
-        report=lambda *_: None,
-    )  # fmt: skip
-    return result
+def probe(model: Path | str, data: Path, out: Path) -> Result:
+    return probe_one(replace(ask(model, data, out), seeds=[0, 1], with_random=True), "zeroshot")
 
 
 def test_zeroshot__without_vocabulary_or_without_matches_says_so(
@@ -140,7 +129,7 @@ def test_zeroshot__without_vocabulary_or_without_matches_says_so(
 ) -> None:
     data = make_colours(tmp_path / "colours")
     with pytest.raises(CatlipError, match=r"test_vit has no vocabulary .* a run of `catlip train`"):
-        probe("test_vit", data, tmp_path, "random")
+        probe("test_vit", data, tmp_path)
     for split in ("train", "test"):
         for number in range(4):
             (data / split / f"colour{number}").rename(data / split / f"thing{number}")

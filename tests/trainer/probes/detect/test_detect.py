@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,15 +7,12 @@ import pytest
 import torch
 
 from labelshards.errors import CatlipError
+from tests.trainer.probes.cases import ask, probe_one
 from tests.trainer.probes.detect.drawn import write_coco
-from trainer.distributed import World
 from trainer.opening import open_model
-from trainer.probes import probing
 from trainer.probes.data.opening import open_splits
-from trainer.probes.detect import task
 from trainer.probes.detect.model import Pyramid, build
 from trainer.probes.detect.scenes import scene
-from trainer.probes.plans import Asked
 from trainer.probes.results import Result
 from trainer.probes.taps import patches
 
@@ -35,35 +33,12 @@ def rectangles(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data
 
 
-def probe(model: str, data: Path, out: Path, overrides: Sequence[str], test: Path | None = None) -> Result:
-    world = World(device=CPU)
-    splits = open_splits(data, test)
-    opened = open_model(model, "pretrained" if Path(model).is_dir() else "random", CPU)
-    asked = Asked(
-        opened=opened,
-        splits=splits,
-        protocols=[],
-        fractions=[1.0],
-        overrides=[f"detect.{each}" for each in overrides],
-        out=out,
-        world=world,
-    )
-    [result] = probing.probe(
-        opened,
-        splits,
-        task.plans(asked),
-        data=data,
-        out=out,
-        seeds=[0],
-        with_random=False,
-        device=CPU,
-        report=lambda *_: None,
-    )
-    return result
+def probe(model: Path, data: Path, out: Path, overrides: Sequence[str]) -> Result:
+    return probe_one(replace(ask(model, data, out), overrides=[f"detect.{each}" for each in overrides]), "detect")
 
 
 def test_detect__loss_falls_and_every_number_is_there(trained: Path, rectangles: Path, tmp_path: Path) -> None:
-    result = probe(str(trained), rectangles, tmp_path, [*SMALL, "epochs=8", "lr=3e-3", "layer_decay=1"])
+    result = probe(trained, rectangles, tmp_path, [*SMALL, "epochs=8", "lr=3e-3", "layer_decay=1"])
     [score] = result.scores
     before, after = (float(each) for each in score.chosen["loss"].split(" → "))
     assert after < before - 0.5
@@ -111,11 +86,11 @@ def test_detect__pictures_of_another_size_or_gone_are_counted(trained: Path, rec
         write_coco(data / name, [[{"box": (3, 3, 20, 20), "category": each}] for each in (5, 3)])
     for name in ("train", "val"):
         (data / name / "images" / "0.png").write_bytes(b"nothing")
-    result = probe(str(trained), data, tmp_path, [*SMALL, "epochs=1"])
+    result = probe(trained, data, tmp_path, [*SMALL, "epochs=1"])
     assert result.data.left_out == {"no known format": 2}
     for name in ("train", "val"):
         (data / name / "images" / "0.png").unlink()
-    result = probe(str(trained), data, tmp_path, [*SMALL, "epochs=1"])
+    result = probe(trained, data, tmp_path, [*SMALL, "epochs=1"])
     assert result.data.left_out == {"not found where it was": 2}
 
 
@@ -125,6 +100,6 @@ def test_detect__crowds_alone_and_data_without_outlines(trained: Path, tmp_path:
         write_coco(tmp_path / "crowds" / name, [[{**crowd, "category": each} for each in (5, 3)]])
         write_coco(tmp_path / "bare" / name, [[{**crowd, "category": each} for each in (5, 3)]], outlines=False)
     with pytest.raises(CatlipError, match="No training picture has an object to learn"):
-        probe(str(trained), tmp_path / "crowds", tmp_path, SMALL)
+        probe(trained, tmp_path / "crowds", tmp_path, SMALL)
     with pytest.raises(CatlipError, match=r"has no objects; detect wants COCO's instances\.json with boxes"):
-        probe(str(trained), tmp_path / "bare", tmp_path, SMALL)
+        probe(trained, tmp_path / "bare", tmp_path, SMALL)

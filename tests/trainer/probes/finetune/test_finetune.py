@@ -1,6 +1,7 @@
 import os
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +13,12 @@ from safetensors.torch import load_file
 from timm.data.mixup import Mixup
 
 from labelshards.errors import CatlipError
+from tests.trainer.probes.cases import ask, probe_one, silent
 from trainer.distributed import World
 from trainer.encoder import PictureInput
-from trainer.opening import open_model
-from trainer.probes import knn, probing
-from trainer.probes.data.opening import open_splits
-from trainer.probes.finetune import task
 from trainer.probes.finetune.crops import Batch
 from trainer.probes.finetune.model import Classifying
-from trainer.probes.plans import Asked
+from trainer.probes.probing import Report
 from trainer.probes.results import Result
 
 CPU = torch.device("cpu")
@@ -38,36 +36,20 @@ def probe(
     out: Path,
     *overrides: str,
     protocol: str = "strong",
-    report: probing.Report = lambda *_: None,
+    report: Report = silent,
     fractions: tuple[float, ...] = (1.0,),
     with_random: bool = False,
     inits: Sequence[str] = ("zeros",),
 ) -> Result:
-    world = World(device=CPU)
-    splits = open_splits(data)
-    opened = open_model(str(model), "pretrained" if isinstance(model, Path) else "random", CPU)
-    asked = Asked(
-        opened=opened,
-        splits=splits,
+    asked = replace(
+        ask(model, data, out),
         protocols=[protocol],
         fractions=fractions,
         inits=inits,
         overrides=[*SETTINGS, *overrides],
-        out=out,
-        world=world,
-    )
-    [result] = probing.probe(
-        opened,
-        splits,
-        task.plans(asked),
-        data=data,
-        out=out,
-        seeds=[0],
         with_random=with_random,
-        device=CPU,
-        report=report,
     )
-    return result
+    return probe_one(asked, "finetune", report)
 
 
 def test_finetune__learns_with_mixed_pictures_at_several_sizes_and_fractions(
@@ -138,18 +120,7 @@ def test_finetune__what_cannot_be_trained_is_named(trained: Path, colours: Path,
 
 def test_probe__a_task_of_one_process_is_refused_under_torchrun(trained: Path, colours: Path, tmp_path: Path) -> None:
     with pytest.raises(CatlipError, match="knn is a task of one process"):
-        probing.probe(
-            open_model(str(trained), "pretrained", CPU),
-            open_splits(colours),
-            [knn.plan()],
-            data=colours,
-            out=tmp_path,
-            seeds=[0],
-            with_random=False,
-            device=CPU,
-            report=lambda *_: None,
-            world=World(device=CPU, size=2),
-        )
+        probe_one(replace(ask(trained, colours, tmp_path), world=World(device=CPU, size=2)), "knn")
 
 
 def test_finetune__may_begin_with_rows_of_the_label_head(trained: Path, colours: Path, tmp_path: Path) -> None:
@@ -211,4 +182,4 @@ def test_finetune__test_pictures_that_are_all_broken_are_no_result(
         path.write_bytes(b"none")
     with pytest.raises(CatlipError, match=r"No picture of the test split can be read \(4 no known format\)"):
         probe(trained, data, tmp_path, "finetune.epochs=1")
-    assert not (tmp_path / "probes").exists()
+    assert not list((tmp_path / "probes").iterdir())

@@ -2,22 +2,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from PIL import Image
 
 from labelshards.errors import CatlipError
-from tests.labelset_factory import COLOURS
+from tests.trainer.probes.cases import ask, probe_one
 from trainer.distributed import World
 from trainer.opening import open_model
-from trainer.probes import probing
 from trainer.probes.data.masks import IGNORED
 from trainer.probes.data.opening import open_splits
-from trainer.probes.plans import Asked
 from trainer.probes.results import Result
-from trainer.probes.segment import task
 from trainer.probes.segment.crops import Batch
 from trainer.probes.segment.model import Segmenter, Segmenting
 from trainer.probes.segment.scoring import score
@@ -25,53 +20,11 @@ from trainer.probes.segment.scoring import score
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(scope="module")
-def halves(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pictures of two colours each, split somewhere; a mask says which is where."""
-    data = tmp_path_factory.mktemp("halves")
-    rng = np.random.default_rng(0)
-    for split, count in (("train", 12), ("test", 4)):
-        for number in range(count):
-            values = np.zeros((40, 48), np.uint8)
-            left, right = rng.choice(3, 2, replace=False)
-            cut = int(rng.integers(12, 36))
-            values[:, :cut], values[:, cut:] = left, right
-            noise = rng.normal(0, 10, (40, 48, 3))
-            pixels = np.clip(np.array(COLOURS)[values] + noise, 0, 255).astype(np.uint8)
-            for kind in ("images", "masks"):
-                (data / split / kind).mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels).save(data / split / "images" / f"{number}.jpg")
-            Image.fromarray(values).save(data / split / "masks" / f"{number}.png")
-    return data
-
-
-def probe(
-    model: str, data: Path, out: Path, protocol: str, overrides: Sequence[str], with_random: bool = False
-) -> Result:
-    world = World(device=CPU)
-    splits = open_splits(data)
-    opened = open_model(model, "pretrained" if Path(model).is_dir() else "random", CPU)
-    asked = Asked(
-        opened=opened,
-        splits=splits,
-        protocols=[protocol],
-        fractions=[1.0],
-        overrides=[f"segment.{each}" for each in overrides],
-        out=out,
-        world=world,
+def probe(model: Path | str, data: Path, out: Path, protocol: str, overrides: Sequence[str]) -> Result:
+    asked = ask(model, data, out)
+    return probe_one(
+        replace(asked, protocols=[protocol], overrides=[f"segment.{each}" for each in overrides]), "segment"
     )
-    [result] = probing.probe(
-        opened,
-        splits,
-        task.plans(asked),
-        data=data,
-        out=out,
-        seeds=[0],
-        with_random=with_random,
-        device=CPU,
-        report=lambda *_: None,
-    )
-    return result
 
 
 def test_segment__what_vanishes_after_opening_is_counted(trained: Path, halves: Path) -> None:
@@ -87,7 +40,7 @@ def test_segment__what_vanishes_after_opening_is_counted(trained: Path, halves: 
 
 @pytest.mark.parametrize("protocol", ["linear", "deeplab"])
 def test_segment__learns_where_colours_are(trained: Path, halves: Path, tmp_path: Path, protocol: str) -> None:
-    result = probe(str(trained), halves, tmp_path, protocol, ["epochs=12", "batch_size=4", "lr=1e-2", "layer_decay=1"])
+    result = probe(trained, halves, tmp_path, protocol, ["epochs=12", "batch_size=4", "lr=1e-2", "layer_decay=1"])
     model, majority = result.scores
     assert majority.encoder == "majority"
     assert model.metrics["mIoU"].mean > 0.5 > majority.metrics["mIoU"].mean
@@ -131,4 +84,4 @@ def test_segment__convolutional_networks_have_maps_too(halves: Path, tmp_path: P
 
 def test_segment__other_data_is_refused(trained: Path, test_data: Path, tmp_path: Path) -> None:
     with pytest.raises(CatlipError, match="has no masks; segment wants folders images/ and masks/"):
-        probe(str(trained), test_data / "coco-mini", tmp_path, "linear", [])
+        probe(trained, test_data / "coco-mini", tmp_path, "linear", [])
