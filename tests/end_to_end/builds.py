@@ -12,7 +12,7 @@ from pathlib import Path
 
 from catlip_cli.main import run
 
-DEADLINE_SECONDS = 200
+DEADLINE_SECONDS = 600
 
 
 def cut_tars(whole: Path, folder: Path, num_tars: int, samples_per_tar: int) -> None:
