@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := demo
+# A file of tests stays in one process, which makes what its tests share once; tests/conftest.py says which come first.
+HALVES := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 CAPTIONS ?= ../shared/data/cc3m-val.tsv
 
 .DEFAULT_GOAL := help
@@ -32,10 +34,10 @@ demo: $(READY) ## Sample, labels, inspect, train, probe, and a picture: the whol
 	$(BIN)/catlip sheet $(DEMO)/run --labels $(DEMO)/heldout-labels --out $(DEMO)/sheet.png --credit 'Pictures: OpenMoji, CC BY-SA 4.0'
 
 test: $(READY) ## All tests: unit, processes killed, end to end on real data
-	$(BIN)/pytest --numprocesses 2 --dist worksteal
+	$(BIN)/pytest $(HALVES)
 
 test-unit: $(READY) ## The fast tests alone
-	$(BIN)/pytest --numprocesses 2 --dist worksteal -m 'not slow'
+	$(BIN)/pytest $(HALVES) -m 'not slow'
 
 lint: $(READY) ## Style, and which package may import which
 	$(BIN)/ruff format --check .

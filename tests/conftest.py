@@ -27,11 +27,17 @@ if TYPE_CHECKING:
     from labelgen.wordnet import Folder
 
 # No time limit for an example: a busy machine is no failure. Drawn anew at a desk, the same ones where CI is said.
-settings.register_profile("catlip", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.register_profile("catlip", deadline=None, max_examples=50, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("catlip")
 
 ROOT = Path(__file__).parent.parent
 TEST_DATA = Path(os.environ.get("CATLIP_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, so that no process is left alone with one of them at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")
@@ -102,8 +108,9 @@ def use_loaded(
     chunk_parser: "ChunkParser", lexicon: "Lexicon", synsets: "Synsets"
 ) -> Callable[[pytest.MonkeyPatch], None]:
     """`use_loaded(patch)` lets whatever is built take the language data that this process has loaded."""
-    from labelgen import build, labelers, options, wordlists
+    from labelgen import build, labelers, options, topics, wordlists
     from labelgen.distill import teach
+    from labelgen.glosses import Glosses, read_glosses
     from labelgen.synsets import Synsets
 
     load_lexicon = options.load_lexicon
@@ -121,7 +128,15 @@ def use_loaded(
     def digest(uri: str | None) -> str:
         return digest_of_senses(None) if uri is None else digest_of_senses.__wrapped__(uri)
 
+    @cache
+    def loaded_glosses() -> Glosses:
+        return read_glosses(lexicon, synsets)
+
+    def glosses(of: "Lexicon", among: "Synsets") -> Glosses:
+        return loaded_glosses() if of is lexicon and among is synsets else read_glosses(of, among)
+
     def use(patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(topics, "read_glosses", glosses)
         patch.setattr(wordlists, "read_senses", senses)
         patch.setattr(wordlists, "digest_of_senses", digest)
         patch.setattr(labelers, "ChunkParser", lambda _model, nouns="chunks": chunk_parser)

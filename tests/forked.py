@@ -2,7 +2,7 @@
 
     python -m tests.forked     that one: a request a line on stdin, an answer a line on stdout
 
-What is forked runs `python -m MODULE …` to its end: its own memory, signals, exit code and last words.
+What is forked runs `python -m MODULE …` or `python FILE …` to its end: its own memory, signals, exit code, last words.
 """
 
 import atexit
@@ -21,18 +21,24 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-_IMPORTED = ("catlip_cli.train", "catlip_cli.probe", "trainer.train", "torch.distributed.checkpoint.hf_storage")
+_IMPORTED = ("catlip_cli.main", "trainer.train", "trainer.probes.tasks", "torch.distributed.checkpoint.hf_storage")
 _POLL_SECONDS = 0.01
 
 
 class Forked:
-    """A process that runs `python` with these words, of which the first are `-m MODULE`. Like subprocess.Popen."""
+    """A process that runs `python` with these words, the first being `-m MODULE` or a file. Like subprocess.Popen."""
 
-    def __init__(self, words: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
-        assert words[0] == "-m", "nothing else is asked for"
+    def __init__(
+        self, words: Sequence[str], environment: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> None:
         self._folder = Path(tempfile.mkdtemp())
         self._said = ("", "")
-        request = {"words": [*words], "environment": dict(environment or os.environ), "folder": str(self._folder)}
+        request = {
+            "words": [*words],
+            "environment": dict(environment or os.environ),
+            "cwd": str(cwd or Path.cwd()),
+            "folder": str(self._folder),
+        }
         self.pid = cast("int", _ask(request))
         self.returncode: int | None = None
 
@@ -49,7 +55,7 @@ class Forked:
         """End it at once."""
         self.send_signal(signal.SIGKILL)
 
-    def communicate(self, timeout: float = 120) -> tuple[str, str]:
+    def communicate(self, timeout: float = 600) -> tuple[str, str]:
         """What it said on stdout and on stderr, once it has ended. Raises TimeoutError if it does not."""
         if self._wait(timeout) is None:
             raise TimeoutError(f"{self.pid} has not ended after {timeout} s")
@@ -103,13 +109,18 @@ def _serve() -> None:
         print(json.dumps(answer), file=answers, flush=True)
 
 
-def _become(words: list[str], environment: dict[str, str], folder: str) -> None:
+def _become(words: list[str], environment: dict[str, str], cwd: str, folder: str) -> None:
     os.environ.clear()
     os.environ.update(environment)
+    os.chdir(cwd)
     for number, path in enumerate((os.devnull, f"{folder}/1", f"{folder}/2")):
         os.dup2(os.open(path, os.O_RDWR | os.O_CREAT), number)
-    sys.argv = words[1:]
-    runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+    if words[0] == "-m":
+        sys.argv = words[1:]
+        runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = words
+        runpy.run_path(words[0], run_name="__main__")
 
 
 def _ended(pid: int, seconds: float) -> int | None:

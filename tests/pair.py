@@ -19,7 +19,7 @@ def start_pair(words: Sequence[str]) -> list[Forked]:
     ]
 
 
-def finish_pair(words: Sequence[str], timeout: float = 120) -> tuple[str, str]:
+def finish_pair(words: Sequence[str], timeout: float = 600) -> tuple[str, str]:
     """What both said on stdout, and on stderr; they must end well."""
     processes = start_pair(words)
     try:

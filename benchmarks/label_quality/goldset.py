@@ -1,11 +1,12 @@
 """All gold data in one place, each part read or prepared when it is first asked for."""
 
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
 from benchmarks.label_quality import captions, gold
 from benchmarks.label_quality.strings import Finder
-from benchmarks.label_quality.wordnet import Nouns
+from benchmarks.label_quality.wordnet import read_nouns
 
 
 class GoldSet:
@@ -13,7 +14,7 @@ class GoldSet:
 
     def __init__(self, data: Path) -> None:
         self._data = data
-        self.nouns = Nouns()
+        self.nouns = read_nouns()
 
     @cached_property
     def names(self) -> list[gold.ObjectName]:
@@ -48,7 +49,9 @@ class GoldSet:
     @cached_property
     def mentioned(self) -> list[set[str]]:
         """The categories that each photo's captions name, as strings."""
-        spellings = {name: captions.PERSON if name == "person" else (name,) for name in self.categories}
+        spellings: dict[str, Iterable[str]] = {
+            name: captions.PERSON if name == "person" else (name,) for name in self.categories
+        }
         finder = Finder(spellings)
         return [{found.name for caption in photo.captions for found in finder.find(caption)} for photo in self.photos]
 

@@ -53,7 +53,7 @@ class Questions:
             senses = set[str]().union(*(self._gold.nouns.senses(word) for word in name.words))
             chosen = [next(alone) for _ in name.words]
             first = next((synset for synset in chosen if synset is not None), None)
-            outcomes["alone"].append([scores.sense_outcome({first} - {None}, name.synset, senses)])
+            outcomes["alone"].append([scores.sense_outcome({first} if first else set(), name.synset, senses)])
             of_captions = []
             for caption in real or captions.templates_of_name(name.words[0]):
                 given = next(labels)

@@ -7,6 +7,12 @@ from labelgen.lexicon import Lexicon
 from labelgen.wordnet import Pos, Synset, lines, read_synsets, synset_id
 
 
+@cache
+def read_nouns() -> "Nouns":
+    """Those of this machine's WordNet, read once."""
+    return Nouns()
+
+
 class Nouns:
     """The noun synsets of WordNet 3.0 under NLTK's names."""
 

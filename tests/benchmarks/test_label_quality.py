@@ -14,12 +14,12 @@ from benchmarks.label_quality.gold import HardCaption, ObjectName, Photo
 from benchmarks.label_quality.goldset import GoldSet
 from benchmarks.label_quality.questions import Questions
 from benchmarks.label_quality.strings import Finder, Found, words
-from benchmarks.label_quality.wordnet import Nouns
+from benchmarks.label_quality.wordnet import Nouns, read_nouns
 
 
 @pytest.fixture(scope="session")
 def nouns() -> Nouns:
-    return Nouns()
+    return read_nouns()
 
 
 @pytest.fixture

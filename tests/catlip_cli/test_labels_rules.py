@@ -223,5 +223,5 @@ def test_explain__agrees_with_the_label_set(tmp_path: Path, captions: Path, caps
 
 @pytest.mark.parametrize("caption", ["", "   ", "狗", "<b></b>", "of the"])
 def test_explain__nothing_to_label(caption: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["labels", "explain", caption]) == 0
+    assert run(["labels", "explain", caption, "--labeler", "noun-chunks"]) == 0
     assert capsys.readouterr().err == ""

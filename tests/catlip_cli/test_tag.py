@@ -4,7 +4,6 @@ import io
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from PIL import Image
 
 from catlip_cli.main import run
+from tests.forked import Forked
 from tests.labelset_factory import COLOURS, coloured, picture, write_label_set
 from tests.picture_tars import write_tars
 from tests.tiny_run import go
@@ -141,12 +141,12 @@ def test_tag__5000_pictures_with_a_kill_in_the_middle(
     tars = write_tars(tmp_path / "tars", 5, 1000)
     words = ["tag", str(trained / "run"), f"{tars}/{{00000..00004}}.tar", "--top", "2", "--out"]
     out = tmp_path / "tags.parquet"
-    command = [sys.executable, "-m", "catlip_cli.main", *words, str(out)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        parts = tmp_path / "tags.parquet.parts"
-        while process.poll() is None and len(list(parts.glob("*.parquet"))) < 2:
-            time.sleep(0.02)
-        process.send_signal(signal.SIGKILL)
+    process = Forked(["-m", "catlip_cli.main", *words, str(out)])
+    parts = tmp_path / "tags.parquet.parts"
+    while process.poll() is None and len(list(parts.glob("*.parquet"))) < 2:
+        time.sleep(0.02)
+    process.kill()
+    process.communicate()
     assert process.returncode == -signal.SIGKILL
     done = sorted(parts.glob("*.parquet"))
     assert 2 <= len(done) < 5

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-DEADLINE_SECONDS = 200
+from catlip_cli.main import run
+
+DEADLINE_SECONDS = 600
 
 
 def cut_tars(whole: Path, folder: Path, num_tars: int, samples_per_tar: int) -> None:
@@ -40,6 +42,12 @@ def build(
         check=False,
         env=os.environ | (env or {}),
     )
+
+
+def finish_here(sources: object, out: object, *arguments: str) -> dict[str, bytes]:
+    """What the same build leaves, done in this process as the fixture `one_process` lets it: in a tenth of the time."""
+    assert run(command(sources, out, *arguments)[3:]) == 0
+    return content(out)
 
 
 @contextmanager
@@ -92,7 +100,8 @@ def wait_until_alone(session: int) -> None:
     wait_until(lambda: not members_of(session))
 
 
-def content(out: Path) -> dict[str, bytes]:
-    """Bytes of every file of the label set; locks and candidates are the builder's own."""
+def content(out: object) -> dict[str, bytes]:
+    """Bytes of every file of the label set in a folder; locks and candidates are the builder's own."""
+    out = Path(str(out))
     files = {str(path.relative_to(out)): path for path in out.rglob("*") if path.is_file()}
     return {name: path.read_bytes() for name, path in files.items() if not name.startswith(("_candidates", ".build"))}

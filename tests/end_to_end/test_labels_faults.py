@@ -11,7 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.builds import DEADLINE_SECONDS, build, command, content, started, wait_until, wait_until_alone
+from catlip_cli.main import run
+from tests.end_to_end.builds import (
+    DEADLINE_SECONDS,
+    build,
+    command,
+    content,
+    finish_here,
+    started,
+    wait_until,
+    wait_until_alone,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -35,15 +45,9 @@ def tars(tmp_path_factory: pytest.TempPathFactory, write_tar: Callable[..., Path
     return folder
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tars: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    return built_alone(tars, tmp_path_factory.mktemp("undisturbed") / "labels")
-
-
-def built_alone(tars: Path, out: Path) -> dict[str, bytes]:
-    done = build(f"{tars}/*.tar", out, "--workers", "1")
-    assert done.returncode == 0, done.stderr
-    return content(out)
+@pytest.fixture
+def undisturbed(tars: Path, tmp_path: Path, one_process: None) -> dict[str, bytes]:
+    return finish_here(f"{tars}/*.tar", tmp_path / "undisturbed")
 
 
 @pytest.fixture
@@ -62,8 +66,7 @@ def test_build__sigterm_ends_it_cleanly(tars: Path, tmp_path: Path, undisturbed:
         assert said == ""
         assert error.strip() == "Terminated. Run the same command again to go on."
         wait_until_alone(process.pid)
-    assert build(f"{tars}/*.tar", out).returncode == 0
-    assert content(out) == undisturbed
+    assert finish_here(f"{tars}/*.tar", out) == undisturbed
 
 
 def test_slices__side_by_side_one_killed(tars: Path, tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
@@ -85,10 +88,11 @@ def test_slices__side_by_side_one_killed(tars: Path, tmp_path: Path, undisturbed
         assert "--slice 0/2: " in done.stderr
         assert "--slice 1/2" not in done.stderr
     assert build(sources, out, "--slice", "0/2").returncode == 0
-    subprocess.run(finish, capture_output=True, timeout=DEADLINE_SECONDS, check=True)
+    assert run(finish[3:]) == 0
     assert content(out) == undisturbed
 
 
+@pytest.mark.usefixtures("one_process")
 def test_build__input_that_changes_meanwhile_is_done_by_the_next_run(own_tars: Path, tmp_path: Path) -> None:
     out, last = tmp_path / "labels", own_tars / f"{NUM_TARS - 1}.tar"
     with started(f"{own_tars}/*.tar", out, "--workers", "1") as process:
@@ -100,8 +104,8 @@ def test_build__input_that_changes_meanwhile_is_done_by_the_next_run(own_tars: P
         _, error = process.communicate(timeout=DEADLINE_SECONDS)
     assert process.returncode == 3, error
     assert f"{last} changed while it was read. Run the same build again when it is whole." in error
-    assert build(f"{own_tars}/*.tar", out).returncode == 0
-    assert content(out) == built_alone(own_tars, tmp_path / "other")
+    sources = f"{own_tars}/*.tar"
+    assert finish_here(sources, out) == finish_here(sources, tmp_path / "other")
 
 
 def test_build__worker_out_of_memory_blames_the_guilty_shard_alone(own_tars: Path, tmp_path: Path) -> None:

@@ -12,7 +12,15 @@ import pytest
 from labelgen.engines.worker import DIED_TWICE
 from labelgen.extract import Extractor
 from labelshards.errors import CatlipError
-from tests.end_to_end.builds import DEADLINE_SECONDS, build, content, cut_tars, started, wait_until, wait_until_alone
+from tests.end_to_end.builds import (
+    DEADLINE_SECONDS,
+    content,
+    cut_tars,
+    finish_here,
+    started,
+    wait_until,
+    wait_until_alone,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -104,6 +112,7 @@ def ray_workers(session: int) -> list[int]:
     return [int(pid) for pid, of, what in fields if int(of) == session and what.startswith("ray::extract")]
 
 
+@pytest.mark.usefixtures("one_process")
 def test_build__ray_interrupted_then_a_worker_killed(test_data: Path, tmp_path: Path) -> None:
     cut_tars(test_data / "flickr8k" / "val" / "00000.tar", tmp_path, num_tars=6, samples_per_tar=20)
     sources, out = f"{tmp_path}/*.tar", tmp_path / "labels"
@@ -123,5 +132,4 @@ def test_build__ray_interrupted_then_a_worker_killed(test_data: Path, tmp_path: 
         assert process.returncode == 0, error
         wait_until_alone(process.pid)
     assert json.loads(said)["shards_extracted"] == 6 - done_before
-    assert build(sources, tmp_path / "local", "--workers", "1").returncode == 0
-    assert content(out) == content(tmp_path / "local")
+    assert content(out) == finish_here(sources, tmp_path / "local")

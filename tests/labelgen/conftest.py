@@ -41,6 +41,8 @@ def nltk_wordnet(nltk_folder: Path) -> Any:  # noqa: ANN401  (NLTK is untyped)
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         patch.setattr(nltk.data, "path", [str(nltk_folder)])
         warnings.simplefilter("ignore", UserWarning)  # that there are no other languages here
+        # Nor is the index that they need read, which takes longer than all else.
+        patch.setattr(WordNetCorpusReader, "map_wn", lambda _: None)
         reader = WordNetCorpusReader(nltk.data.find("corpora/wordnet"), None)
         for name in ("dog.n.01", "run.v.01", "red.a.01"):
             reader.synset(name).lemmas()[0].count()

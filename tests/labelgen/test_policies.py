@@ -174,7 +174,8 @@ def of_captions(labelling: Labelling, test_data: Path) -> Choosing:
 def test_weigh__its_best_is_what_choose_takes(of_captions: Choosing) -> None:
     numbers = {each: number for number, each in enumerate(of_captions.terms)}
     wrong = []
-    for sample, chosen in zip(of_captions.samples, of_captions.choose(of_captions.samples), strict=True):
+    samples = of_captions.samples[::6]  # of the whole corpus, as to weigh one takes long
+    for sample, chosen in zip(samples, of_captions.choose(samples), strict=True):
         company = sorted(numbers[each] for each in sample)
         for each, synset in chosen.items():
             weighed = of_captions.chooser.weigh(numbers[each], company)

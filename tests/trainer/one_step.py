@@ -25,7 +25,10 @@ def one_step(labels: Path, world: World, *overrides: str) -> dict[str, torch.Ten
     result = made.stepper(config, data.reader.steps, world)(0, batch)
     found = {"loss": torch.tensor(sum_over_ranks([float(result.loss)], world)[0] / world.size)}
     found["norm"] = result.grad_norm
-    for name, parameter in made.state.model.named_parameters():
+    parameters = [*made.state.model.named_parameters()]
+    if made.state.augment:
+        parameters += made.state.augment.named_parameters(prefix="augment")
+    for name, parameter in parameters:
         assert parameter.grad is not None, name
         found[name] = sharding.whole(parameter.grad)
     return found

@@ -141,6 +141,20 @@ def test_two_ranks__sigterm_of_one_stops_both_at_one_step(labels: Path, tmp_path
     assert int(saved.stem.removeprefix("step-")) % 5 == 0
 
 
+def test_torchrun__sigterm_saves_and_ends_every_rank(labels: Path, tmp_path: Path) -> None:
+    """The launcher passes it on to its ranks, and waits for them half a minute."""
+    out = tmp_path / "run"
+    scripted = [*TORCHRUN, "--no-python", str(Path(sys.executable).with_name("catlip"))]
+    with under_torchrun(command(scripted, labels, out, "plan.steps=5000", "loop.checkpoint_every=4000")) as launcher:
+        wait_for(out / "metrics.jsonl")
+        ranks = children(launcher.pid)
+        launcher.send_signal(signal.SIGTERM)
+        _, errors = launcher.communicate(timeout=120)
+    assert "Run the same command to go on." in errors
+    assert not any(alive(pid) for pid in ranks)
+    assert run.open_run(out).checkpoint.step % 5 == 0
+
+
 def test_torchrun__a_dead_rank_is_one_clear_line(labels: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     scripted = [*TORCHRUN, "--no-python", str(Path(sys.executable).with_name("catlip"))]

@@ -23,8 +23,8 @@ def settings(labels: Path) -> list[str]:
     return [*SETTINGS, f"eval.labels={labels}", "eval.every=12", "eval.pictures=1"]
 
 
-def pair(labels: Path, out: Path) -> None:
-    options = [word for setting in (*TINY, *settings(labels), *FSDP) for word in ("--set", setting)]
+def pair(labels: Path, out: Path, *overrides: str) -> None:
+    options = [word for setting in (*TINY, *overrides) for word in ("--set", setting)]
     finish_pair(["-m", "catlip_cli.main", "train", "--labels", str(labels), "--out", str(out), *options])
 
 
@@ -60,7 +60,7 @@ def losses(folder: Path) -> list[float]:
 def test_resume__on_another_number_of_processes(labels: Path, tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     go(labels, one, *settings(labels))
-    pair(labels, two)
+    pair(labels, two, *settings(labels), *FSDP)
     assert newest(two).is_dir()
     assert len(list(newest(two).glob("*.safetensors"))) == 2
     assert_same_end(two, one)
@@ -70,9 +70,24 @@ def test_resume__on_another_number_of_processes(labels: Path, tmp_path: Path) ->
     assert newest(fewer).is_file()
     assert_same_end(fewer, two)
     more = half(one, tmp_path / "more")
-    pair(labels, more)
+    pair(labels, more, *settings(labels), *FSDP)
     assert newest(more).is_dir()
     assert_same_end(more, one)
     assert torch.equal(
         read_tensors(newest(two), "ema.")["head.bias"], run.open_run(two).model.get_parameter("head.bias")
     )
+
+
+def test_range_augment__slices_are_the_whole(labels: Path, tmp_path: Path) -> None:
+    on = [*SETTINGS, "augment.range=true", "augment.last_psnr=10"]
+    ddp, fsdp = tmp_path / "ddp", tmp_path / "fsdp"
+    pair(labels, ddp, *on)
+    pair(labels, fsdp, *on, *FSDP)
+    ours, theirs = (read_tensors(newest(folder), "augment.")["raw"] for folder in (fsdp, ddp))
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=0)
+    assert losses(fsdp) == pytest.approx(losses(ddp), rel=1e-5)
+    logged = [[line.ranges for line in run.read_metrics(folder)][-1] for folder in (fsdp, ddp)]
+    assert logged[0] == pytest.approx(logged[1], rel=1e-5)
+    fewer = half(fsdp, tmp_path / "fewer")
+    assert go(labels, fewer, *on).start.step == 4
+    assert run.open_run(fewer).checkpoint.step == 12

@@ -35,6 +35,6 @@ def test_two_processes__train_and_measure_as_one(make_colours: Callable[..., Pat
     settings = ["epochs=3", "batch_size=7", "image_size=32", "lr=1e-3"]
     one, two = tmp_path / "one", tmp_path / "two"
     assert run(words(data, one, *settings)) == 0
-    said, _ = finish_pair(["-m", "catlip_cli.main", *words(data, two, *settings)], timeout=300)
+    said, _ = finish_pair(["-m", "catlip_cli.main", *words(data, two, *settings)])
     assert said.count("Results are in") == 1
     compare(one, two)
