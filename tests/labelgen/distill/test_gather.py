@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelgen.distill.gather import AllAtOnce
+from labelgen.atonce import AllAtOnce
 from labelgen.distill.labeler import Distilled
 from labelgen.distill.table import Table
 from labelgen.gather import Example, Gathered, Gatherer, OneByOne
@@ -33,7 +33,7 @@ def named(found: Gathered) -> tuple[list[set[Pair]], dict[Pair, list[Example]]]:
 def test_all_at_once__finds_what_one_by_one_finds(lexicon: Lexicon, small_table: Table, captions: list[str]) -> None:
     samples = [captions[start : start + start % 3] for start in range(0, 600, 3)] + [["of the", "of the"], []]
     labeler = FromTable(lexicon, small_table.weights)
-    ours = gathered(AllAtOnce(labeler.distilled), samples, [50, 70])
+    ours = gathered(AllAtOnce(labeler.reader), samples, [50, 70])
     theirs = gathered(OneByOne(labeler), samples, [])
     assert named(ours)[0] == named(theirs)[0]
     assert ours.num_without_noun == theirs.num_without_noun > 0
