@@ -6,7 +6,7 @@ The rules themselves are compiled (mending.py); here is what they are given.
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import chain, repeat
+from itertools import chain, pairwise, repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -76,12 +76,24 @@ class Mender:
 
     def mend(self, parse: Parse) -> Parse:
         """The same words under better tags, in better chunks."""
-        mended = self.mend_all([parse])
-        words = tuple(map(self.facts.words.__getitem__, mended.words.tolist()))
-        return Parse(words, tuple((start, end) for start, end in mended.chunks.tolist()))
+        return self.mend_each([parse])[0]
+
+    def mend_each(self, parses: Sequence[Parse]) -> list[Parse]:
+        """The same of many parses at once; it does not matter with which others a parse is mended."""
+        words, ends, chunks, chunk_ends = self.mend_all(parses)
+        chunks -= np.repeat(ends - np.diff(ends, prepend=0), np.diff(chunk_ends, prepend=0))[:, None]
+        all_words, all_chunks = (
+            list(map(self.facts.words.__getitem__, words.tolist())),
+            list(map(tuple, chunks.tolist())),
+        )
+        bounds = pairwise([0, *ends.tolist()]), pairwise([0, *chunk_ends.tolist()])
+        return [
+            Parse(tuple(all_words[start:end]), tuple(all_chunks[first:last]))
+            for (start, end), (first, last) in zip(*bounds, strict=True)
+        ]
 
     def mend_all(self, parses: Sequence[Parse]) -> Mended:
-        """The same of many parses at once; it does not matter with which others a parse is mended."""
+        """The same as arrays."""
         from labelgen import mending
 
         lengths = np.fromiter((len(parse.words) for parse in parses), np.int64, len(parses))

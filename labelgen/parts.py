@@ -34,7 +34,7 @@ from labelgen.terms import REACH, Mention, Phrase, Role, Term, TermFinder
 # Parts that are remembered at most, some 80 MB; captions say the same again and again ("a man", "a white dog").
 _MAX_PARTS = 300_000
 _BYTES = 4  # of a word in a key
-_AMID_OTHERS = 2
+_AMID_OTHERS = 2  # the last of three kinds of chunks: alone, before "of", and those around which more is looked at
 _OF = Word("of", "IN", True)
 
 
