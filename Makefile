@@ -52,7 +52,7 @@ format: $(READY) ## Put the code into its form
 	$(BIN)/ruff format .
 
 bench: $(READY) ## Print the benchmarks' ratios; CAPTIONS=file.tsv names the captions, MORE more of them
-	$(BIN)/python -m benchmarks.label_throughput $(CAPTIONS) $(if $(MORE),--more $(MORE))
+	$(BIN)/python -m benchmarks.label_throughput $(CAPTIONS) $(if $(MORE),--more $(MORE) --varied 400000)
 	$(BIN)/python -m benchmarks.train_throughput
 
 quality: $(READY) ## Measure how right the labels are, against gold data and captions judged by hand

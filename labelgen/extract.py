@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 
 from labelgen import candidates, labelers, ragged, sources
+from labelgen.atonce import AllAtOnce
 from labelgen.candidates import CandidateShard, Report
-from labelgen.distill.gather import AllAtOnce
 from labelgen.gather import Gathered, Gatherer, OneByOne
-from labelgen.labelers import Captions, FromTable, Tools
+from labelgen.labelers import Captions, FromTable, NounChunks, Tools
 from labelgen.normalize import normalize
 from labelgen.nouns import CHUNKS, TEXTS_PER_ZONE
 from labelgen.sources.fields import Fields
@@ -100,7 +100,9 @@ class Extractor:
         return shard
 
     def _gatherer(self) -> Gatherer:
-        return AllAtOnce(self._labeler.distilled) if isinstance(self._labeler, FromTable) else OneByOne(self._labeler)
+        if isinstance(self._labeler, NounChunks | FromTable):
+            return AllAtOnce(self._labeler.reader, repeats_count=isinstance(self._labeler, FromTable))
+        return OneByOne(self._labeler)
 
     def _label(self, samples: list[Sample], rows: "_Rows", gatherer: Gatherer, seconds: Seconds) -> None:
         start = time.perf_counter()

@@ -11,6 +11,7 @@ from labelgen.lexicon import Lexicon
 from labelgen.memory import Memory
 from labelgen.nouns import CHUNKS, DISTILLED, TAGS, ChunkParser, Parse, Word
 from labelgen.pos_nouns import pos_nouns
+from labelgen.reader import Reader
 from labelgen.terms import Dropped, Mention, Phrase, Role, Term, TermFinder
 from labelgen.wordnet import Folder
 
@@ -72,11 +73,18 @@ class Kind(NamedTuple):
 
 
 class NounChunks:
-    """Terms inside spaCy's noun chunks, and the adjectives and verbs of the caption."""
+    """Terms inside spaCy's noun chunks, and the adjectives and verbs of the caption.
+
+    reader: the same for many captions at once.
+    """
 
     def __init__(self, tools: Tools) -> None:
+        # It brings numba with it, which only those need who parse.
+        from labelgen.parts import Parts
+
         self._parser = ChunkParser(tools.model, tools.nouns)
         self._finder = TermFinder(tools.lexicon)
+        self.reader: Reader = Parts(self._parser.parse, self._finder)
 
     @property
     def slow(self) -> str | None:
@@ -97,24 +105,24 @@ class NounChunks:
 
 
 class FromTable:
-    """Terms inside the noun chunks that a learnt table tells; the labeler itself takes many captions at once."""
+    """Terms inside the noun chunks that a learnt table tells. reader: the same for many captions at once."""
 
     slow = None
 
     def __init__(self, lexicon: Lexicon, weights: Weights) -> None:
-        self.distilled = Distilled(lexicon, weights)
+        self.reader = Distilled(lexicon, weights)
 
     def parse(self, captions: Captions) -> list[Parse]:
         """The parses of the clean texts, as the table tells them."""
-        return self.distilled.parse(captions.texts)
+        return self.reader.parse(captions.texts)
 
     def phrases(self, parsed: Parse) -> list[Phrase]:
         """See terms.py."""
-        return self.distilled.phrases(parsed)
+        return self.reader.phrases(parsed)
 
     def chunks(self, parsed: Parse) -> list[tuple[str, list[str]]]:
         """Chunks with the terms tried, longest first."""
-        return self.distilled.chunks(parsed)
+        return self.reader.chunks(parsed)
 
 
 class PosNouns:

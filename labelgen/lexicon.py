@@ -110,6 +110,10 @@ class Lexicon:
             self._noun_forms = sorted({*self._senses[Pos.NOUN], *self._variants, *self._exceptions[Pos.NOUN]})
         return self._noun_forms
 
+    def things(self) -> Iterable[str]:
+        """Terms of which `is_thing` is true."""
+        return self._things
+
     def is_thing(self, term: str) -> bool:
         """True if the term has a sense that can be seen and touched, as far as WordNet's files tell it."""
         return term in self._things

@@ -81,8 +81,10 @@ class ChunkParser:
 def compile_loops(model: str) -> Path | None:
     """Compile what the parse of captions is compiled of, unless that was done; the folder that keeps it, if one can."""
     ChunkParser(model).parse(["A man in a red hat rides his brown horse along the beach."])
+    from labelgen import mending
     from labelgen.fastparse import native
 
+    mending.compile_rules()
     return native.folder() if any(native.folder().rglob("*.nbi")) else None
 
 

@@ -21,6 +21,8 @@ MIN_PAIR_SUPPORT = 3
 MAX_PAIRS = 1 << 24
 # So many have a table of pairs of 67 MB.
 _FREQUENT_CLASSES = 4_096
+# Labels after which loading a compiled loop, a quarter of a second, takes less time than it saves.
+_MANY_LABELS = 2_000_000
 
 
 class Support:
@@ -111,17 +113,40 @@ class Cooccurrence:
     a < b at b·(b-1)/2 + a; the rest is tallied.
     """
 
-    def __init__(self, num_classes: int, num_frequent: int = _FREQUENT_CLASSES) -> None:
-        """`num_frequent`: so many classes, the first ones, have their pairs in the table."""
+    def __init__(
+        self, num_classes: int, num_frequent: int = _FREQUENT_CLASSES, many_labels: int = _MANY_LABELS
+    ) -> None:
+        """`num_frequent`: so many classes, the first ones, have their pairs in the table.
+
+        `many_labels`: so many are counted before a loop is compiled for the others.
+        """
         self._num_classes = num_classes
         self._num_frequent = min(num_classes, num_frequent)
         before = np.arange(self._num_frequent)
         self._starts = (before * (before - 1) // 2).astype(np.int32)
         self._frequent = np.zeros(self._num_frequent * (self._num_frequent - 1) // 2, np.int64)
         self._rest = Tally()
+        self._num_labels, self._many_labels = 0, many_labels
 
     def add(self, shard: LabelShard) -> None:
         """Count one label shard."""
+        self._num_labels += len(shard.values)
+        if self._num_labels > self._many_labels:
+            self._add_compiled(shard)
+        else:
+            self._add_in_columns(shard)
+
+    def _add_compiled(self, shard: LabelShard) -> None:
+        from labelgen.pairs import count_pairs  # it brings numba with it
+
+        lengths = np.diff(shard.offsets)
+        rare = np.empty(int((lengths * (lengths - 1) // 2).sum()), np.int64)
+        values = shard.values.astype(np.uint32)
+        offsets = shard.offsets.astype(np.int64)
+        num_rare = count_pairs(offsets, values, self._starts, self._frequent, self._num_classes, rare)
+        self._rest.add(rare[:num_rare].copy())
+
+    def _add_in_columns(self, shard: LabelShard) -> None:
         # Samples with most labels first, so that those with an n-th label are the first ones; column n holds these.
         lengths = np.diff(shard.offsets)
         starts = shard.offsets[:-1][np.argsort(-lengths, kind="stable")]

@@ -6,9 +6,8 @@ from enum import StrEnum
 from itertools import chain
 from typing import NamedTuple, TypeAlias
 
-from labelgen.fragments import ADJECTIVE_TAGS, NOUN_TAGS, Mender
+from labelgen.fragments import ADJECTIVE_TAGS, AFTER_AN_OPENING, HYPHENS, NAME_TAGS, NOUN_TAGS, VERB_TAGS, Mender
 from labelgen.lexicon import Lexicon
-from labelgen.memory import Memory
 from labelgen.nouns import Parse, Word
 from labelgen.wordnet import Pos
 
@@ -68,16 +67,12 @@ class Dropped(NamedTuple):
     reason: str
 
 
-HYPHENS = ("-", "\u2013")
 _CURLY = "\u2019"
 _PLURAL_TAGS = frozenset({"NNS", "NNPS"})
-_NAME_TAGS = frozenset({"NNP", "NNPS"})
-_VERB_TAGS = frozenset({"VB", "VBD", "VBG", "VBN", "VBP", "VBZ"})
-_AFTER_AN_OPENING = frozenset({"IN", "VBG", "VBN"})
 _COUNTING_TAGS = frozenset({"CD", "PRP$"})
 COUNTING_WORDS = frozenset({"a", "an", "another", "each", "every", "this", "that", "these", "those", "one"})
 # Determiners, pronouns and numbers take no part in a term: "the street" is a lemma of Wall Street, "us" is not "u".
-_NEVER_IN_A_TERM = frozenset({"DT", "PDT", "WDT", "PRP", "PRP$", "WP", "WP$", "EX", "CD"})
+NEVER_IN_A_TERM = frozenset({"DT", "PDT", "WDT", "PRP", "PRP$", "WP", "WP$", "EX", "CD"})
 # Verbs that help others and show nothing.
 _AUXILIARY_TEXT = """
     be have do can could may might must shall should will would get
@@ -94,8 +89,6 @@ PARTITIVES = frozenset(_PARTITIVES_TEXT.split())
 
 # A term that goes on after "of" ends so many words behind its first chunk: "of", and three more.
 REACH = 4
-# Captions say the same again and again ("a man", "a white dog"): so many chunks are remembered with their terms.
-_REMEMBERED_CHUNKS = 50_000
 
 Found: TypeAlias = "Mention | Dropped"
 
@@ -116,11 +109,7 @@ class TermFinder:
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._lexicon = lexicon
-        self._mender = Mender(lexicon)
-        self._by_itself: Memory[tuple[Word, ...], Phrase] = Memory(self._chunk_alone, _REMEMBERED_CHUNKS)
-        self._before_of = Memory(self._with_what_follows, _REMEMBERED_CHUNKS)
-        self._actions: Memory[Word, Phrase] = Memory(lambda word: Phrase(self._action(word)))
-        self._attributes: Memory[Word, Phrase] = Memory(lambda word: Phrase(self._attribute(word)))
+        self.mender = Mender(lexicon)
 
     def find(self, parse: Parse) -> list[Found]:
         """Chunk by chunk: the head's term, its modifiers and attributes; then adjectives and verbs elsewhere.
@@ -136,7 +125,7 @@ class TermFinder:
 
     def phrases(self, parse: Parse) -> list[Phrase]:
         """What `find` finds, in pieces: one for each chunk, and each word outside of them."""
-        return self.phrases_in(self._mender.mend(parse))
+        return self.phrases_in(self.mender.mend(parse))
 
     def phrases_in(self, mended: Parse) -> list[Phrase]:
         """The same of a parse that needs no mending."""
@@ -147,44 +136,33 @@ class TermFinder:
         for start, end in chunks:
             inside[start:end] = [True] * (end - start)
             opens = start == 0 and end == 1 and _opens(words)
-            if opens or start < taken or words[start].text in HYPHENS or _is_inside_hyphens(words, start):
-                start = max(start, taken)
-                if start < end:
-                    across = self._across(words, start, end)
-                    found.append(Phrase(self._chunk(words, start, end, across, opens)))
-                    taken = max(end, across)
-            elif _followed_by_of(words, end):
-                across, of_chunk = self._before_of[words[start : end + REACH], end - start]
-                found.append(of_chunk)
-                taken = max(end, start + across)
-            else:
-                found.append(self._by_itself[words[start:end]])
+            start = max(start, taken)
+            if start < end:
+                across, phrase = self.part(words, start, end, opens)
+                found.append(phrase)
+                taken = max(end, across)
         for at, word in enumerate(words):
-            if word.tag in _VERB_TAGS:
-                found.append(self._actions[word])
-            elif word.tag in ADJECTIVE_TAGS and not inside[at]:
-                found.append(self._attributes[word])
+            if word.tag in VERB_TAGS or (word.tag in ADJECTIVE_TAGS and not inside[at]):
+                found.append(self.outside(word))
         return found
 
-    def _chunk_alone(self, chunk: tuple[Word, ...]) -> Phrase:
-        """What is found in a chunk around which nothing matters."""
-        return Phrase(self._chunk(chunk, 0, len(chunk), 0))
+    def part(self, words: tuple[Word, ...], start: int, end: int, opens: bool = False) -> tuple[int, Phrase]:
+        """(where a term that begins in a chunk and goes on after "of" ends, or 0; what is found in the chunk).
 
-    def _with_what_follows(self, chunk: tuple[tuple[Word, ...], int]) -> tuple[int, Phrase]:
-        """Words that begin with a chunk, and its length → (where a term across "of" ends, what is found)."""
-        words, length = chunk
-        across = self._across(words, 0, length)
-        return across, Phrase(self._chunk(words, 0, length, across))
-
-    def _chunk(
-        self, words: tuple[Word, ...], start: int, end: int, across: int, opens: bool = False
-    ) -> Iterator[Found]:
-        """One chunk. `across`: where a term that reaches over "of" into the next chunk ends, else 0.
-
-        `opens`: it is the first word of a caption, which has a capital whatever it is.
+        Of what stands around the chunk only hyphens before it matter, and `REACH` words behind it that begin with "of".
+        opens: it is the first word of a caption, which has a capital whatever it is.
         """
+        across = self._across(words, start, end)
+        return across, Phrase(self._chunk(words, start, end, across, opens))
+
+    def outside(self, word: Word) -> Phrase:
+        """What a verb gives, or an adjective outside of chunks."""
+        return Phrase(self._action(word) if word.tag in VERB_TAGS else self._attribute(word))
+
+    def _chunk(self, words: tuple[Word, ...], start: int, end: int, across: int, opens: bool) -> Iterator[Found]:
+        """One chunk; see `part`."""
         if words[end - 1].tag not in NOUN_TAGS:
-            if words[end - 1].tag not in _NEVER_IN_A_TERM:
+            if words[end - 1].tag not in NEVER_IN_A_TERM:
                 yield Dropped(_surface(words[start:end]), "its last word is no noun")
             return
         first, head = self._longest(words, start, end, words[start:end], opens)
@@ -247,7 +225,7 @@ class TermFinder:
         following = None
         while begin > max(start, end - self._lexicon.longest_term_words):
             word = words[begin - 1]
-            if word.tag in _NEVER_IN_A_TERM and _ends_a_term(word, following):
+            if word.tag in NEVER_IN_A_TERM and _ends_a_term(word, following):
                 break
             begin -= 1
             following = word
@@ -255,7 +233,7 @@ class TermFinder:
 
     def chunks(self, parse: Parse) -> list[tuple[str, list[str]]]:
         """(its words, what is looked up for its head until something is found) of each chunk; for explanations."""
-        return self.chunks_in(self._mender.mend(parse))
+        return self.chunks_in(self.mender.mend(parse))
 
     def chunks_in(self, parse: Parse) -> list[tuple[str, list[str]]]:
         """The same of a parse that needs no mending."""
@@ -302,11 +280,16 @@ class TermFinder:
 
 def _form(span: tuple[Word, ...], plural: bool, chunk: tuple[Word, ...], opens: bool) -> Form:
     last = span[-1]
-    counted = plural or any(word.tag in _COUNTING_TAGS or word.text.lower() in COUNTING_WORDS for word in chunk)
-    if last.tag in _NAME_TAGS and last.text[:1].isupper():
+    counted = plural or any(map(is_counting, chunk))
+    if last.tag in NAME_TAGS and last.text[:1].isupper():
         determined = opens or counted or any(word.tag == "DT" for word in chunk)
         return Form.CAPITAL if determined and len(span) == 1 else Form.NAME
     return Form.COUNTED if counted else Form.PLAIN
+
+
+def is_counting(word: Word) -> bool:
+    """True for "a", "his" and "four"."""
+    return word.tag in _COUNTING_TAGS or word.text.lower() in COUNTING_WORDS
 
 
 def _ends_a_term(word: Word, following: Word | None) -> bool:
@@ -316,7 +299,7 @@ def _ends_a_term(word: Word, following: Word | None) -> bool:
 
 def _opens(words: tuple[Word, ...]) -> bool:
     """True for "Blender" in "Blender with a lid": a first word by itself, and nothing that a name would begin."""
-    return len(words) > 1 and words[1].tag in _AFTER_AN_OPENING
+    return len(words) > 1 and words[1].tag in AFTER_AN_OPENING
 
 
 def _followed_by_of(words: tuple[Word, ...], end: int) -> bool:

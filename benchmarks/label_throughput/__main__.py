@@ -1,12 +1,13 @@
 """How fast labelling is, as ratios against spaCy's own ways and the published rule, all measured in this run.
 
-    python -m benchmarks.label_throughput CAPTIONS.tsv [--more SOURCE...] [--rounds 3]
+    python -m benchmarks.label_throughput CAPTIONS.tsv [--more SOURCE...] [--varied N] [--rounds 3]
 
 CAPTIONS.tsv: `caption<TAB>url` lines, 10,000 or more, for example CC3M's validation file. Whole builds are made of
-them, and once more of them with the captions of --more, whatever `catlip labels build` reads. Each variant has a
-process of its own, because what one sets up (spaCy's matrix library, for one) would change the next; in each round all
-of them take the same captions, which none has met before. Times are CPU seconds on one core, so that what else the
-machine does counts for less; the ratios are what to look at.
+them, once more of them with the captions of --more, whatever `catlip labels build` reads, and with --varied once of N
+captions: all of these, and from their second round on each with two words of another. Each variant has a process of its
+own, because what one sets up (spaCy's matrix library, for one) would change the next; in each round all of them take
+the same captions, which none has met before. Times are CPU seconds on one core, so that what else the machine does
+counts for less; the ratios are what to look at.
 """
 
 import argparse
@@ -17,8 +18,10 @@ import random
 import statistics
 import time
 from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
 from pathlib import Path
 
+from benchmarks.label_soak import varied
 from benchmarks.label_throughput import builds, variants
 from benchmarks.label_throughput.variants import CHUNKS, COMPARED, DISTILLED, TAGS, VARIANTS, Measured
 from labelgen import nouns
@@ -32,9 +35,11 @@ _CAPTIONS_A_ROUND = 1_000
 _PARSE_OF_THE_GOAL = 285.0
 
 
-def main(corpus: Path, more: list[str], num_rounds: int) -> None:
+def main(corpus: Path, more: list[str], num_varied: int, num_rounds: int) -> None:
     texts = [line.partition("\t")[0] for line in corpus.read_text().splitlines()]
     corpora = [texts, [*texts, *captions_of(more)]] if more else [texts]
+    if num_varied:
+        corpora.append(list(islice(varied(corpora[-1]), num_varied)))
     rounds = [texts[number * _CAPTIONS_A_ROUND :][:_CAPTIONS_A_ROUND] for number in range(num_rounds)]
     samples = [random.Random(0).sample(own, _CAPTIONS_A_ROUND) for own in corpora[1:]]
     found = measured([*rounds, *samples], texts[num_rounds * _CAPTIONS_A_ROUND :])
@@ -44,7 +49,7 @@ def main(corpus: Path, more: list[str], num_rounds: int) -> None:
         agreement = f1(tags.result(), chunks.result())
         words_differ, tags_differ, chunks_differ = different.result()
     with processes(1) as pool:
-        whole = [pool.submit(builds.build, own).result() for own in corpora]
+        whole = [pool.submit(builds.build, own, own is not corpora[-1] or not num_varied).result() for own in corpora]
     print(f"{time.strftime('%Y-%m-%d')}, {processor()}, Python {platform.python_version()}, {versions()}\n")
     show_variants(found[:num_rounds])
     show_whole(whole, [found[:num_rounds], *([each] for each in found[num_rounds:])])
@@ -116,7 +121,7 @@ def show_whole(whole: list[builds.Build], samples: list[list[dict[str, Measured]
         pairs = zip(whole, samples, strict=True)
         ratios = [f"{each.num_captions * seconds_of(name, own) / each.seconds:.2f} x" for each, own in pairs]
         print(f"| faster than {name} by | " + " | ".join(ratios) + " |")
-    ratios = [f"{each.two_workers:.2f} x" for each in whole]
+    ratios = ["" if each.two_workers is None else f"{each.two_workers:.2f} x" for each in whole]
     print("| two workers are faster than two builds at once by | " + " | ".join(ratios) + " |")
     print(
         "| choosing senses and writing labels, seconds | "
@@ -160,6 +165,7 @@ if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("captions", type=Path)
     arguments.add_argument("--more", nargs="*", default=[], metavar="SOURCE")
+    arguments.add_argument("--varied", type=int, default=0, metavar="N", help="a third corpus, for example of 400,000")
     arguments.add_argument("--rounds", type=int, default=3)
     asked = arguments.parse_args()
-    main(asked.captions, asked.more, asked.rounds)
+    main(asked.captions, asked.more, asked.varied, asked.rounds)

@@ -17,14 +17,14 @@ _SET_CHILD_SUBREAPER = 36  # of Linux's prctl
 class Build(NamedTuple):
     """A build by one worker: CPU seconds of all of its processes, from their first moment on.
 
-    two_workers: how much faster two workers are than two builds by one worker each at once. bytes_per_sample: of the
-    label set with its candidates. peak_mib: of the process that leads.
+    two_workers: how much faster two workers are than two builds by one worker each at once, if that was asked for.
+    bytes_per_sample: of the label set with its candidates. peak_mib: of the process that leads.
     """
 
     num_captions: int
     seconds: float
     publish_seconds: float
-    two_workers: float
+    two_workers: float | None
     bytes_per_sample: float
     peak_mib: float
 
@@ -38,21 +38,24 @@ class _Run(NamedTuple):
     told: dict[str, float]
 
 
-def build(captions: list[str]) -> Build:
-    """Four builds of the captions, or of half of them. Call it in a process that has no other children."""
+def build(captions: list[str], with_two_workers: bool) -> Build:
+    """A build of the captions, or four, of them or of half of them. Call it in a process that has no other children."""
     folder = Path(tempfile.mkdtemp())
     whole, *halves = (folder / f"{name}.tsv" for name in ("whole", "odd", "even"))
     for path, own in ((whole, captions), (halves[0], captions[::2]), (halves[1], captions[1::2])):
         path.write_text("".join(f"{text}\t\n" for text in own))
     alone = _run([[str(whole), "--out", str(folder / "labels"), "--workers", "1"]])
-    together = _run([[*map(str, halves), "--out", str(folder / "labels-two"), "--workers", "2"]])
-    apart = _run([[str(path), "--out", f"{path}-labels", "--workers", "1"] for path in halves])
+    two_workers = None
+    if with_two_workers:
+        together = _run([[*map(str, halves), "--out", str(folder / "labels-two"), "--workers", "2"]])
+        apart = _run([[str(path), "--out", f"{path}-labels", "--workers", "1"] for path in halves])
+        two_workers = apart.seconds / together.seconds
     size = sum(path.stat().st_size for path in (folder / "labels").rglob("*") if path.is_file())
     return Build(
         num_captions=len(captions),
         seconds=alone.cpu_seconds,
         publish_seconds=alone.told["publish_seconds"],
-        two_workers=apart.seconds / together.seconds,
+        two_workers=two_workers,
         bytes_per_sample=size / len(captions),
         peak_mib=alone.peak_mib,
     )

@@ -1,13 +1,12 @@
 """The distilled labeler: a learnt table in the place of spaCy."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from labelgen.distill.features import Describer
-from labelgen.distill.find import decode, find, names
+from labelgen.distill.find import decode, find, is_head, names
 from labelgen.distill.lookup import Lookup
 from labelgen.distill.pieces import Pieces, Row
 from labelgen.distill.tagger import Tagger
@@ -16,19 +15,11 @@ from labelgen.distill.weights import Weights
 from labelgen.fragments import Mender
 from labelgen.lexicon import Lexicon
 from labelgen.nouns import Parse, Word
+from labelgen.reader import Found
 from labelgen.terms import Phrase, Term, TermFinder
 
 # Words that are remembered at most, about 500 MB; then everything is looked up anew.
 _MAX_WORDS = 500_000
-
-
-class Found(NamedTuple):
-    """M mentions in D captions, by their places in the text. captions: int64 [M], rising. terms, of: int64 [M], see
-    find.Mentions."""
-
-    captions: np.ndarray
-    terms: np.ndarray
-    of: np.ndarray
 
 
 class Distilled:
@@ -60,6 +51,14 @@ class Distilled:
         order = np.argsort(mentions.at, kind="stable")
         captions = np.searchsorted(row.firsts, mentions.at[order], side="right") - 1
         return Found(captions, mentions.terms[order], mentions.of[order])
+
+    def mentions(self, read: Found) -> Found:
+        """What `read` found."""
+        return read
+
+    def is_head(self, terms: np.ndarray) -> np.ndarray:
+        """bool [n]: the terms whose role is that of a head."""
+        return is_head(terms)
 
     def term(self, number: int) -> Term:
         """The term that a number of `read` stands for."""

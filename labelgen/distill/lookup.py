@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from labelgen.distill.growing import Growing
 from labelgen.distill.pieces import Pieces, cut
 from labelgen.distill.spans import NONE, Spans
+from labelgen.fragments import HYPHENS
+from labelgen.growing import Growing
 from labelgen.lexicon import Lexicon
-from labelgen.terms import AUXILIARIES, COUNTING_WORDS, HYPHENS, TermFinder, plain, without_loose_hyphens
+from labelgen.terms import AUXILIARIES, COUNTING_WORDS, TermFinder, plain, without_loose_hyphens
 from labelgen.wordnet import Pos
 
 _OF = " of "

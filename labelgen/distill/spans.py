@@ -7,7 +7,7 @@ from bisect import bisect_left
 
 import numpy as np
 
-from labelgen.distill.growing import Growing
+from labelgen.growing import Growing
 from labelgen.lexicon import Lexicon, spellings
 from labelgen.terms import without_loose_hyphens
 

@@ -54,7 +54,7 @@ def teach(texts: Sequence[str], lexicon: Lexicon, model: str, by: str) -> bytes:
             "ten thousands to be good. Use --nouns chunks."
         )
     parser, finder, mender = ChunkParser(model), TermFinder(lexicon), Mender(lexicon)
-    parses = list(map(mender.mend, parser.parse(texts)))
+    parses = mender.mend_each(parser.parse(texts))
     to_learn = [number for number in range(len(texts)) if number % _HELD_OUT]
     weights = learn([texts[number] for number in to_learn], [parses[number] for number in to_learn], Describer(mender))
     held_out = range(0, len(texts), _HELD_OUT)

@@ -16,7 +16,8 @@ from labelgen.fastparse.ranges import ranges
 _BLOCK = 32
 # Words that are taken through the layers together: their activations fit into a core's caches.
 _WORDS_AT_ONCE = 512
-_FIRST_ROWS = 4_096
+# There is room for so many words from the start; the system gives memory to those rows that are written.
+_ROOM = 48_000
 
 
 class EncoderWeights(NamedTuple):
@@ -40,15 +41,14 @@ class Encoder:
         self._for_pairs = [layers.for_pairs(layer.W) for layer in others]
         self._inputs = np.zeros((layers.NUM_PRODUCTS, 0, width), np.float32)
         self._products = np.zeros((layers.NUM_PRODUCTS, 0, len(first.b)), np.float32)
+        self._embeddings = np.zeros((_ROOM, width), np.float32)
+        self._places = np.zeros((_ROOM, 3, len(first.b)), np.float32)  # as left neighbour, as itself, as right one
+        self._places[0, 1] = first.b
         self.forget()
 
     def forget(self) -> None:
         """Empty the table."""
-        bias = self._weights.convolutions[0].b
         self.num_words = 1
-        self._embeddings = np.zeros((_FIRST_ROWS, self._width), np.float32)
-        self._places = np.zeros((_FIRST_ROWS, 3, len(bias)), np.float32)  # as left neighbour, as itself, as right one
-        self._places[0, 1] = bias
 
     def learn(self, features: np.ndarray) -> None:
         """Add a row for each of uint64 [R, F]: a word's hashed features."""

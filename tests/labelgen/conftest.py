@@ -1,4 +1,4 @@
-"""NLTK's own reader over the same WordNet: what our readings of it are compared with."""
+"""NLTK's own reader over the same WordNet, which our readings are compared with, and captions."""
 
 import warnings
 from collections.abc import Iterator
@@ -53,3 +53,18 @@ def nltk_wordnet(nltk_folder: Path) -> Any:  # noqa: ANN401  (NLTK is untyped)
 def lexicon_of_wordnet(wordnet_folder: Folder) -> Lexicon:
     """The lexicon of WordNet's own terms alone."""
     return Lexicon.load(wordnet_folder)
+
+
+@pytest.fixture(scope="session")
+def captions(test_data: Path) -> list[str]:
+    """Clean captions: web alt-texts, those with odd characters first, and some that are hard to read."""
+    lines = (test_data / "cc3m-val.tsv").read_text().splitlines()
+    texts = [line.partition("\t")[0] for line in lines]
+    odd = ["A t-shirt and roller-skates.", "Polar Bear On The Ice", "DOG", "- a man-eating 12-year-old lion", "x", "of"]
+    odd += [
+        "birds of prey and a lily of the valley",
+        "Caf\u00e9 cr\u00e8me br\u00fbl\u00e9e",
+        "it's 3.5 km; don\u2019t",
+        "\u4f60\u597d dog",
+    ]
+    return odd + sorted(texts, key=str.isascii)[:200] + texts[:1_500]

@@ -1,5 +1,9 @@
 """Parses written by hand: `tagged("[the/DT dogs/NNS] run/VBP")`, so that a rule is tested without a tagger."""
 
+from itertools import pairwise
+
+from hypothesis import strategies as st
+
 from labelgen.nouns import Parse, Word
 
 
@@ -33,3 +37,27 @@ def written(parse: Parse) -> str:
         + "]" * (at + 1 in ends)
         for at, word in enumerate(parse.words)
     )
+
+
+_WORDS = st.builds(
+    Word,
+    st.sampled_from(
+        ["hot", "dog", "dogs", "ice", "cream", "t", "-", "\u2013", "shirt", "Wall", "street", "the", "a", "four", "",
+         "\u72d7", "of", "Of", "bird", "birds", "prey", "lord", "misrule", "group", "red", "Rose", "running",
+         "swimming", "pool", "grins", "compass", "girl", "feeding", "stop", "sign", "glasses", "caf\u00e9", "12", ",",
+         "can", "safe"]
+    ),
+    st.sampled_from(
+        ["NN", "NNS", "NNP", "DT", "JJ", "HYPH", "PRP", "PRP$", "CD", "VB", "VBD", "VBG", "VBZ", "IN", "CC", ",", "MD",
+         "UH", "RB", "POS", ""]
+    ),
+    st.booleans(),
+)  # fmt: skip
+
+
+@st.composite
+def salads(draw: st.DrawFn) -> Parse:
+    """Words that belong together in no sentence, under tags and in chunks that no tagger gave."""
+    words = tuple(draw(st.lists(_WORDS, max_size=12)))
+    cuts = sorted(draw(st.sets(st.integers(0, len(words)), max_size=6)))
+    return Parse(words, tuple(pair for pair in pairwise(cuts) if draw(st.booleans())))

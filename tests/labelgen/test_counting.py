@@ -232,13 +232,13 @@ def test_encoder__keeps_rows_without_labels() -> None:
 
 
 @pytest.mark.parametrize("num_frequent", [0, 2, 4_096])
-@given(shards=SHARDS)
-def test_cooccurrence__is_a_brute_force_count(num_frequent: int, shards: list[Rows]) -> None:
+@given(shards=SHARDS, many_labels=st.sampled_from([0, 5, 1_000]))
+def test_cooccurrence__is_a_brute_force_count(num_frequent: int, shards: list[Rows], many_labels: int) -> None:
     vocab = kept(shards, {NOUNS: 0, ATTRIBUTES: 0, COMPOUNDS: 0})
     if vocab is None:
         return
     encoder = Encoder(vocab)
-    pairs = Cooccurrence(len(vocab), num_frequent)
+    pairs = Cooccurrence(len(vocab), num_frequent, many_labels)
     expected: Counter[tuple[int, int]] = Counter()
     for rows in shards:
         encoded = encoder.encode(samples(NUM_ROWS), labels(rows))

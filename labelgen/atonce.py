@@ -1,16 +1,15 @@
 """Mentions of whole batches as arrays → a shard's entries, without a step of Python for each mention."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from labelgen.candidates import terms_table
-from labelgen.distill.find import is_head
-from labelgen.distill.labeler import Distilled, Found
-from labelgen.distill.spans import NONE
 from labelgen.gather import EXAMPLES_PER_ENTRY, Gathered
 from labelgen.labelers import Captions
-from labelgen.ragged import distinct, offsets
+from labelgen.ragged import distinct, offsets, rank_in_row
+from labelgen.reader import NONE, Found, Reader
 from labelshards import schema
 
 _OF_STEP = 1 << 31  # above any number of a term
@@ -19,20 +18,24 @@ _OF_STEP = 1 << 31  # above any number of a term
 class AllAtOnce:
     """Like gather.OneByOne. Entries are numbered as they first occur, so how captions are batched does not matter."""
 
-    def __init__(self, labeler: Distilled) -> None:
-        labeler.forget()
-        self._labeler = labeler
+    def __init__(self, reader: Reader, *, repeats_count: bool) -> None:
+        """`repeats_count`: whether a caption that comes again at once counts among the few examples of an entry, in
+        which it stands once in any case. With a table it does; a change would be one of all such label sets."""
+        reader.forget()
+        self._reader = reader
+        self._repeats_count = repeats_count
         self._texts: list[str] = []
         self._counts: list[int] = []  # of each sample's texts
         self._found: list[Found] = []
 
-    def parse(self, captions: Captions) -> Found:
+    def parse(self, captions: Captions) -> Any:  # noqa: ANN401
         """See gather.Gatherer."""
-        return self._labeler.read(captions.texts)
+        return self._reader.read(captions.texts)
 
-    def add(self, parsed: Found, texts: list[str], counts: list[int]) -> None:
+    def add(self, parsed: Any, texts: list[str], counts: list[int]) -> None:  # noqa: ANN401
         """See gather.Gatherer."""
-        self._found.append(parsed._replace(captions=parsed.captions + len(self._texts)))
+        found = self._reader.mentions(parsed)
+        self._found.append(found._replace(captions=found.captions + len(self._texts)))
         self._texts += texts
         self._counts += counts
 
@@ -43,7 +46,7 @@ class AllAtOnce:
         num_rows = len(self._counts)
         rows = np.repeat(np.arange(num_rows), self._counts)
         without_noun = np.array(self._counts, np.int64) > 0
-        without_noun[rows[captions[is_head(terms)]]] = False
+        without_noun[rows[captions[self._reader.is_head(terms)]]] = False
 
         # Each mention is an entry, and one more together with the head that it modifies.
         keys = np.stack([terms, terms + (of + 1) * _OF_STEP], axis=1).ravel()
@@ -69,7 +72,7 @@ class AllAtOnce:
         keys = keys_once[order]
         terms, of = keys % _OF_STEP, keys // _OF_STEP - 1
         heads = np.where(of == NONE, NONE, rank[np.searchsorted(keys_once, of) % max(1, len(rank))])
-        return self._labeler.names(terms), heads
+        return self._reader.names(terms), heads
 
     def _examples(
         self, captions: np.ndarray, numbers: np.ndarray, num_entries: int, rows: np.ndarray
@@ -77,13 +80,18 @@ class AllAtOnce:
         """What terms_table takes of the examples: the first captions of each entry, one repeated at once only once."""
         pairs = distinct(numbers * (len(self._texts) + 1) + captions)
         entries, captions = np.divmod(pairs, len(self._texts) + 1)
-        few = np.arange(len(entries)) - np.searchsorted(entries, entries) < EXAMPLES_PER_ENTRY
-        entries, captions = entries[few], captions[few]
-        texts = pa.array(self._texts, pa.string()).take(pa.array(captions))
-        again = pc.equal(texts[1:], texts[:-1]).to_numpy(zero_copy_only=False) & (entries[1:] == entries[:-1])
+        if self._repeats_count:
+            few = rank_in_row(entries) < EXAMPLES_PER_ENTRY
+            entries, captions = entries[few], captions[few]
+        numbers_of_texts: dict[str, int] = {}
+        texts = np.array([numbers_of_texts.setdefault(text, len(numbers_of_texts)) for text in self._texts], np.int64)
+        own = texts[captions]
+        again = (own[1:] == own[:-1]) & (entries[1:] == entries[:-1])
         kept = np.flatnonzero(np.append(True, ~again))[: len(entries)]
+        kept = kept[rank_in_row(entries[kept]) < EXAMPLES_PER_ENTRY]
         starts = offsets(np.bincount(entries[kept], minlength=num_entries))
-        return starts, (pa.array(rows[captions[kept]].astype(np.uint32)), texts.take(pa.array(kept)))
+        told = pa.array(self._texts, pa.string()).take(pa.array(captions[kept]))
+        return starts, (pa.array(rows[captions[kept]].astype(np.uint32)), told)
 
 
 def _lists(rows: np.ndarray, numbers: np.ndarray, num_rows: int, num_entries: int) -> pa.ListArray:
