@@ -4,7 +4,7 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -22,8 +22,9 @@ from trainer.tracking import TrackingConfig
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A run's settings. `seed` decides everything random: weights, order, crops, flips."""
+    """A run's settings. objective: what pictures learn. seed: all that is random, weights, order, crops, flips."""
 
+    objective: Literal["catlip"] = "catlip"
     seed: Annotated[int, msgspec.Meta(ge=0)] = 0
     plan: PlanConfig = PlanConfig()
     data: DataConfig = DataConfig()

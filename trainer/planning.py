@@ -18,6 +18,7 @@ from labelshards.errors import CatlipError
 from trainer import models
 from trainer.config import Config
 from trainer.losses.pieces import GPU_PIECE
+from trainer.objectives.kinds import kind_of
 from trainer.steps import Steps
 
 # Without a label set: as many classes as the published vocabulary for DataComp has.
@@ -73,7 +74,7 @@ def plan(config: Config, *, num_processes: int, num_samples: int | None, num_cla
             "plan.epochs says how long the run is, so it takes a label set: give --labels, or --set plan.steps=N."
         )
     config.plan.check(len(config.plan.weights) or 1, num_processes, config.model.image_size)
-    config.loss.check()
+    kind_of(config).check(config)
     steps = Steps(config.plan, image_size=config.model.image_size, num_samples=num_samples or 0, seed=config.seed)
     config.optim.warmup(steps.num_steps)
     with torch.device("meta"):

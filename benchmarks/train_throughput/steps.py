@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from trainer.objective import Objective
 
 from benchmarks.train_throughput.losses import K
 from benchmarks.train_throughput.measuring import Measured, timed
@@ -9,7 +10,6 @@ from trainer import models
 from trainer.losses.config import LossConfig
 from trainer.losses.positives import Positives
 from trainer.models import ModelConfig
-from trainer.objective import Objective
 
 BATCH, SIZE = 32, 224
 STEPS = ("the encoder alone", "with head and bce", "with fused head and bce")

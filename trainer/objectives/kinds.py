@@ -1,0 +1,16 @@
+"""The objectives by the names that recipes give them."""
+
+from typing import TYPE_CHECKING
+
+from trainer.objectives.catlip import Labels
+from trainer.objectives.kind import Kind
+
+if TYPE_CHECKING:
+    from trainer.config import Config
+
+KINDS: dict[str, Kind] = {"catlip": Labels()}
+
+
+def kind_of(config: "Config") -> Kind:
+    """The objective of a recipe."""
+    return KINDS[config.objective]
