@@ -15,6 +15,7 @@ from trainer.loader import DataConfig
 from trainer.loop import LoopConfig
 from trainer.losses.config import LossConfig
 from trainer.models import ModelConfig
+from trainer.objectives.text import TextConfig
 from trainer.optim import OptimConfig
 from trainer.range_augment import AugmentConfig
 from trainer.steps import PlanConfig
@@ -24,13 +25,14 @@ from trainer.tracking import TrackingConfig
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A run's settings. objective: what pictures learn. seed: all that is random, weights, order, crops, flips."""
 
-    objective: Literal["catlip"] = "catlip"
+    objective: Literal["catlip", "clip", "siglip"] = "catlip"
     seed: Annotated[int, msgspec.Meta(ge=0)] = 0
     plan: PlanConfig = PlanConfig()
     data: DataConfig = DataConfig()
     augment: AugmentConfig = AugmentConfig()
     model: ModelConfig = ModelConfig()
     loss: LossConfig = LossConfig()
+    text: TextConfig = TextConfig()
     optim: OptimConfig = OptimConfig()
     loop: LoopConfig = LoopConfig()
     distributed: DistributedConfig = DistributedConfig()

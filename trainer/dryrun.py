@@ -105,7 +105,7 @@ def _rate(work: Callable[[], int], seconds: float) -> float:
 
 def _kept(batch: Batch) -> Batch:
     """One that stays as it is when the next is asked for."""
-    return dataclasses.replace(batch, images_BCHW=batch.images_BCHW.clone())
+    return dataclasses.replace(batch, images_BCHW=batch.images_BCHW.clone(), tokens_BT=batch.tokens_BT.clone())
 
 
 def _step(step: Callable[[int, Batch], object], batch: Batch, device: torch.device) -> int:

@@ -26,8 +26,9 @@ from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
 from labelshards.schema import VOCABULARY_NAME
 from labelshards.vocabulary import Vocabulary
-from trainer import checkpoints, config, models
+from trainer import checkpoints, config
 from trainer.metrics import Metrics
+from trainer.objectives.kinds import kind_of
 
 RECORD_NAME = "run.json"
 METRICS_NAME = "metrics.jsonl"
@@ -186,12 +187,13 @@ class _Line(msgspec.Struct):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedRun:
-    """A run opened for use: its encoder, in eval mode."""
+    """A run opened for use. model: all that was learned, in eval mode; encoder: the image encoder in it."""
 
     record: RunRecord
     vocabulary: Vocabulary
     checkpoint: checkpoints.CheckpointInfo
     model: nn.Module
+    encoder: nn.Module
 
 
 def open_run(folder: Path, *, best: bool = False, averaged: bool = True) -> TrainedRun:
@@ -216,9 +218,11 @@ def open_run(folder: Path, *, best: bool = False, averaged: bool = True) -> Trai
     vocabulary = Vocabulary.from_bytes(storage.read_bytes(where), where)
     if vocabulary.digest != record.vocabulary_digest:
         raise CatlipError(f"{where} is not the vocabulary that {folder} was trained with.")
-    model = models.build(record.config.model, record.num_classes)
+    kind = kind_of(record.config)
+    model = kind.build(record.config, record.num_classes)
     model.load_state_dict(checkpoints.read_tensors(path, "ema." if averaged else "model."))
-    return TrainedRun(record=record, vocabulary=vocabulary, checkpoint=info, model=model.eval().requires_grad_(False))
+    model.eval().requires_grad_(False)
+    return TrainedRun(record=record, vocabulary=vocabulary, checkpoint=info, model=model, encoder=kind.encoder(model))
 
 
 def _read_record(folder: Path) -> RunRecord | None:

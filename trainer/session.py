@@ -20,6 +20,7 @@ from trainer.evaluation import Evaluation, Score
 from trainer.loop import Loop
 from trainer.metrics import Metrics
 from trainer.optim import learning_rate
+from trainer.reader import REASONS
 from trainer.reports import Reports
 from trainer.samples import Samples
 from trainer.workers import worker_count
@@ -145,6 +146,7 @@ class Session:
             report=self._report,
             name_samples=self._name_samples,
             list_broken=self._list_broken,
+            reasons=REASONS,
             evaluate_every=config.eval.every if self.evaluation else None,
             evaluate=self._evaluate,
         )

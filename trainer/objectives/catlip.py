@@ -79,3 +79,6 @@ class Labels:
     ) -> Catlip:
         """The recipe's loss; it needs no other process."""
         return Catlip(model, config.loss, prior_K, augment, config.augment.weight)
+
+    def tokenizer(self, config: "Config") -> None:
+        """Captions are not read."""

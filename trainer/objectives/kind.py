@@ -7,6 +7,7 @@ from torch import nn
 
 from trainer.distributed import World
 from trainer.objectives.objective import Objective
+from trainer.objectives.text import Tokenizer
 from trainer.range_augment import RangeAugment
 
 if TYPE_CHECKING:
@@ -32,3 +33,6 @@ class Kind(Protocol):
         self, model: nn.Module, config: "Config", prior_K: np.ndarray, augment: RangeAugment | None, world: World
     ) -> Objective[Any]:
         """The loss on `model`, for this process."""
+
+    def tokenizer(self, config: "Config") -> Tokenizer | None:
+        """What makes tokens of captions; None if it does not learn from them."""

@@ -3,12 +3,14 @@
 from typing import TYPE_CHECKING
 
 from trainer.objectives.catlip import Labels
+from trainer.objectives.clip import CLIP
 from trainer.objectives.kind import Kind
+from trainer.objectives.siglip import SIGLIP
 
 if TYPE_CHECKING:
     from trainer.config import Config
 
-KINDS: dict[str, Kind] = {"catlip": Labels()}
+KINDS: dict[str, Kind] = {"catlip": Labels(), "clip": CLIP, "siglip": SIGLIP}
 
 
 def kind_of(config: "Config") -> Kind:

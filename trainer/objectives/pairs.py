@@ -1,0 +1,153 @@
+"""Contrastive objectives: a picture and its caption, each in a tower of its own, meet in one space.
+
+Shapes: B pairs, C = 3, H x W pixels, T tokens, D features, E numbers of an embedding.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from labelshards.errors import CatlipError
+from trainer import models
+from trainer.batch import Batch
+from trainer.distributed import World
+from trainer.objectives.objective import Objective
+from trainer.objectives.text import TextSettings, Tokenizer, build_text
+from trainer.range_augment import RangeAugment
+
+if TYPE_CHECKING:
+    from trainer.config import Config
+
+
+class PairLoss(Protocol):
+    """A loss of normalised float32 embeddings, summed over this rank's pictures and divided by `mean_over`.
+
+    mean_over times the number of ranks is the step's whole batch. All ranks must call it at once.
+    """
+
+    def __call__(
+        self,
+        images_BE: torch.Tensor,
+        texts_BE: torch.Tensor,
+        scale: torch.Tensor,
+        bias: torch.Tensor | None,
+        mean_over: float,
+        world: World,
+        /,
+    ) -> torch.Tensor:
+        """Scalar. scale, bias: what the cosines are multiplied with, and what is added."""
+
+
+class Towers(nn.Module):
+    """All that a contrastive objective learns. image: a model of `models.build` whose head projects its features.
+
+    log_scale, bias: of one number, the latter None where a loss has none.
+    """
+
+    bias: nn.Parameter | None
+
+    def __init__(self, image: nn.Module, text: nn.Module, log_scale: float, bias: float | None) -> None:
+        super().__init__()
+        self.image = image
+        self.text = text
+        self.log_scale = nn.Parameter(torch.tensor([log_scale]))
+        self.register_parameter("bias", None if bias is None else nn.Parameter(torch.tensor([bias])))
+
+    def embed_images(self, x_BCHW: torch.Tensor) -> torch.Tensor:
+        """float32 [B, E], of length 1."""
+        return F.normalize(self.image(x_BCHW).float(), dim=-1)
+
+    def embed_texts(self, tokens_BT: torch.Tensor) -> torch.Tensor:
+        """float32 [B, E], of length 1."""
+        return F.normalize(self.text(tokens_BT).float(), dim=-1)
+
+
+class Contrastive(Objective[torch.Tensor]):
+    """Towers and the loss between them. most_log_scale: where the scale is held, if anywhere."""
+
+    model: Towers
+
+    def __init__(
+        self,
+        model: Towers,
+        pair_loss: PairLoss,
+        most_log_scale: float | None,
+        world: World,
+        augment: RangeAugment | None = None,
+        augment_weight: float = 0.0,
+    ) -> None:
+        super().__init__(model, augment, augment_weight)
+        self._pair_loss = pair_loss
+        self._most_log_scale = most_log_scale
+        self._world = world
+
+    def targets(self, batch: Batch) -> torch.Tensor:
+        """int32 [B, T]: the captions' tokens."""
+        return batch.tokens_BT
+
+    def loss(self, x_BCHW: torch.Tensor, targets: torch.Tensor, mean_over: float) -> torch.Tensor:
+        """See `Objective`; the cosines and what follows are float32 under autocast, too."""
+        model = self.model
+        images_BE, texts_BE = model.embed_images(x_BCHW), model.embed_texts(targets)
+        with torch.autocast(x_BCHW.device.type, enabled=False):
+            return self._pair_loss(images_BE, texts_BE, model.log_scale.exp(), model.bias, mean_over, self._world)
+
+    @torch.no_grad()
+    def after_step(self) -> None:
+        """Hold the scale where training is stable (CLIP, section 2.5)."""
+        if self._most_log_scale is not None:
+            self.model.log_scale.clamp_(max=self._most_log_scale)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs:
+    """The kind of objective that learns from pictures and captions, by its loss and where that begins."""
+
+    loss: PairLoss
+    first_log_scale: float
+    first_bias: float | None = None
+    most_log_scale: float | None = None
+
+    def check(self, config: "Config") -> None:
+        """Raise CatlipError for what would compare a picture with a part of the captions only."""
+        if config.loop.accumulate > 1:
+            raise CatlipError(
+                f"objective = {config.objective!r} compares all samples of a step with each other, so a process cannot "
+                "go through them in parts. Use loop.accumulate = 1; loop.recompute = true saves memory, too."
+            )
+        if config.distributed.strategy == "fsdp":
+            raise CatlipError(
+                f"objective = {config.objective!r} does not go with distributed.strategy = 'fsdp'. Use 'ddp'."
+            )
+
+    def build(self, config: "Config", _num_classes: int) -> Towers:
+        """Both towers; the image tower's head is a projection as CLIP's, without a bias."""
+        image = models.build(config.model, TextSettings.of(config.text).embed_dim)
+        projection = models.head(image)
+        projection.register_parameter("bias", None)
+        nn.init.normal_(projection.weight, std=projection.in_features**-0.5)
+        return Towers(image, build_text(config.text), self.first_log_scale, self.first_bias)
+
+    def encoder(self, model: nn.Module) -> nn.Module:
+        """The image tower."""
+        assert isinstance(model, Towers), "made by build()"
+        return model.image
+
+    def start(self, config: "Config", prior_K: np.ndarray) -> Towers:
+        """Nothing depends on the classes."""
+        return self.build(config, len(prior_K))
+
+    def objective(
+        self, model: nn.Module, config: "Config", _prior_K: np.ndarray, augment: RangeAugment | None, world: World
+    ) -> Contrastive:
+        """The loss over all ranks' pairs."""
+        assert isinstance(model, Towers), "made by build()"
+        return Contrastive(model, self.loss, self.most_log_scale, world, augment, config.augment.weight)
+
+    def tokenizer(self, config: "Config") -> Tokenizer:
+        """Of the text tower."""
+        return Tokenizer.of(config.text)
