@@ -65,8 +65,8 @@ def assemble(config: Config, prior_K: np.ndarray, image_sizes: Sequence[int], wo
     torch.manual_seed(config.seed)
     kind = kind_of(config)
     model = kind.start(config, prior_K)
-    encoder = kind.encoder(model)
-    models.check_sizes(encoder, image_sizes)
+    towers = kind.towers(model)
+    models.check_sizes(towers[0], image_sizes)
     model.to(world.device)
     if config.loop.channels_last:
         model.to(memory_format=torch.channels_last)
@@ -76,12 +76,13 @@ def assemble(config: Config, prior_K: np.ndarray, image_sizes: Sequence[int], wo
     objective.to(world.device).train()
     sharded = world.size > 1 and config.distributed.strategy == "fsdp"
     if config.loop.recompute:
-        acceleration.recompute(encoder)
+        for tower in towers:
+            acceleration.recompute(tower)
     if _compiles(config.loop, sharded, world.device):
-        acceleration.compile_encoder(encoder)
+        acceleration.compile_encoder(towers[0])
     if sharded:
-        sharding.shard(objective, model, world)
-        sharding.shard(ema.module, ema.module, world)
+        sharding.shard(objective, towers, world)
+        sharding.shard(ema.module, kind.towers(ema.module), world)
     scaler = torch.amp.GradScaler(world.device.type) if config.loop.precision == "fp16" else None
     state = TrainState(model, ema, build_optimizer(objective, config.optim), scaler, augment)
     shared = replicate(objective, world) if config.distributed.strategy == "ddp" else objective

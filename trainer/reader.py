@@ -17,7 +17,7 @@ from labelshards.labelset import LabelSet
 from trainer import transforms
 from trainer.batch import Piece, Room
 from trainer.objectives.text import Tokenizer
-from trainer.plan import Plan, rank_share
+from trainer.plan import Plan, rank_share, share_sizes
 from trainer.samples import Sample, Samples
 from trainer.shardcache import ShardCache
 from trainer.steps import Steps
@@ -62,8 +62,7 @@ class StepReader:
     def shape(self, step: int) -> tuple[int, int, int, int]:
         """(B, H, W, 3) of this rank's share of a step."""
         batch_size, size = self.steps[step].batch_size, self.steps[step].image_size
-        share = batch_size * (self.rank + 1) // self.world_size - batch_size * self.rank // self.world_size
-        return share, size, size, 3
+        return share_sizes(batch_size, self.world_size)[self.rank], size, size, 3
 
     def most_bytes(self) -> int:
         """Memory that takes this rank's share of any step, so that one can follow the other."""

@@ -29,6 +29,7 @@ from labelshards.vocabulary import Vocabulary
 from trainer import checkpoints, config
 from trainer.metrics import Metrics
 from trainer.objectives.kinds import kind_of
+from trainer.objectives.texts import TextSide
 
 RECORD_NAME = "run.json"
 METRICS_NAME = "metrics.jsonl"
@@ -187,13 +188,14 @@ class _Line(msgspec.Struct):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedRun:
-    """A run opened for use. model: all that was learned, in eval mode; encoder: the image encoder in it."""
+    """A run opened for use. model: all that was learned, in eval mode. encoder, texts: for pictures, and for texts."""
 
     record: RunRecord
     vocabulary: Vocabulary
     checkpoint: checkpoints.CheckpointInfo
     model: nn.Module
     encoder: nn.Module
+    texts: TextSide | None
 
 
 def open_run(folder: Path, *, best: bool = False, averaged: bool = True) -> TrainedRun:
@@ -222,7 +224,14 @@ def open_run(folder: Path, *, best: bool = False, averaged: bool = True) -> Trai
     model = kind.build(record.config, record.num_classes)
     model.load_state_dict(checkpoints.read_tensors(path, "ema." if averaged else "model."))
     model.eval().requires_grad_(False)
-    return TrainedRun(record=record, vocabulary=vocabulary, checkpoint=info, model=model, encoder=kind.encoder(model))
+    return TrainedRun(
+        record=record,
+        vocabulary=vocabulary,
+        checkpoint=info,
+        model=model,
+        encoder=kind.towers(model)[0],
+        texts=kind.texts(model, record.config),
+    )
 
 
 def _read_record(folder: Path) -> RunRecord | None:

@@ -19,6 +19,7 @@ from trainer.distributed import World, gather_to_main, sum_over_ranks
 from trainer.evaluation import Evaluation, Score
 from trainer.loop import Loop
 from trainer.metrics import Metrics
+from trainer.objectives.kinds import kind_of
 from trainer.optim import learning_rate
 from trainer.reader import REASONS
 from trainer.reports import Reports
@@ -168,7 +169,9 @@ class Session:
 
     def _evaluate(self, step: int) -> None:
         assert self.evaluation is not None, "the loop has no evaluate_every otherwise"
-        self.score, pictures = self.evaluation.score(self.assembly.state.ema.module, step)
+        config, model = self.record.config, self.assembly.state.ema.module
+        scorer = kind_of(config).scorer(model, config, self.data.label_sets[0].vocabulary)
+        self.score, pictures = self.evaluation.score(scorer, step)
         if self.reports and self.score:
             self.reports.score(self.score, pictures)
 

@@ -12,16 +12,22 @@ import numpy as np
 import torch
 from torch import nn
 
+from labelshards.vocabulary import Vocabulary
 from trainer import models
 from trainer.batch import Batch
 from trainer.distributed import World
 from trainer.losses.config import Loss, LossConfig, idf, initial_bias
+from trainer.losses.pieces import GPU_PIECE
 from trainer.losses.positives import Positives
+from trainer.objectives.footprint import Footprint
 from trainer.objectives.objective import Objective
+from trainer.objectives.texts import Scorer
 from trainer.range_augment import RangeAugment
 
 if TYPE_CHECKING:
     from trainer.config import Config
+
+_FLOAT = 4
 
 
 class Catlip(Objective[Positives]):
@@ -56,6 +62,8 @@ class Catlip(Objective[Positives]):
 class Labels:
     """The kind of objective that knows no text: an encoder whose head has a row for each class."""
 
+    learned: str = "to tell the nouns of captions from pictures alone ([CatLIP](https://arxiv.org/abs/2404.15653))"
+
     def check(self, config: "Config") -> None:
         """Raise CatlipError for a loss that does not go with its settings."""
         config.loss.check()
@@ -64,9 +72,21 @@ class Labels:
         """The encoder and its head."""
         return models.build(config.model, num_classes)
 
-    def encoder(self, model: nn.Module) -> nn.Module:
-        """All of it."""
-        return model
+    def towers(self, model: nn.Module) -> list[nn.Module]:
+        """The encoder, which is all of it."""
+        return [model]
+
+    def footprint(
+        self, model: nn.Module, config: "Config", share: int, _batch_size: int, _num_processes: int
+    ) -> Footprint:
+        """Logits, in as many bytes as the forward pass computes in; the fused loss has them piece by piece.
+
+        It keeps the features' gradient, and one piece of the logits at a time.
+        """
+        head = models.head(model)
+        fused = share * (head.in_features + min(GPU_PIECE, head.out_features)) * _FLOAT
+        logits = share * head.out_features * config.loop.activation_bytes()
+        return Footprint(logits_bytes=fused if config.loss.fused else logits)
 
     def start(self, config: "Config", prior_K: np.ndarray) -> nn.Module:
         """The head begins at the classes' frequencies."""
@@ -82,3 +102,10 @@ class Labels:
 
     def tokenizer(self, config: "Config") -> None:
         """Captions are not read."""
+
+    def texts(self, model: nn.Module, config: "Config") -> None:
+        """There is no text tower."""
+
+    def scorer(self, model: nn.Module, config: "Config", vocabulary: Vocabulary) -> Scorer:
+        """The head's logits."""
+        return Scorer(model, torch.sigmoid)

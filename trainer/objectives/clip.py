@@ -4,13 +4,15 @@ Shapes: B pairs of this rank, G of all ranks together, E numbers of an embedding
 """
 
 import math
+from functools import partial
 
 import torch
 from torch.nn import functional as F
 
 from trainer.distributed import World
-from trainer.objectives.exchange import gathered, share_sizes
+from trainer.objectives.exchange import gathered
 from trainer.objectives.pairs import Pairs
+from trainer.plan import share_sizes
 
 
 def clip_loss(
@@ -32,4 +34,11 @@ def clip_loss(
     return (by_image + by_text) / (2 * mean_over)
 
 
-CLIP = Pairs(loss=clip_loss, first_log_scale=math.log(1 / 0.07), most_log_scale=math.log(100.0))
+CLIP = Pairs(
+    loss=clip_loss,
+    first_log_scale=math.log(1 / 0.07),
+    most_log_scale=math.log(100.0),
+    matrices=2,
+    probabilities=partial(torch.softmax, dim=-1),
+    learned="which picture and caption belong together ([CLIP](https://arxiv.org/abs/2103.00020))",
+)

@@ -4,19 +4,13 @@ Shapes: B rows of this rank, G of all ranks together, R of another one, M of the
 """
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 import torch
 import torch.distributed as dist
 from torch import nn
 
 from trainer.distributed import World
-
-
-def share_sizes(batch_size: int, world_size: int) -> list[int]:
-    """How many samples of a step each rank has."""
-    ends = [batch_size * rank // world_size for rank in range(world_size + 1)]
-    return [stop - start for start, stop in pairwise(ends)]
+from trainer.plan import share_sizes
 
 
 def gathered(x_BE: torch.Tensor, batch_size: int, world: World) -> torch.Tensor:

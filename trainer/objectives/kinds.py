@@ -10,7 +10,8 @@ from trainer.objectives.siglip import SIGLIP
 if TYPE_CHECKING:
     from trainer.config import Config
 
-KINDS: dict[str, Kind] = {"catlip": Labels(), "clip": CLIP, "siglip": SIGLIP}
+PAIRS = {"clip": CLIP, "siglip": SIGLIP}
+KINDS: dict[str, Kind] = {"catlip": Labels(), **PAIRS}
 
 
 def kind_of(config: "Config") -> Kind:

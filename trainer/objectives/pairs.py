@@ -3,7 +3,9 @@
 Shapes: B pairs, C = 3, H x W pixels, T tokens, D features, E numbers of an embedding.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -12,15 +14,20 @@ from torch import nn
 from torch.nn import functional as F
 
 from labelshards.errors import CatlipError
-from trainer import models
+from labelshards.vocabulary import Vocabulary
+from trainer import models, sharding
 from trainer.batch import Batch
 from trainer.distributed import World
+from trainer.objectives.footprint import Footprint
 from trainer.objectives.objective import Objective
 from trainer.objectives.text import TextSettings, Tokenizer, build_text
+from trainer.objectives.texts import TEXTS_AT_ONCE, Scorer, TextSide, classifier
 from trainer.range_augment import RangeAugment
 
 if TYPE_CHECKING:
     from trainer.config import Config
+
+_FLOAT = 4
 
 
 class PairLoss(Protocol):
@@ -100,17 +107,24 @@ class Contrastive(Objective[torch.Tensor]):
     def after_step(self) -> None:
         """Hold the scale where training is stable (CLIP, section 2.5)."""
         if self._most_log_scale is not None:
-            self.model.log_scale.clamp_(max=self._most_log_scale)
+            sharding.local([self.model.log_scale])[0].clamp_(max=self._most_log_scale)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pairs:
-    """The kind of objective that learns from pictures and captions, by its loss and where that begins."""
+    """The kind of objective that learns from pictures and captions, by its loss and where that begins.
+
+    matrices: what it keeps of all pairs, and sends of each one: CLIP asks pictures and captions, SigLIP once for both.
+    probabilities: what a picture's scores of all classes mean to the loss. learned: as in `Kind`.
+    """
 
     loss: PairLoss
     first_log_scale: float
     first_bias: float | None = None
     most_log_scale: float | None = None
+    matrices: int
+    probabilities: Callable[[torch.Tensor], torch.Tensor]
+    learned: str
 
     def check(self, config: "Config") -> None:
         """Raise CatlipError for what would compare a picture with a part of the captions only."""
@@ -118,10 +132,6 @@ class Pairs:
             raise CatlipError(
                 f"objective = {config.objective!r} compares all samples of a step with each other, so a process cannot "
                 "go through them in parts. Use loop.accumulate = 1; loop.recompute = true saves memory, too."
-            )
-        if config.distributed.strategy == "fsdp":
-            raise CatlipError(
-                f"objective = {config.objective!r} does not go with distributed.strategy = 'fsdp'. Use 'ddp'."
             )
 
     def build(self, config: "Config", _num_classes: int) -> Towers:
@@ -132,10 +142,25 @@ class Pairs:
         nn.init.normal_(projection.weight, std=projection.in_features**-0.5)
         return Towers(image, build_text(config.text), self.first_log_scale, self.first_bias)
 
-    def encoder(self, model: nn.Module) -> nn.Module:
-        """The image tower."""
+    def towers(self, model: nn.Module) -> list[nn.Module]:
+        """The image tower and the text tower."""
         assert isinstance(model, Towers), "made by build()"
-        return model.image
+        return [model.image, model.text]
+
+    def footprint(
+        self, model: nn.Module, config: "Config", share: int, batch_size: int, num_processes: int
+    ) -> Footprint:
+        """Each picture's cosine with each caption is kept, and the other processes' embeddings come here."""
+        assert isinstance(model, Towers), "made by build()"
+        tokens_NT = torch.zeros((1, self.tokenizer(config).context_length), dtype=torch.int32, device="meta")
+        width = models.head(model.image).out_features
+        return Footprint(
+            text_parameters=sum(p.numel() for p in model.text.parameters()),
+            text_forward=partial(model.text, tokens_NT),
+            logits_bytes=self.matrices * share * batch_size * _FLOAT,
+            # There and, as gradients, back.
+            exchanged_bytes=2 * self.matrices * share * width * _FLOAT * (num_processes - 1),
+        )
 
     def start(self, config: "Config", prior_K: np.ndarray) -> Towers:
         """Nothing depends on the classes."""
@@ -151,3 +176,36 @@ class Pairs:
     def tokenizer(self, config: "Config") -> Tokenizer:
         """Of the text tower."""
         return Tokenizer.of(config.text)
+
+    def texts(self, model: nn.Module, config: "Config") -> TextSide:
+        """The text tower, and the projection in front of which the encoder's features are taken."""
+        assert isinstance(model, Towers), "made by build()"
+        towers, tokenizer = model, self.tokenizer(config)
+
+        @torch.no_grad()
+        def embed(texts: Sequence[str]) -> torch.Tensor:
+            pieces = []
+            for start in range(0, len(texts), TEXTS_AT_ONCE):
+                tokens_NT = torch.from_numpy(tokenizer(texts[start : start + TEXTS_AT_ONCE]))
+                pieces.append(towers.embed_texts(tokens_NT.to(towers.log_scale.device)).cpu())
+            return torch.cat(pieces)
+
+        @torch.no_grad()
+        def project(features_BD: torch.Tensor) -> torch.Tensor:
+            projection = models.head(towers.image)
+            return F.normalize(projection(features_BD.to(projection.weight.device)), dim=-1).cpu()
+
+        return TextSide(embed=embed, project=project)
+
+    def scorer(self, model: nn.Module, config: "Config", vocabulary: Vocabulary) -> Scorer:
+        """Cosines with the classes' names in a prompt, as far as the loss would weigh them."""
+        assert isinstance(model, Towers), "made by build()"
+        towers, scale = model, sharding.whole(model.log_scale).exp()
+        names = [lemmas[0].replace("_", " ") for lemmas in vocabulary.lemmas]
+        classes_KE = classifier(self.texts(towers, config), names).to(scale.device)
+        bias = 0.0 if towers.bias is None else sharding.whole(towers.bias)
+
+        def scores(x_BCHW: torch.Tensor) -> torch.Tensor:
+            return scale * towers.embed_images(x_BCHW) @ classes_KE.T + bias
+
+        return Scorer(scores, self.probabilities)

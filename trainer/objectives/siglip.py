@@ -31,4 +31,11 @@ def siglip_loss(
     return loss / mean_over
 
 
-SIGLIP = Pairs(loss=siglip_loss, first_log_scale=math.log(10.0), first_bias=-10.0)
+SIGLIP = Pairs(
+    loss=siglip_loss,
+    first_log_scale=math.log(10.0),
+    first_bias=-10.0,
+    matrices=1,
+    probabilities=torch.sigmoid,
+    learned="which picture and caption belong together ([SigLIP](https://arxiv.org/abs/2303.15343))",
+)
