@@ -94,7 +94,7 @@ def pooled(reader: StepReader, steps: range, *, num_workers: int) -> Generator[B
 
 
 def _start(reader: StepReader, ring: Ring, number: int, num_workers: int) -> tuple[Any, Connection]:
-    context = workers.context()
+    context = workers.context(*(["open_clip"] if reader.tokenizer else []))
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(reader, ring, theirs, number, num_workers), daemon=True)
     process.start()
