@@ -142,7 +142,8 @@ def _tower(visual: nn.Module) -> tuple[nn.Module, Projection]:
     trunk = getattr(visual, "trunk", None)
     projections = {"proj", "drop", "mlp"}
     if isinstance(trunk, nn.Module) and set(dict(visual.head.named_children())) <= projections:  # type: ignore[union-attr]
-        return trunk, copy.deepcopy(visual.head).cpu()  # type: ignore[arg-type]  # a model of timm, and a projection
+        head: nn.Module = copy.deepcopy(visual.head)  # type: ignore[assignment]
+        return trunk, head  # a model of timm, and a projection behind it
     if isinstance(trunk, nn.Module):
         raise CatlipError(
             "This tower of open_clip pools in a layer of its own; probes cannot take it. Take another one."

@@ -30,12 +30,15 @@ _NAMED_BROKEN = 3
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known when the first step begins. step: steps done by earlier processes. notes: for a person to read."""
+    """What is known when the first step begins. step: steps done by earlier processes. notes: for a person to read.
+
+    num_classes: None where captions are learned, by a text tower whose parameters are counted, too.
+    """
 
     step: int
     num_steps: int
     num_samples: int
-    num_classes: int
+    num_classes: int | None
     num_parameters: int
     notes: list[str]
 
@@ -88,7 +91,7 @@ class Session:
             step=step,
             num_steps=num_steps,
             num_samples=self.record.num_samples,
-            num_classes=self.record.num_classes,
+            num_classes=None if self.data.reader.tokenizer else self.record.num_classes,
             num_parameters=sum(p.numel() for p in self.assembly.state.model.parameters()),
             notes=notes,
         )

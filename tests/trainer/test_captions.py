@@ -1,6 +1,7 @@
 """Captions on their way from a label set to tokens of a batch."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import open_clip
@@ -21,7 +22,7 @@ from trainer.steps import MultiScale
 TOKENIZER = Tokenizer("ViT-B-16", 8)
 
 
-def reading(labels: Path, **changes: object) -> StepReader:
+def reading(labels: Path, **changes: Any) -> StepReader:  # noqa: ANN401
     return make_reader(labels, tokenizer=TOKENIZER, **changes)
 
 

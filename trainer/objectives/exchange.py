@@ -18,20 +18,19 @@ def gathered(x_BE: torch.Tensor, batch_size: int, world: World) -> torch.Tensor:
     if world.size == 1:
         return x_BE
     sizes = share_sizes(batch_size, world.size)
-    stacked: torch.Tensor = _Gather.apply(_padded(x_BE, max(sizes)), world.size)  # type: ignore[no-untyped-call]
+    stacked: torch.Tensor = _Gather.apply(_padded(x_BE, max(sizes)), world.size)
     return torch.cat([share_ME[:size] for share_ME, size in zip(stacked.chunk(world.size), sizes, strict=True)])
 
 
 def from_neighbours(x_BE: torch.Tensor, batch_size: int, world: World) -> Iterator[torch.Tensor]:
     """[R, E] of every other rank, one after the other: each hands on to the right what it got from the left.
 
-    So a rank never has more than one other's rows at a time (SigLIP, arXiv 2303.15343, section 3.3). All ranks must
-    go through all of them.
+    Gradients go back the same way (SigLIP, arXiv 2303.15343, section 3.3). All ranks must go through all of them.
     """
     sizes = share_sizes(batch_size, world.size)
     rows_ME = _padded(x_BE, max(sizes))
     for distance in range(1, world.size):
-        rows_ME = _Shift.apply(rows_ME, world)  # type: ignore[no-untyped-call]
+        rows_ME = _Shift.apply(rows_ME, world)
         yield rows_ME[: sizes[(world.rank - distance) % world.size]]
 
 
@@ -50,9 +49,7 @@ class _Gather(torch.autograd.Function):
         return found
 
     @staticmethod
-    def backward(  # type: ignore[override]
-        ctx: torch.autograd.function.FunctionCtx, gradient: torch.Tensor
-    ) -> tuple[torch.Tensor, None]:
+    def backward(ctx: torch.autograd.function.FunctionCtx, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
         own = gradient.new_empty((len(gradient) // dist.get_world_size(), gradient.shape[1]))
         dist.reduce_scatter_tensor(own, gradient.contiguous())
         return own, None
@@ -67,9 +64,7 @@ class _Shift(torch.autograd.Function):
         return _passed_on(x_ME, world, 1)
 
     @staticmethod
-    def backward(  # type: ignore[override]
-        ctx: torch.autograd.function.FunctionCtx, gradient: torch.Tensor
-    ) -> tuple[torch.Tensor, None]:
+    def backward(ctx: torch.autograd.function.FunctionCtx, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
         return _passed_on(gradient, ctx.world, -1), None  # type: ignore[attr-defined]
 
 

@@ -5,6 +5,7 @@ Shapes: B pictures, D features, C classes of the data, E numbers of an embedding
 
 import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 
@@ -24,7 +25,7 @@ def templates(overrides: Sequence[str]) -> tuple[str, list[str]]:
     It takes one, a list of them, or `simple` (7) and `imagenet` (80), those of CLIP. Raises CatlipError for another
     setting, and for a prompt without a place for the name.
     """
-    found: object = PROMPT
+    found: Any = PROMPT
     for key, value in config.read_overrides(overrides):
         owner, _, name = key.partition(".")
         if owner == _TASK and name != _SETTING:
@@ -42,7 +43,8 @@ def templates(overrides: Sequence[str]) -> tuple[str, list[str]]:
             f"--set {_TASK}.{_SETTING}: {wrong[0] if wrong else ''!r} has no single {{}} for a class's name. Write it "
             f"as {PROMPT!r}, or take simple or imagenet."
         )
-    return written[0] if len(written) == 1 else f"{len(written)} templates", written
+    called: str = written[0] if len(written) == 1 else f"{len(written)} templates"
+    return called, written
 
 
 def words(names: Sequence[str]) -> list[str]:
