@@ -3,7 +3,7 @@
 Shapes: B pairs, C = 3, H x W pixels, T tokens, D features, E numbers of an embedding.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from labelshards.errors import CatlipError
 from labelshards.vocabulary import Vocabulary
@@ -21,7 +20,8 @@ from trainer.distributed import World
 from trainer.objectives.footprint import Footprint
 from trainer.objectives.objective import Objective
 from trainer.objectives.text import TextSettings, Tokenizer, build_text
-from trainer.objectives.texts import TEXTS_AT_ONCE, Scorer, TextSide, classifier
+from trainer.objectives.texts import Scorer, TextSide, classifier
+from trainer.objectives.towers import Towers, text_side, towers_of
 from trainer.range_augment import RangeAugment
 
 if TYPE_CHECKING:
@@ -47,30 +47,6 @@ class PairLoss(Protocol):
         /,
     ) -> torch.Tensor:
         """Scalar. scale, bias: what the cosines are multiplied with, and what is added."""
-
-
-class Towers(nn.Module):
-    """All that a contrastive objective learns. image: a model of `models.build` whose head projects its features.
-
-    log_scale, bias: of one number, the latter None where a loss has none.
-    """
-
-    bias: nn.Parameter | None
-
-    def __init__(self, image: nn.Module, text: nn.Module, log_scale: float, bias: float | None) -> None:
-        super().__init__()
-        self.image = image
-        self.text = text
-        self.log_scale = nn.Parameter(torch.tensor([log_scale]))
-        self.register_parameter("bias", None if bias is None else nn.Parameter(torch.tensor([bias])))
-
-    def embed_images(self, x_BCHW: torch.Tensor) -> torch.Tensor:
-        """float32 [B, E], of length 1."""
-        return F.normalize(self.image(x_BCHW).float(), dim=-1)
-
-    def embed_texts(self, tokens_BT: torch.Tensor) -> torch.Tensor:
-        """float32 [B, E], of length 1."""
-        return F.normalize(self.text(tokens_BT).float(), dim=-1)
 
 
 class Contrastive(Objective[torch.Tensor]):
@@ -144,19 +120,19 @@ class Pairs:
 
     def towers(self, model: nn.Module) -> list[nn.Module]:
         """The image tower and the text tower."""
-        assert isinstance(model, Towers), "made by build()"
-        return [model.image, model.text]
+        towers = towers_of(model)
+        return [towers.image, towers.text]
 
     def footprint(
         self, model: nn.Module, config: "Config", share: int, batch_size: int, num_processes: int
     ) -> Footprint:
         """Each picture's cosine with each caption is kept, and the other processes' embeddings come here."""
-        assert isinstance(model, Towers), "made by build()"
+        towers = towers_of(model)
         tokens_NT = torch.zeros((1, self.tokenizer(config).context_length), dtype=torch.int32, device="meta")
-        width = models.head(model.image).out_features
+        width = models.head(towers.image).out_features
         return Footprint(
-            text_parameters=sum(p.numel() for p in model.text.parameters()),
-            text_forward=partial(model.text, tokens_NT),
+            text_parameters=sum(p.numel() for p in towers.text.parameters()),
+            text_forward=partial(towers.text, tokens_NT),
             logits_bytes=self.matrices * share * batch_size * _FLOAT,
             # There and, as gradients, back.
             exchanged_bytes=2 * self.matrices * share * width * _FLOAT * (num_processes - 1),
@@ -170,8 +146,7 @@ class Pairs:
         self, model: nn.Module, config: "Config", _prior_K: np.ndarray, augment: RangeAugment | None, world: World
     ) -> Contrastive:
         """The loss over all ranks' pairs."""
-        assert isinstance(model, Towers), "made by build()"
-        return Contrastive(model, self.loss, self.most_log_scale, world, augment, config.augment.weight)
+        return Contrastive(towers_of(model), self.loss, self.most_log_scale, world, augment, config.augment.weight)
 
     def tokenizer(self, config: "Config") -> Tokenizer:
         """Of the text tower."""
@@ -179,33 +154,19 @@ class Pairs:
 
     def texts(self, model: nn.Module, config: "Config") -> TextSide:
         """The text tower, and the projection in front of which the encoder's features are taken."""
-        assert isinstance(model, Towers), "made by build()"
-        towers, tokenizer = model, self.tokenizer(config)
-
-        @torch.no_grad()
-        def embed(texts: Sequence[str]) -> torch.Tensor:
-            pieces = []
-            for start in range(0, len(texts), TEXTS_AT_ONCE):
-                tokens_NT = torch.from_numpy(tokenizer(texts[start : start + TEXTS_AT_ONCE]))
-                pieces.append(towers.embed_texts(tokens_NT.to(towers.log_scale.device)).cpu())
-            return torch.cat(pieces)
-
-        @torch.no_grad()
-        def project(features_BD: torch.Tensor) -> torch.Tensor:
-            projection = models.head(towers.image)
-            return F.normalize(projection(features_BD.to(projection.weight.device)), dim=-1).cpu()
-
-        return TextSide(embed=embed, project=project)
+        return text_side(towers_of(model), self.tokenizer(config))
 
     def scorer(self, model: nn.Module, config: "Config", vocabulary: Vocabulary) -> Scorer:
         """Cosines with the classes' names in a prompt, as far as the loss would weigh them."""
-        assert isinstance(model, Towers), "made by build()"
-        towers, scale = model, sharding.whole(model.log_scale).exp()
+        towers = towers_of(model)
+        scale = sharding.whole(towers.log_scale).exp()
         names = [lemmas[0].replace("_", " ") for lemmas in vocabulary.lemmas]
         classes_KE = classifier(self.texts(towers, config), names).to(scale.device)
         bias = 0.0 if towers.bias is None else sharding.whole(towers.bias)
 
         def scores(x_BCHW: torch.Tensor) -> torch.Tensor:
-            return scale * towers.embed_images(x_BCHW) @ classes_KE.T + bias
+            images_BE = towers.embed_images(x_BCHW)
+            with torch.autocast(x_BCHW.device.type, enabled=False):
+                return scale * images_BE @ classes_KE.T + bias
 
         return Scorer(scores, self.probabilities)

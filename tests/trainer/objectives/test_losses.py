@@ -10,7 +10,6 @@ from tests.pair import finish_pair
 from tests.trainer.objectives.embeddings import Problem, gradients, theirs
 from trainer.distributed import World
 from trainer.objectives.kinds import PAIRS
-from trainer.plan import share_sizes
 
 ALONE = World(device=torch.device("cpu"))
 
@@ -60,8 +59,3 @@ def test_loss__two_ranks_are_one_process_with_the_whole_batch(kind: str, batch_s
     together = {name: (shares[0][name] + shares[1][name]) / 2 for name in ("loss", "scale", "bias")}
     together |= {name: torch.cat([share[name] for share in shares]) / 2 for name in ("images", "texts")}
     assert_same(together, gradients(Problem.of(batch_size), PAIRS[kind].loss, batch_size, ALONE))
-
-
-@pytest.mark.parametrize(("batch_size", "world_size", "expected"), [(7, 2, [3, 4]), (8, 4, [2] * 4), (5, 3, [1, 2, 2])])
-def test_share_sizes__are_those_of_the_plan(batch_size: int, world_size: int, expected: list[int]) -> None:
-    assert share_sizes(batch_size, world_size) == expected

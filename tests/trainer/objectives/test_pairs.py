@@ -1,5 +1,6 @@
 """Runs that learn from captions: as whole, as resumable and as usable as those that learn labels."""
 
+import sys
 from pathlib import Path
 
 import msgspec
@@ -7,13 +8,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from catlip_cli import main
 from labelshards.errors import CatlipError
 from tests.tiny_run import Recorder, go
 from tests.trainer.objectives.tiny_text import LEARNING, TEXT
 from tests.trainer.test_processes import MODULE, checkpoint, command, finish, running, start_alone, wait_for
 from trainer import models, run
 from trainer.evaluation import Score
-from trainer.objectives.pairs import Towers
+from trainer.objectives.towers import Towers
 from trainer.opening import open_model
 
 KINDS = ["clip", "siglip"]
@@ -86,8 +88,7 @@ def test_optimizer__scale_bias_and_norms_do_not_decay(labels: Path, tmp_path: Pa
     assert "model.image.head.bias" not in state
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("stop_after", [1, 6])
+@pytest.mark.parametrize(("kind", "stop_after"), [("clip", 1), ("siglip", 6)])
 def test_train__stopped_and_resumed_ends_with_the_same_bits(
     labels: Path, tmp_path: Path, kind: str, stop_after: int
 ) -> None:
@@ -138,3 +139,13 @@ def test_train__the_objective_is_part_of_a_run(labels: Path, tmp_path: Path) -> 
     go(labels, tmp_path / "run", "objective=clip", *TEXT, "plan.steps=1")
     with pytest.raises(CatlipError, match='was trained with objective = "clip", now it is "siglip"'):
         go(labels, tmp_path / "run", "objective=siglip", *TEXT, "plan.steps=1")
+
+
+def test_train__without_open_clip_the_extra_is_named(
+    labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "open_clip", None)
+    words = command([], labels, tmp_path / "run", "objective=clip", *TEXT)
+    assert main.run(words) == 1
+    assert "this command needs open_clip. Install it with: pip install 'catlip[baselines]'" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
