@@ -104,7 +104,7 @@ def test_sigkill__resumed_run_ends_with_the_same_bits(labels: Path, tmp_path: Pa
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     settings = ("objective=clip", *TEXT, "plan.steps=20")
     go(labels, whole, *settings, "loop.log_every=5")
-    slowed = ("data.num_workers=1", "loop.checkpoint_every=1", "loop.keep_checkpoints=40")
+    slowed = ("loop.checkpoint_every=1", "loop.keep_checkpoints=40")
     words = command(MODULE, labels, killed, *settings, *slowed)
     with running(start_alone(words)):
         wait_for(checkpoint(killed, 4))
