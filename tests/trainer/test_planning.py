@@ -124,21 +124,22 @@ def test_plan__what_could_not_run_is_refused(overrides: list[str], message: str)
         plan(load(None, overrides), num_processes=4, num_samples=None)
 
 
-@pytest.mark.parametrize("kind", ["clip", "siglip"])
-def test_plan__of_pairs_counts_the_text_tower(kind: str) -> None:
+def test_plan__of_pairs_counts_the_text_tower() -> None:
     """Of ViT-B/16: 63.4 million weights, and a sixth of the image tower's operations, which is CLIP's extra cost."""
     recipe, one_size = RECIPES / "datacomp_vit_b16.toml", "plan.multi_scale.num_sizes=1"
-    labels = plan(load(recipe, [one_size]), num_processes=64, num_samples=None)
-    pairs = plan(load(recipe, [one_size, f"objective={kind}"]), num_processes=64, num_samples=None)
-    text = open_clip.create_model("ViT-B-16", pretrained=None, device="meta")
-    towers = sum(p.numel() for p in text.parameters()) - sum(p.numel() for p in text.visual.parameters())
-    assert pairs.text_parameters == towers - 1  # the scale is neither tower's
-    assert pairs.encoder_parameters == pytest.approx(labels.encoder_parameters, rel=1e-6)
-    assert pairs.head_parameters == 768 * 512
+    labels, clip, siglip = (
+        plan(load(recipe, [one_size, f"objective={kind}"]), num_processes=64, num_samples=None)
+        for kind in ("catlip", "clip", "siglip")
+    )
+    model = open_clip.create_model("ViT-B-16", pretrained=None, device="meta")
+    text = sum(p.numel() for p in model.parameters()) - sum(p.numel() for p in model.visual.parameters())
+    assert clip.text_parameters == siglip.text_parameters == text - 1  # the scale is neither tower's
+    assert clip.encoder_parameters == pytest.approx(labels.encoder_parameters, rel=1e-6)
+    assert clip.head_parameters == 768 * 512
     encoder = labels.forward_flops_per_image - 2 * labels.head_parameters
-    assert (pairs.forward_flops_per_image - 2 * pairs.head_parameters) / encoder == pytest.approx(1.17, abs=0.005)
-    share, others = 65_536 // 64, 63
-    sent = {"clip": 4, "siglip": 2}[kind] * share * 512 * 4 * others
-    weights = 2 * pairs.memory.weights * 63 // 64
-    assert pairs.traffic_bytes == pytest.approx(weights + sent, rel=1e-6)
-    assert pairs.memory.head == {"clip": 2, "siglip": 1}[kind] * share * 65_536 * 4
+    assert (clip.forward_flops_per_image - 2 * clip.head_parameters) / encoder == pytest.approx(1.17, abs=0.005)
+    share = 65_536 // 64
+    for found, matrices in ((clip, 2), (siglip, 1)):
+        embeddings = 2 * matrices * share * 512 * 4 * 63
+        assert found.traffic_bytes == pytest.approx(2 * found.memory.weights * 63 // 64 + embeddings, rel=1e-6)
+        assert found.memory.head == matrices * share * 65_536 * 4
