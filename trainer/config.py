@@ -71,6 +71,10 @@ FREE_KEYS = frozenset(
 )
 
 
+# Settings that runs from before there were objectives do not name.
+_LATER_KEYS = frozenset({"objective", *(f"text.{name}" for name in TextConfig.__struct_fields__)})
+
+
 def load(recipe: Path | None, overrides: Sequence[str] = ()) -> Config:
     """The configuration of a recipe with `key=value` overrides, in this order, over the defaults.
 
@@ -122,6 +126,18 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, Any
     before, after = flatten(old), flatten(new)
     keys = [key for key in dict.fromkeys([*before, *after]) if key not in FREE_KEYS]
     return [(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
+
+
+def identity(config: Config) -> dict[str, Any]:
+    """The settings that decide a weight, by dotted key."""
+    flat = flatten(msgspec.to_builtins(config))
+    return {key: value for key, value in flat.items() if key not in FREE_KEYS}
+
+
+def earlier_identity(config: Config) -> dict[str, Any]:
+    """The same as it was before there were objectives, where they have their defaults."""
+    defaults = identity(Config())
+    return {key: value for key, value in identity(config).items() if key not in _LATER_KEYS or value != defaults[key]}
 
 
 def _read(recipe: Path) -> dict[str, Any]:

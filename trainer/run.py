@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from torch import nn
@@ -67,13 +68,16 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def config_digest(self) -> str:
         """Identity of everything in the configuration that decides a weight."""
-        flat = config.flatten(msgspec.to_builtins(self.config))
-        return storage.digest(msgspec.json.encode({k: v for k, v in flat.items() if k not in config.FREE_KEYS}))
+        return _digest(config.identity(self.config))
 
     def continues(self, info: checkpoints.CheckpointInfo) -> bool:
         """True if a checkpoint is one of this run."""
-        known = {self.config_digest, *self.earlier_configs}
+        known = {self.config_digest, _digest(config.earlier_identity(self.config)), *self.earlier_configs}
         return info.vocabulary_digest == self.vocabulary_digest and info.config_digest in known
+
+
+def _digest(settings: dict[str, Any]) -> str:
+    return storage.digest(msgspec.json.encode(settings))
 
 
 def labels_digest(label_sets: Sequence[LabelSet]) -> str:
