@@ -1,6 +1,7 @@
 """Zero-shot by prompts: of runs on captions, through the same task as through a vocabulary."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import open_clip
@@ -13,15 +14,13 @@ from trainer.probes import probing, prompts, zeroshot
 from trainer.probes.data.opening import open_splits
 from trainer.probes.plans import Asked
 from trainer.probes.results import Result
+from trainer.probes.tasks import TASKS
 
 
 def probe(model: Path, data: Path, out: Path, *overrides: str) -> Result:
     opened, splits = open_model(str(model), "pretrained", CPU), open_splits(data)
-    asked = Asked(opened=opened, splits=splits, protocols=[], fractions=[1.0], overrides=overrides)
-    [result] = probing.probe(
-        opened, splits, zeroshot.plans(asked), data=data, out=out, seeds=[0], with_random=True, device=CPU,
-        report=lambda *_: None,
-    )  # fmt: skip
+    asked = Asked(opened=opened, splits=splits, data=data, out=out, overrides=overrides)
+    [result] = probing.probe(asked, zeroshot.plans(asked), lambda *_: None)
     return result
 
 
@@ -81,15 +80,15 @@ def test_words__are_what_a_caption_would_say() -> None:
 
 def test_probes__of_the_image_tower_alone(clip_run: Path, colours: Path, tmp_path: Path) -> None:
     """Any other task takes the encoder as it takes every encoder."""
-    from trainer.probes.tasks import TASKS
-
-    opened, splits = open_model(str(clip_run), "pretrained", CPU, best=True), open_splits(colours)
-    asked = Asked(opened=opened, splits=splits, protocols=["sweep"], fractions=[1.0])
+    asked = Asked(
+        opened=open_model(str(clip_run), "pretrained", CPU, best=True),
+        splits=open_splits(colours),
+        data=colours,
+        out=tmp_path,
+        with_random=False,
+    )
     plans = [plan for task in ("linear", "knn") for plan in TASKS[task](asked)]
-    found = probing.probe(
-        opened, splits, plans, data=colours, out=tmp_path, seeds=[0], with_random=False, device=CPU,
-        report=lambda *_: None,
-    )  # fmt: skip
+    found = probing.probe(asked, plans, lambda *_: None)
     assert all(result.scores[0].metrics["top1"].mean > 0.9 for result in found)
     with pytest.raises(CatlipError, match="has no vocabulary that says what its head's classes are"):
-        TASKS["linear"](Asked(opened=opened, splits=splits, protocols=[], fractions=[1.0], inits=["transfer"]))
+        TASKS["linear"](replace(asked, inits=["transfer"]))
