@@ -147,10 +147,11 @@ def _print_summary(outcome: "Outcome", out: Path) -> None:
             f"Nothing to do: {out} is finished ({start.num_steps:,} steps).", markup=False, soft_wrap=True
         )
     if metrics:
+        learned = "the text tower among them" if start.num_classes is None else f"{start.num_classes:,} classes"
         terminal.print_facts(
             f"{'Trained' if outcome.finished else 'Stopped'} after step {metrics.step:,} of {start.num_steps:,}",
             [
-                ("encoder", f"{start.num_parameters / 1e6:.1f} M parameters, {start.num_classes:,} classes"),
+                ("encoder", f"{start.num_parameters / 1e6:.1f} M parameters, {learned}"),
                 ("samples seen", f"{metrics.samples:,} (there are {start.num_samples:,})"),
                 ("loss", f"{metrics.loss:.3f}"),
                 *([("held-out mAP", f"{score.mean_ap:.3f} ({score.samples:,} pictures)")] if score else []),

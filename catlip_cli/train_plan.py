@@ -36,6 +36,10 @@ def _print(config: "Config", plan: "RunPlan") -> None:
     epochs = f", {plan.samples_seen / plan.num_samples:,.1f} epochs of {plan.num_samples:,}" if plan.num_samples else ""
     sizes = " ".join(map(str, plan.image_sizes))
     memory = plan.memory
+    head = f"head for {plan.num_classes:,} classes"
+    sent = "gradients and weights"
+    if plan.text_parameters:
+        head, sent = f"projection, {plan.text_parameters / 1e6:,.1f} M of the text tower", "gradients and embeddings"
     terminal.print_facts(
         f"Plan of {config.model.name}, {plan.num_processes:,} process{'es' * (plan.num_processes != 1)}",
         [
@@ -44,8 +48,7 @@ def _print(config: "Config", plan: "RunPlan") -> None:
             ("resolutions", f"{sizes} px"),
             (
                 "parameters",
-                f"{plan.encoder_parameters / 1e6:,.1f} M, and {plan.head_parameters / 1e6:,.1f} M of the head "
-                f"for {plan.num_classes:,} classes",
+                f"{plan.encoder_parameters / 1e6:,.1f} M, and {plan.head_parameters / 1e6:,.1f} M of the {head}",
             ),
             ("forward pass", f"{plan.forward_flops_per_image / 1e9:,.1f} GFLOPs an image, on average"),
             ("whole training", f"{plan.training_flops:.2e} FLOPs"),
@@ -58,7 +61,7 @@ def _print(config: "Config", plan: "RunPlan") -> None:
             ),
             (
                 "traffic",
-                f"{plan.traffic_bytes / 1e6:,.0f} MB of gradients and weights a step and process, "
+                f"{plan.traffic_bytes / 1e6:,.0f} MB of {sent} a step and process, "
                 f"{plan.pixel_bytes / 1e6:,.0f} MB of pixels to the device",
             ),
         ],

@@ -20,6 +20,7 @@ def split(batch: Batch, num_parts: int) -> Iterator[Batch]:
             flips_B=batch.flips_B[start:stop],
             values_P=batch.values_P[first:last],
             offsets=batch.offsets[start : stop + 1] - first,
+            tokens_BT=batch.tokens_BT[start:stop],
             bad=(),
         )
 

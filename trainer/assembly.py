@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,8 +13,8 @@ from trainer import acceleration, models, sharding
 from trainer.config import Config
 from trainer.distributed import World, replicate
 from trainer.loop import LoopConfig
-from trainer.losses.config import initial_bias
-from trainer.objective import Objective
+from trainer.objectives.kinds import kind_of
+from trainer.objectives.objective import Objective
 from trainer.optim import Ema, build_optimizer
 from trainer.range_augment import RangeAugment
 from trainer.state import TrainState
@@ -23,9 +24,12 @@ from trainer.steps import Steps
 
 @dataclass(frozen=True, kw_only=True)
 class Assembly:
-    """state: what a step changes, and a checkpoint holds. objective: what computes the loss, ready for all ranks."""
+    """state: what a step changes, and a checkpoint holds. bare: what computes the loss. objective: the same,
+    distributed over all ranks.
+    """
 
     state: TrainState
+    bare: Objective[Any]
     objective: nn.Module
 
     def stepper(self, config: Config, steps: Steps, world: World) -> Stepper:
@@ -33,6 +37,7 @@ class Assembly:
         state = self.state
         return Stepper(
             objective=self.objective,
+            targets=self.bare.targets,
             optimizer=state.optimizer,
             scaler=state.scaler,
             world=world,
@@ -44,8 +49,12 @@ class Assembly:
             model_config=config.model,
             optim_config=config.optim,
             target_psnr=lambda step: config.augment.target(step, steps.num_steps),
-            after_step=lambda step: state.ema.update(state.model, step),
+            after_step=self._after_step,
         )
+
+    def _after_step(self, step: int) -> None:
+        self.bare.after_step()
+        self.state.ema.update(self.state.model, step)
 
 
 def assemble(config: Config, prior_K: np.ndarray, image_sizes: Sequence[int], world: World) -> Assembly:
@@ -54,29 +63,30 @@ def assemble(config: Config, prior_K: np.ndarray, image_sizes: Sequence[int], wo
     prior_K: the classes' frequencies. image_sizes: all that occur; raises CatlipError if the encoder cannot take one.
     """
     torch.manual_seed(config.seed)
-    model = models.build(config.model, len(prior_K))
-    models.check_sizes(model, image_sizes)
-    models.init_head(model, initial_bias(config.loss, prior_K))
+    kind = kind_of(config)
+    model = kind.start(config, prior_K)
+    towers = kind.towers(model)
+    models.check_sizes(towers[0], image_sizes)
     model.to(world.device)
     if config.loop.channels_last:
         model.to(memory_format=torch.channels_last)
     ema = Ema(model, config.optim.ema_decay)
     augment = RangeAugment(config.model.mean, config.model.std) if config.augment.range else None
-    objective: nn.Module = Objective(model, config.loss, prior_K, augment, config.augment.weight)
+    objective = kind.objective(model, config, prior_K, augment, world)
     objective.to(world.device).train()
     sharded = world.size > 1 and config.distributed.strategy == "fsdp"
     if config.loop.recompute:
-        acceleration.recompute(model)
+        for tower in towers:
+            acceleration.recompute(tower)
     if _compiles(config.loop, sharded, world.device):
-        acceleration.compile_encoder(model)
+        acceleration.compile_encoder(towers[0])
     if sharded:
-        sharding.shard(objective, model, world)
-        sharding.shard(ema.module, ema.module, world)
+        sharding.shard(objective, towers, world)
+        sharding.shard(ema.module, kind.towers(ema.module), world)
     scaler = torch.amp.GradScaler(world.device.type) if config.loop.precision == "fp16" else None
     state = TrainState(model, ema, build_optimizer(objective, config.optim), scaler, augment)
-    if config.distributed.strategy == "ddp":
-        objective = replicate(objective, world)
-    return Assembly(state=state, objective=objective)
+    shared = replicate(objective, world) if config.distributed.strategy == "ddp" else objective
+    return Assembly(state=state, bare=objective, objective=shared)
 
 
 def _compiles(config: LoopConfig, sharded: bool, device: torch.device) -> bool:

@@ -1,6 +1,7 @@
 """A batch, and the pieces that it is put together from.
 
-Shapes: B samples of one rank, N of a piece, C = 3, H = W = image size, P positives (labels).
+Shapes: B samples of one rank, N of a piece, C = 3, H = W = image size, P positives (labels), T tokens of a caption,
+which are none where nobody asks for captions.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,8 +14,15 @@ import torch
 from trainer.losses.positives import Positives
 
 
+class Room(NamedTuple):
+    """Memory for one rank's part of a step, which readers fill. images_BHWC: uint8. tokens_BT: int32."""
+
+    images_BHWC: np.ndarray
+    tokens_BT: np.ndarray
+
+
 class Piece(NamedTuple):
-    """What a reader says of samples whose pixels it has written already.
+    """What a reader says of samples whose pixels and tokens it has written already.
 
     positions_N: int64, where they stand in the batch. flips_N: bool, which are to be mirrored. counts_N: int32, labels
     of each; values_P: int32, these labels, sample after sample. bad: names of the broken pictures that other samples
@@ -33,18 +41,20 @@ class Batch:
     """One rank's part of a step.
 
     images_BCHW: uint8, channels last in memory. flips_B: bool, which images are to be mirrored. values_P: int32, the
-    class ids of sample b being values_P[offsets[b]:offsets[b+1]]; offsets: int32 [B+1]. bad: as in `Piece`.
+    class ids of sample b being values_P[offsets[b]:offsets[b+1]]; offsets: int32 [B+1]. tokens_BT: int32, of each
+    sample's chosen caption. bad: as in `Piece`.
     """
 
     images_BCHW: torch.Tensor
     flips_B: torch.Tensor
     values_P: torch.Tensor
     offsets: torch.Tensor
+    tokens_BT: torch.Tensor
     bad: tuple[tuple[str, str], ...]
 
     @classmethod
-    def of(cls, images_BHWC: np.ndarray, pieces: Sequence[Piece]) -> "Batch":
-        """The batch with these pixels, which are not copied."""
+    def of(cls, room: Room, pieces: Sequence[Piece]) -> "Batch":
+        """The batch with what lies in `room`, which is not copied."""
         positions = np.concatenate([piece.positions_N for piece in pieces])
         counts = np.concatenate([piece.counts_N for piece in pieces])
         values = np.concatenate([piece.values_P for piece in pieces])
@@ -58,10 +68,11 @@ class Batch:
         values_P = np.empty_like(values)
         values_P[np.repeat(offsets[positions], counts) + within] = values
         return cls(
-            images_BCHW=torch.from_numpy(images_BHWC).permute(0, 3, 1, 2),
+            images_BCHW=torch.from_numpy(room.images_BHWC).permute(0, 3, 1, 2),
             flips_B=torch.from_numpy(flips_B),
             values_P=torch.from_numpy(values_P),
             offsets=torch.from_numpy(offsets),
+            tokens_BT=torch.from_numpy(room.tokens_BT),
             bad=tuple(bad for piece in pieces for bad in piece.bad),
         )
 
@@ -87,5 +98,6 @@ class Batch:
             flips_B=change(self.flips_B),
             values_P=change(self.values_P),
             offsets=change(self.offsets),
+            tokens_BT=change(self.tokens_BT),
             bad=self.bad,
         )

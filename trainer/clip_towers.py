@@ -1,17 +1,25 @@
-"""Image towers of open_clip as encoders: `open_clip:ViT-B-32`. Their text towers are not used.
+"""Image towers of open_clip as encoders: `open_clip:ViT-B-32`, with the text towers that came with them.
 
-Shapes: B pictures, D features, K classes.
+Shapes: B pictures, N texts, D features, K classes, E numbers of an embedding.
 """
 
-from typing import Any
+import copy
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from labelshards.errors import CatlipError
+from trainer.objectives.texts import TEXTS_AT_ONCE, TextSide
 
 PREFIX = "open_clip:"
 _NAMED_TAGS = 5
+
+# float32 features [B, D] → [B, E], on the CPU.
+Projection = Callable[[torch.Tensor], torch.Tensor]
 
 
 class ClipTower(nn.Module):
@@ -68,8 +76,16 @@ class ClipTower(nn.Module):
         }
 
 
-def open_tower(name: str, weights: str | None) -> tuple[nn.Module, dict[str, Any]]:
-    """(image tower, its `preprocess_cfg`: size, mean, std) of a model of open_clip.
+class Towers(NamedTuple):
+    """A model of open_clip. image: as models of timm are. preprocess: its `preprocess_cfg` (size, mean, std)."""
+
+    image: nn.Module
+    preprocess: dict[str, Any]
+    texts: TextSide
+
+
+def open_towers(name: str, weights: str | None) -> Towers:
+    """A model of open_clip in eval mode, frozen.
 
     weights: None for random ones, a checkpoint file, or one of open_clip's tags, which it fetches. Features are those
     in front of the projection into the space that pictures share with texts, as in CLIP's linear probes. Raises
@@ -84,10 +100,32 @@ def open_tower(name: str, weights: str | None) -> tuple[nn.Module, dict[str, Any
     try:
         model: Any = open_clip.create_model(name, pretrained=weights, pretrained_text=False)
     except Exception as error:  # the hub's client, unpickling and open_clip itself raise a dozen types
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")
-        raise CatlipError(f"open_clip cannot make {name} with weights {weights}: {first}.") from error
-    visual = model.visual
-    return _tower(visual), open_clip.get_model_preprocess_cfg(model)
+        raise CatlipError(f"open_clip cannot make {name} with weights {weights}: {_first_line(error)}.") from error
+    model.eval().requires_grad_(False)
+    image, projection = _tower(model.visual)
+    return Towers(image, open_clip.get_model_preprocess_cfg(model), _texts(name, model, projection))
+
+
+def _texts(name: str, model: Any, projection: Projection) -> TextSide:  # noqa: ANN401  (open_clip has no types)
+    @cache
+    def tokenizer() -> Any:  # noqa: ANN401
+        import open_clip
+
+        try:
+            return open_clip.get_tokenizer(name)
+        except Exception as error:  # as above; most tokenizers lie on the hub
+            raise CatlipError(f"open_clip has no tokenizer for {name} here: {_first_line(error)}.") from error
+
+    @torch.no_grad()
+    def embed(texts: Sequence[str]) -> torch.Tensor:
+        pieces = [texts[start : start + TEXTS_AT_ONCE] for start in range(0, len(texts), TEXTS_AT_ONCE)]
+        return torch.cat([model.encode_text(tokenizer()(list(piece)), normalize=True).float() for piece in pieces])
+
+    @torch.no_grad()
+    def project(features_BD: torch.Tensor) -> torch.Tensor:
+        return F.normalize(projection(features_BD), dim=-1)
+
+    return TextSide(embed=embed, project=project)
 
 
 def tags(name: str) -> str:
@@ -99,17 +137,23 @@ def tags(name: str) -> str:
     return f"{', '.join(found[:_NAMED_TAGS])}{more}" if found else "none"
 
 
-def _tower(visual: nn.Module) -> nn.Module:
+def _tower(visual: nn.Module) -> tuple[nn.Module, Projection]:
+    """(what gives features, what projects them into the space of texts)."""
     trunk = getattr(visual, "trunk", None)
     projections = {"proj", "drop", "mlp"}
     if isinstance(trunk, nn.Module) and set(dict(visual.head.named_children())) <= projections:  # type: ignore[union-attr]
-        return trunk  # a model of timm, and a projection behind it
+        head: nn.Module = copy.deepcopy(visual.head)  # type: ignore[assignment]
+        return trunk, head  # a model of timm, and a projection behind it
     if isinstance(trunk, nn.Module):
         raise CatlipError(
             "This tower of open_clip pools in a layer of its own; probes cannot take it. Take another one."
         )
     if isinstance(getattr(visual, "proj", None), nn.Parameter):
-        width = visual.proj.shape[0]  # type: ignore[index]
+        weight_DE = visual.proj.detach().clone()  # type: ignore[operator]
         visual.register_parameter("proj", None)
-        return ClipTower(visual, int(width))
-    return ClipTower(visual, int(visual.output_dim))  # type: ignore[arg-type]
+        return ClipTower(visual, len(weight_DE)), lambda features_BD: features_BD @ weight_DE
+    return ClipTower(visual, int(visual.output_dim)), lambda features_BD: features_BD  # type: ignore[arg-type]
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")

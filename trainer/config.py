@@ -4,7 +4,7 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -15,6 +15,7 @@ from trainer.loader import DataConfig
 from trainer.loop import LoopConfig
 from trainer.losses.config import LossConfig
 from trainer.models import ModelConfig
+from trainer.objectives.text import TextConfig
 from trainer.optim import OptimConfig
 from trainer.range_augment import AugmentConfig
 from trainer.steps import PlanConfig
@@ -22,14 +23,16 @@ from trainer.tracking import TrackingConfig
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A run's settings. `seed` decides everything random: weights, order, crops, flips."""
+    """A run's settings. objective: what pictures learn. seed: all that is random, weights, order, crops, flips."""
 
+    objective: Literal["catlip", "clip", "siglip"] = "catlip"
     seed: Annotated[int, msgspec.Meta(ge=0)] = 0
     plan: PlanConfig = PlanConfig()
     data: DataConfig = DataConfig()
     augment: AugmentConfig = AugmentConfig()
     model: ModelConfig = ModelConfig()
     loss: LossConfig = LossConfig()
+    text: TextConfig = TextConfig()
     optim: OptimConfig = OptimConfig()
     loop: LoopConfig = LoopConfig()
     distributed: DistributedConfig = DistributedConfig()
@@ -66,6 +69,10 @@ FREE_KEYS = frozenset(
         "tracking.wandb",
     }
 )
+
+
+# Settings that runs from before there were objectives do not name.
+_LATER_KEYS = frozenset({"objective", *(f"text.{name}" for name in TextConfig.__struct_fields__)})
 
 
 def load(recipe: Path | None, overrides: Sequence[str] = ()) -> Config:
@@ -119,6 +126,18 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, Any
     before, after = flatten(old), flatten(new)
     keys = [key for key in dict.fromkeys([*before, *after]) if key not in FREE_KEYS]
     return [(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
+
+
+def identity(config: Config) -> dict[str, Any]:
+    """The settings that decide a weight, by dotted key."""
+    flat = flatten(msgspec.to_builtins(config))
+    return {key: value for key, value in flat.items() if key not in FREE_KEYS}
+
+
+def earlier_identity(config: Config) -> dict[str, Any]:
+    """The same as it was before there were objectives, where they have their defaults."""
+    defaults = identity(Config())
+    return {key: value for key, value in identity(config).items() if key not in _LATER_KEYS or value != defaults[key]}
 
 
 def _read(recipe: Path) -> dict[str, Any]:

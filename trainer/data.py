@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from labelshards import storage
+from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
 from trainer import models
 from trainer.config import Config
 from trainer.distributed import World
 from trainer.loader import DataConfig
+from trainer.objectives.kinds import kind_of
 from trainer.plan import make_plan
 from trainer.reader import StepReader
 from trainer.samples import Samples
@@ -34,6 +36,9 @@ class Data:
         plan_config = config.plan
         plan_config.check(len(labels), world.size, config.model.image_size)
         label_sets = [LabelSet.open(folder) for folder in labels]
+        tokenizer = kind_of(config).tokenizer(config)
+        if tokenizer:
+            _check_captions(label_sets, config.objective)
         samples = Samples(label_sets, unlabelled=plan_config.unlabelled, moved=moved)
         counts = samples.counts()
         plan = make_plan(counts, seed=config.seed, window_shards=plan_config.window_shards, weights=plan_config.weights)
@@ -52,9 +57,20 @@ class Data:
             world_size=world.size,
             moved=moved,
             cache=_cache(config.data, samples, counts),
+            tokenizer=tokenizer,
         )
         prior_K = models.class_prior(label_sets, shares, labelled_only=plan_config.unlabelled == "drop")
         return cls(label_sets=label_sets, reader=reader, prior_K=prior_K)
+
+
+def _check_captions(label_sets: Sequence[LabelSet], objective: str) -> None:
+    """Raise CatlipError for a label set whose captions were not kept."""
+    for label_set in label_sets:
+        if not label_set.manifest.with_captions:
+            raise CatlipError(
+                f"{label_set.root} keeps no captions, from which objective = {objective!r} learns. Build it again with "
+                "--keep-captions."
+            )
 
 
 def _cache(config: DataConfig, samples: Samples, counts: Sequence[np.ndarray]) -> ShardCache | None:

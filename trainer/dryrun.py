@@ -14,6 +14,7 @@ from trainer.batch import Batch
 from trainer.config import Config
 from trainer.data import Data
 from trainer.distributed import World
+from trainer.objectives.kinds import kind_of
 from trainer.workers import worker_count
 
 _SECONDS = 6.0
@@ -70,7 +71,7 @@ def measure(
     The step is measured at the first one's resolution. on_phase: told what is measured now. Raises CatlipError for
     what would stop a run.
     """
-    config.loss.check()
+    kind_of(config).check(config)
     data = Data.open(config, labels, world, moved)
     num_workers = worker_count(config.data.num_workers, world.device, world.ranks_here)
     steps = data.reader.steps
@@ -104,7 +105,7 @@ def _rate(work: Callable[[], int], seconds: float) -> float:
 
 def _kept(batch: Batch) -> Batch:
     """One that stays as it is when the next is asked for."""
-    return dataclasses.replace(batch, images_BCHW=batch.images_BCHW.clone())
+    return dataclasses.replace(batch, images_BCHW=batch.images_BCHW.clone(), tokens_BT=batch.tokens_BT.clone())
 
 
 def _step(step: Callable[[int, Batch], object], batch: Batch, device: torch.device) -> int:

@@ -10,7 +10,6 @@ from typing import Annotated, NamedTuple
 import msgspec
 import numpy as np
 import torch
-from torch import nn
 
 from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
@@ -18,6 +17,7 @@ from trainer import transforms
 from trainer.distributed import World, gather_to_main
 from trainer.label_metrics import mean_average_precisions
 from trainer.models import ModelConfig
+from trainer.objectives.texts import Scorer
 from trainer.samples import Sample, Samples
 from trainer.sheet import Prediction
 from trainer.transforms import BrokenImageError, to_input
@@ -114,13 +114,13 @@ class Evaluation:
         )  # fmt: skip
 
     @torch.no_grad()
-    def score(self, model: nn.Module, step: int) -> tuple[Score | None, list[Prediction]]:
-        """Of `model` after `step` steps; the score and the predictions to be drawn are on the main rank alone.
+    def score(self, scorer: Scorer, step: int) -> tuple[Score | None, list[Prediction]]:
+        """Of a model after `step` steps; the score and the predictions to be drawn are on the main rank alone.
 
         All ranks must call this. Raises CatlipError if no picture could be read.
         """
         pictures: list[Prediction] = []
-        shares = gather_to_main(self._share(model, pictures), self.world)
+        shares = gather_to_main(self._share(scorer, pictures), self.world)
         if shares is None:
             return None, []
         scores_NJ, truth_NJ, precision_N2 = (np.concatenate(parts) for parts in zip(*shares, strict=True))
@@ -139,7 +139,7 @@ class Evaluation:
             precision_at_5=float(precision_N2[:, 1].mean()),
         ), pictures
 
-    def _share(self, model: nn.Module, pictures: list[Prediction]) -> _Share:
+    def _share(self, scorer: Scorer, pictures: list[Prediction]) -> _Share:
         """This rank's samples; `pictures` takes predictions for the first of the main rank."""
         columns_J = torch.from_numpy(self.classes_J)
         found = [
@@ -152,7 +152,7 @@ class Evaluation:
                 images_BCHW[b] = transforms.center_crop(pixels_CHW, size)
             x_BCHW = to_input(images_BCHW.to(self.world.device), self.model_config.mean, self.model_config.std)
             with torch.autocast(self.world.device.type, dtype=self.narrow, enabled=self.narrow is not None):
-                logits_BK = model(x_BCHW)
+                logits_BK = scorer.scores(x_BCHW)
             logits_BK = logits_BK.float().cpu()[: len(batch)]
             if not batch:
                 continue  # the other ranks had one
@@ -167,7 +167,7 @@ class Evaluation:
                 )
             )
             for b, (sample, pixels_CHW, captions) in enumerate(batch[: self._wanted(len(pictures))]):
-                probabilities_K = logits_BK[b].sigmoid().numpy()
+                probabilities_K = scorer.probabilities(logits_BK[b]).numpy()
                 pictures.append(
                     Prediction(
                         pixels_CHW=pixels_CHW, captions=captions, labels=sample.labels, probabilities_K=probabilities_K

@@ -48,5 +48,5 @@ def batches(reader: StepReader, steps: range, *, num_workers: int, pin_memory: b
 
 def _alone(reader: StepReader, steps: range) -> Iterator[Batch]:
     for step in steps:
-        images_BHWC = np.empty(reader.shape(step), dtype=np.uint8)
-        yield Batch.of(images_BHWC, [reader.read(step, images_BHWC)])
+        room = reader.room(step, np.empty(reader.most_bytes(), dtype=np.uint8))
+        yield Batch.of(room, [reader.read(step, room)])

@@ -53,6 +53,10 @@ class LoopConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             return torch.bfloat16 if device.type == "cuda" else None
         return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": None}[self.precision]
 
+    def activation_bytes(self) -> int:
+        """Of a number in the forward pass: of float32 where the recipe says so, and else of a GPU's 16 bits."""
+        return 4 if self.precision == "fp32" else 2
+
 
 class LoopBatch(Protocol):
     """What the loop knows of a batch. bad: names of the broken pictures that others had to replace, and why."""

@@ -21,6 +21,8 @@ from trainer import clip_towers, models, run
 from trainer.corenet import vit as _corenet_vit  # noqa: F401  (timm knows the imported models from there)
 from trainer.encoder import Encoder, PictureInput
 from trainer.export.config import origin_of
+from trainer.objectives.kinds import kind_of
+from trainer.objectives.texts import TextSide
 
 Kind = Literal["run", "folder", "timm", "open_clip"]
 RANDOM = "random"
@@ -43,12 +45,16 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Opened:
-    """A model. fresh(seed): an encoder of the same architecture that learned nothing. folder: of a run."""
+    """A model. fresh(seed): an encoder of the same architecture that learned nothing. folder: of a run.
+
+    texts: its text tower, None where it has none.
+    """
 
     facts: ModelFacts
     encoder: Encoder
     fresh: Callable[[int], Encoder] = field(repr=False)
     folder: Path | None = None
+    texts: TextSide | None = None
 
     @property
     def vocabulary(self) -> Vocabulary | None:
@@ -94,21 +100,29 @@ def _open_run(folder: Path, device: torch.device, best: bool) -> Opened:
 
     def fresh(seed: int) -> Encoder:
         torch.manual_seed(seed)
-        model = models.build(config, opened.record.num_classes)
-        return Encoder(model=model.eval(), picture=picture, device=device)
+        kind = kind_of(opened.record.config)
+        encoder = kind.towers(kind.build(opened.record.config, opened.record.num_classes))[0]
+        return Encoder(model=encoder.eval(), picture=picture, device=device)
 
     return Opened(
         facts=ModelFacts(
             name=folder.resolve().name,
             kind="run",
             weights=str(folder),
-            parameters=_count(opened.model),
+            parameters=_count(opened.encoder),
             step=opened.checkpoint.step,
             pretrained_on=", ".join(opened.record.label_sets),
         ),
-        encoder=Encoder(model=opened.model, picture=picture, device=device, vocabulary=opened.vocabulary),
+        # Where texts name classes, no row of a head stands for them.
+        encoder=Encoder(
+            model=opened.encoder,
+            picture=picture,
+            device=device,
+            vocabulary=None if opened.texts else opened.vocabulary,
+        ),
         fresh=fresh,
         folder=folder,
+        texts=opened.texts,
     )
 
 
@@ -162,7 +176,8 @@ def _open_clip(name: str, weights: str, device: torch.device) -> Opened:
     if Path(weights).suffix and not Path(weights).is_file():
         raise CatlipError(f"--weights {weights}: there is no such file.")
     torch.manual_seed(0)
-    model, config = clip_towers.open_tower(name, None if weights == RANDOM else weights)
+    towers = clip_towers.open_towers(name, None if weights == RANDOM else weights)
+    model, config = towers.image, towers.preprocess
     size = config["size"]
     picture = PictureInput(
         image_size=size if isinstance(size, int) else size[0],
@@ -172,13 +187,13 @@ def _open_clip(name: str, weights: str, device: torch.device) -> Opened:
 
     def fresh(seed: int) -> Encoder:
         torch.manual_seed(seed)
-        return Encoder(model=clip_towers.open_tower(name, None)[0].eval(), picture=picture, device=device)
+        return Encoder(model=clip_towers.open_towers(name, None).image, picture=picture, device=device)
 
-    encoder = Encoder(model=model.eval().requires_grad_(False), picture=picture, device=device)
+    encoder = Encoder(model=model, picture=picture, device=device)
     _check_features(encoder, name)
     named = "" if weights == RANDOM or Path(weights).is_file() else weights
     facts = ModelFacts(name=name, kind="open_clip", weights=weights, parameters=_count(model), pretrained_on=named)
-    return Opened(facts=facts, encoder=encoder, fresh=fresh)
+    return Opened(facts=facts, encoder=encoder, fresh=fresh, texts=towers.texts)
 
 
 def _fresh(source: str, picture: PictureInput, device: torch.device, seed: int) -> Encoder:

@@ -142,6 +142,11 @@ def make_plan(counts: Sequence[np.ndarray], *, seed: int, window_shards: int, we
     return Mixture(streams, [len(each) for each in counts], weights, seed=seed)
 
 
+def share_sizes(batch_size: int, world_size: int) -> list[int]:
+    """How many samples of a step each rank has; `rank_share` says which."""
+    return [batch_size * (rank + 1) // world_size - batch_size * rank // world_size for rank in range(world_size)]
+
+
 def rank_share(shards_B: np.ndarray, *, rank: int, world_size: int) -> np.ndarray:
     """Which samples of a step `rank` computes: int64 [its share], rising positions in the batch.
 

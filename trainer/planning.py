@@ -5,7 +5,7 @@ Numbers of memory and traffic are estimates: they count what must be there, not 
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import numpy as np
@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from labelshards.errors import CatlipError
 from trainer import models
 from trainer.config import Config
-from trainer.losses.pieces import GPU_PIECE
+from trainer.objectives.kinds import kind_of
 from trainer.steps import Steps
 
 # Without a label set: as many classes as the published vocabulary for DataComp has.
@@ -30,7 +30,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 
     weights: in float32; their average (EMA), gradients and AdamW's two moments are as large. activations: what the
     backward pass needs of one part of the largest step; flash attention keeps less than is counted here. head: logits,
-    or what the fused loss keeps instead.
+    or what the fused loss keeps instead; of a contrastive objective the cosines.
     """
 
     weights: int
@@ -45,9 +45,10 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
     """steps, samples_seen: of the whole run; samples_seen / num_samples are its epochs, if a label set says how many.
 
-    forward_flops_per_image: mean over the run's resolutions, a multiplication and an addition being two; training takes
-    three times as many. traffic_bytes: what a process sends of gradients and weights in a step; it receives as much.
-    pixel_bytes: what its largest share of a step copies to the device.
+    text_parameters: of a contrastive objective, whose head is the projection of pictures; operations and memory then
+    count one caption a picture. forward_flops_per_image: mean over the run's resolutions, a multiplication and an
+    addition being two; training takes three times as many. traffic_bytes: what a process sends of gradients, weights
+    and embeddings in a step; it receives as much. pixel_bytes: what its largest share of a step copies to the device.
     """
 
     steps: int
@@ -59,6 +60,7 @@ class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
     num_classes: int
     encoder_parameters: int
     head_parameters: int
+    text_parameters: int
     forward_flops_per_image: float
     training_flops: float
     memory: Memory
@@ -73,24 +75,26 @@ def plan(config: Config, *, num_processes: int, num_samples: int | None, num_cla
             "plan.epochs says how long the run is, so it takes a label set: give --labels, or --set plan.steps=N."
         )
     config.plan.check(len(config.plan.weights) or 1, num_processes, config.model.image_size)
-    config.loss.check()
+    kind_of(config).check(config)
     steps = Steps(config.plan, image_size=config.model.image_size, num_samples=num_samples or 0, seed=config.seed)
     config.optim.warmup(steps.num_steps)
+    kind = kind_of(config)
     with torch.device("meta"):
-        model = models.build(config.model, num_classes)
-    models.check_sizes(model, steps.image_sizes())
-    head = sum(p.numel() for p in models.head(model).parameters())
+        model = kind.build(config, num_classes)
+    encoder = kind.towers(model)[0]
+    models.check_sizes(encoder, steps.image_sizes())
+    head = sum(p.numel() for p in models.head(encoder).parameters())
     parameters = sum(p.numel() for p in model.parameters())
-    costs = _costs(model, steps.image_sizes(), recompute=config.loop.recompute)
+    costs = _costs(encoder, steps.image_sizes(), recompute=config.loop.recompute)
     seen = _samples_by_size(steps)
     samples_seen = sum(seen.values())
     head_flops = 2 * head
-    flops = sum(count * (costs[size][0] + head_flops) for size, count in seen.items()) / samples_seen
-    share = math.ceil(steps.largest_batch() / num_processes / config.loop.accumulate)
-    # The fused loss keeps the features' gradient, and one piece of the logits at a time.
-    fused = share * (models.head(model).in_features + min(GPU_PIECE, num_classes)) * _FLOAT
-    logits = fused if config.loss.fused else share * num_classes * _width(config)
-    activations = _activations(config, steps, costs, num_processes)
+    largest = steps.largest_batch()
+    share = math.ceil(largest / num_processes / config.loop.accumulate)
+    beside = kind.footprint(model, config, share, largest, num_processes)
+    text_flops, text_bytes = _counted(model, beside.text_forward) if beside.text_forward else (0, 0)
+    flops = sum(count * (costs[size][0] + head_flops + text_flops) for size, count in seen.items()) / samples_seen
+    activations = _activations(config, steps, costs, text_bytes, num_processes)
     return RunPlan(
         steps=steps.num_steps,
         samples_seen=samples_seen,
@@ -99,12 +103,13 @@ def plan(config: Config, *, num_processes: int, num_samples: int | None, num_cla
         image_sizes=steps.image_sizes(),
         num_processes=num_processes,
         num_classes=num_classes,
-        encoder_parameters=parameters - head,
+        encoder_parameters=parameters - head - beside.text_parameters,
         head_parameters=head,
+        text_parameters=beside.text_parameters,
         forward_flops_per_image=flops,
         training_flops=3.0 * flops * samples_seen,
-        memory=_memory(config, parameters, logits, activations, num_processes),
-        traffic_bytes=_traffic(config, parameters, num_processes),
+        memory=_memory(config, parameters, beside.logits_bytes, activations, num_processes),
+        traffic_bytes=_traffic(config, parameters, num_processes) + beside.exchanged_bytes,
         pixel_bytes=3 * steps.most_pixels(num_processes),
     )
 
@@ -137,7 +142,21 @@ def _costs(model: nn.Module, sizes: Sequence[int], *, recompute: bool) -> dict[i
 
 
 def _forward(model: nn.Module, size: int, *, recompute: bool) -> tuple[int, int]:
-    """(operations, bytes kept for the backward pass in float32) of the encoder for one picture."""
+    """`_counted` of the encoder for one picture."""
+    image_BCHW = torch.empty(1, 3, size, size, device="meta")
+    flops, num_bytes = _counted(model, lambda: models.features(model.train(), image_BCHW))
+    if recompute and (blocks := len(getattr(model, "blocks", ()))):
+        # A block's inputs stay, and one block at a time is computed again.
+        width = models.head(model).in_features
+        patch = model.get_submodule("patch_embed").patch_size
+        assert isinstance(patch, tuple), "timm's embeddings have both sides"
+        tokens = (size // patch[0]) * (size // patch[1]) + 1
+        num_bytes = blocks * tokens * width * _FLOAT + num_bytes // blocks
+    return flops, num_bytes
+
+
+def _counted(model: nn.Module, forward: Callable[[], torch.Tensor]) -> tuple[int, int]:
+    """(operations, bytes kept for the backward pass in float32) of what `forward` does with weights of `model`."""
     kept: dict[int, int] = {}
     own = {p.untyped_storage()._cdata for p in (*model.parameters(), *model.buffers())}
 
@@ -153,30 +172,19 @@ def _forward(model: nn.Module, size: int, *, recompute: bool) -> tuple[int, int]
         FlopCounterMode(display=False) as counter,
         torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
     ):
-        models.features(model.train(), torch.empty(1, 3, size, size, device="meta"))
-    num_bytes = sum(kept.values())
-    if recompute and (blocks := len(getattr(model, "blocks", ()))):
-        # A block's inputs stay, and one block at a time is computed again.
-        width = models.head(model).in_features
-        patch = model.get_submodule("patch_embed").patch_size
-        assert isinstance(patch, tuple), "timm's embeddings have both sides"
-        tokens = (size // patch[0]) * (size // patch[1]) + 1
-        num_bytes = blocks * tokens * width * _FLOAT + num_bytes // blocks
-    return counter.get_total_flops(), num_bytes
+        forward()
+    return counter.get_total_flops(), sum(kept.values())
 
 
-def _activations(config: Config, steps: Steps, costs: dict[int, tuple[int, int]], num_processes: int) -> int:
+def _activations(
+    config: Config, steps: Steps, costs: dict[int, tuple[int, int]], text_bytes: int, num_processes: int
+) -> int:
     """Bytes of the most expensive part of any step."""
     most = 0
     for step in {steps[number] for number in range(min(steps.num_steps, 1_000))}:
         samples = math.ceil(step.batch_size / num_processes / config.loop.accumulate)
-        most = max(most, samples * costs[step.image_size][1])
-    return most * _width(config) // _FLOAT
-
-
-def _width(config: Config) -> int:
-    """Bytes of a number in the forward pass: of float32 where the recipe says so, and else of a GPU's 16 bits."""
-    return _FLOAT if config.loop.precision == "fp32" else _FLOAT // 2
+        most = max(most, samples * (costs[step.image_size][1] + text_bytes))
+    return most * config.loop.activation_bytes() // _FLOAT
 
 
 def _memory(config: Config, parameters: int, logits: int, activations: int, num_processes: int) -> Memory:

@@ -1,8 +1,8 @@
 """Loader processes that write pixels straight into memory which they share with the trainer.
 
 The memory is a ring of batches, made once. Every process writes its part of each batch; labels, which are few bytes,
-come through a pipe. So pixels are never copied, pickled or allocated anew, and the first batch is there as soon as all
-processes together can make it.
+come through a pipe. So pixels and tokens are never copied, pickled or allocated anew, and the first batch is there as
+soon as all processes together can make it.
 """
 
 import contextlib
@@ -43,10 +43,9 @@ class Ring:
         os.ftruncate(descriptor, num_slots * slot_bytes)
         self._map(descriptor, slot_bytes)
 
-    def slot(self, number: int, shape: tuple[int, ...]) -> np.ndarray:
-        """uint8 array of `shape` at the beginning of a slot."""
-        size = int(np.prod(shape))
-        return np.frombuffer(self._memory, np.uint8, size, number * self._slot_bytes).reshape(shape)
+    def slot(self, number: int) -> np.ndarray:
+        """uint8 array of a whole slot."""
+        return np.frombuffer(self._memory, np.uint8, self._slot_bytes, number * self._slot_bytes)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"descriptor": DupFd(self._descriptor), "slot_bytes": self._slot_bytes}
@@ -68,7 +67,7 @@ def pooled(reader: StepReader, steps: range, *, num_workers: int) -> Generator[B
 
     Raises the CatlipError that a worker met, and one that says so if a worker died.
     """
-    ring = Ring(_NUM_SLOTS, reader.steps.most_pixels(reader.world_size) * 3)
+    ring = Ring(_NUM_SLOTS, reader.most_bytes())
     started = [_start(reader, ring, number, num_workers) for number in range(num_workers)]
     try:
         ahead = iter(steps)
@@ -83,7 +82,7 @@ def pooled(reader: StepReader, steps: range, *, num_workers: int) -> Generator[B
                 return
             step, slot = waiting.popleft()
             pieces = [_receive(process, pipe) for process, pipe in started]
-            yield Batch.of(ring.slot(slot, reader.shape(step)), pieces)
+            yield Batch.of(reader.room(step, ring.slot(slot)), pieces)
             free.append(slot)
     finally:
         for process, pipe in started:
@@ -95,7 +94,7 @@ def pooled(reader: StepReader, steps: range, *, num_workers: int) -> Generator[B
 
 
 def _start(reader: StepReader, ring: Ring, number: int, num_workers: int) -> tuple[Any, Connection]:
-    context = workers.context()
+    context = workers.context(*(["open_clip"] if reader.tokenizer else []))
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(reader, ring, theirs, number, num_workers), daemon=True)
     process.start()
@@ -132,7 +131,7 @@ def _work(reader: StepReader, ring: Ring, pipe: Connection, number: int, num_wor
         except (EOFError, ConnectionError):
             return
         try:
-            answer: Piece | Exception = reader.read(step, ring.slot(slot, reader.shape(step)), number, num_workers)
+            answer: Piece | Exception = reader.read(step, reader.room(step, ring.slot(slot)), number, num_workers)
         except Exception as error:  # goes to the main process as it is
             error.add_note("".join(traceback.format_exception(error)))
             answer = error

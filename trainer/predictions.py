@@ -10,6 +10,7 @@ from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
 from labelshards.vocabulary import Vocabulary
 from trainer import run, transforms
+from trainer.objectives.kinds import kind_of
 from trainer.samples import Samples
 from trainer.sheet import Prediction
 from trainer.transforms import BrokenImageError
@@ -38,13 +39,17 @@ def predict(
     device: torch.device,
     moved: dict[str, str] | None = None,
 ) -> list[Prediction]:
-    """Predictions for `count` labelled samples drawn by `seed`; fewer if there are no more."""
+    """Predictions for `count` labelled samples drawn by `seed`; fewer if there are no more.
+
+    A run with a text tower scores the classes by their names.
+    """
     samples = Samples([label_set], unlabelled="drop", moved=moved)
     firsts = np.concatenate([[0], np.cumsum(samples.counts()[0])])
     total = int(firsts[-1])
     drawn = np.random.default_rng(seed).choice(total, size=min(total, count * _TRIES_PER_SAMPLE), replace=False)
     config = opened.record.config.model
-    model = opened.model.to(device)
+    opened.model.to(device)
+    scorer = kind_of(opened.record.config).scorer(opened.model, opened.record.config, opened.vocabulary)
     predictions: list[Prediction] = []
     for place in drawn.tolist():
         if len(predictions) == count:
@@ -57,13 +62,13 @@ def predict(
         except BrokenImageError:
             continue
         images_BCHW = transforms.center_crop(pixels_CHW, config.image_size)[None].to(device)
-        logits_BK = model(transforms.to_input(images_BCHW, config.mean, config.std))
+        logits_BK = scorer.scores(transforms.to_input(images_BCHW, config.mean, config.std))
         predictions.append(
             Prediction(
                 pixels_CHW=pixels_CHW,
                 captions=samples.captions(shard, nth),
                 labels=sample.labels,
-                probabilities_K=logits_BK[0].float().sigmoid().cpu().numpy(),
+                probabilities_K=scorer.probabilities(logits_BK[0].float()).cpu().numpy(),
             )
         )
     return predictions

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from torch import nn
@@ -26,8 +27,10 @@ from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
 from labelshards.schema import VOCABULARY_NAME
 from labelshards.vocabulary import Vocabulary
-from trainer import checkpoints, config, models
+from trainer import checkpoints, config
 from trainer.metrics import Metrics
+from trainer.objectives.kinds import kind_of
+from trainer.objectives.texts import TextSide
 
 RECORD_NAME = "run.json"
 METRICS_NAME = "metrics.jsonl"
@@ -65,13 +68,16 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def config_digest(self) -> str:
         """Identity of everything in the configuration that decides a weight."""
-        flat = config.flatten(msgspec.to_builtins(self.config))
-        return storage.digest(msgspec.json.encode({k: v for k, v in flat.items() if k not in config.FREE_KEYS}))
+        return _digest(config.identity(self.config))
 
     def continues(self, info: checkpoints.CheckpointInfo) -> bool:
         """True if a checkpoint is one of this run."""
-        known = {self.config_digest, *self.earlier_configs}
+        known = {self.config_digest, _digest(config.earlier_identity(self.config)), *self.earlier_configs}
         return info.vocabulary_digest == self.vocabulary_digest and info.config_digest in known
+
+
+def _digest(settings: dict[str, Any]) -> str:
+    return storage.digest(msgspec.json.encode(settings))
 
 
 def labels_digest(label_sets: Sequence[LabelSet]) -> str:
@@ -186,12 +192,14 @@ class _Line(msgspec.Struct):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedRun:
-    """A run opened for use: its encoder, in eval mode."""
+    """A run opened for use. model: all that was learned, in eval mode. encoder, texts: for pictures, and for texts."""
 
     record: RunRecord
     vocabulary: Vocabulary
     checkpoint: checkpoints.CheckpointInfo
     model: nn.Module
+    encoder: nn.Module
+    texts: TextSide | None
 
 
 def open_run(folder: Path, *, best: bool = False, averaged: bool = True) -> TrainedRun:
@@ -216,9 +224,18 @@ def open_run(folder: Path, *, best: bool = False, averaged: bool = True) -> Trai
     vocabulary = Vocabulary.from_bytes(storage.read_bytes(where), where)
     if vocabulary.digest != record.vocabulary_digest:
         raise CatlipError(f"{where} is not the vocabulary that {folder} was trained with.")
-    model = models.build(record.config.model, record.num_classes)
+    kind = kind_of(record.config)
+    model = kind.build(record.config, record.num_classes)
     model.load_state_dict(checkpoints.read_tensors(path, "ema." if averaged else "model."))
-    return TrainedRun(record=record, vocabulary=vocabulary, checkpoint=info, model=model.eval().requires_grad_(False))
+    model.eval().requires_grad_(False)
+    return TrainedRun(
+        record=record,
+        vocabulary=vocabulary,
+        checkpoint=info,
+        model=model,
+        encoder=kind.towers(model)[0],
+        texts=kind.texts(model, record.config),
+    )
 
 
 def _read_record(folder: Path) -> RunRecord | None:

@@ -19,7 +19,9 @@ from trainer.distributed import World, gather_to_main, sum_over_ranks
 from trainer.evaluation import Evaluation, Score
 from trainer.loop import Loop
 from trainer.metrics import Metrics
+from trainer.objectives.kinds import kind_of
 from trainer.optim import learning_rate
+from trainer.reader import REASONS
 from trainer.reports import Reports
 from trainer.samples import Samples
 from trainer.workers import worker_count
@@ -28,12 +30,15 @@ _NAMED_BROKEN = 3
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known when the first step begins. step: steps done by earlier processes. notes: for a person to read."""
+    """What is known when the first step begins. step: steps done by earlier processes. notes: for a person to read.
+
+    num_classes: None where captions are learned, by a text tower whose parameters are counted, too.
+    """
 
     step: int
     num_steps: int
     num_samples: int
-    num_classes: int
+    num_classes: int | None
     num_parameters: int
     notes: list[str]
 
@@ -86,7 +91,7 @@ class Session:
             step=step,
             num_steps=num_steps,
             num_samples=self.record.num_samples,
-            num_classes=self.record.num_classes,
+            num_classes=None if self.data.reader.tokenizer else self.record.num_classes,
             num_parameters=sum(p.numel() for p in self.assembly.state.model.parameters()),
             notes=notes,
         )
@@ -145,6 +150,7 @@ class Session:
             report=self._report,
             name_samples=self._name_samples,
             list_broken=self._list_broken,
+            reasons=REASONS,
             evaluate_every=config.eval.every if self.evaluation else None,
             evaluate=self._evaluate,
         )
@@ -166,7 +172,9 @@ class Session:
 
     def _evaluate(self, step: int) -> None:
         assert self.evaluation is not None, "the loop has no evaluate_every otherwise"
-        self.score, pictures = self.evaluation.score(self.assembly.state.ema.module, step)
+        config, model = self.record.config, self.assembly.state.ema.module
+        scorer = kind_of(config).scorer(model, config, self.data.label_sets[0].vocabulary)
+        self.score, pictures = self.evaluation.score(scorer, step)
         if self.reports and self.score:
             self.reports.score(self.score, pictures)
 

@@ -3,7 +3,7 @@
 A tensor is *whole* (plain) or *sharded* (torch's DTensor); the rest of the trainer asks here which it is.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import nn
@@ -14,15 +14,19 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from trainer.distributed import World
 
 
-def shard(root: nn.Module, model: nn.Module, world: World) -> None:
-    """Slice the parameters of `root`, in which `model` lies, over all ranks: a group for each block, one for the rest.
+def shard(root: nn.Module, towers: Sequence[nn.Module], world: World) -> None:
+    """Slice the parameters of `root`, in which `towers` lie, over all ranks: a group for each block, one for the rest.
 
+    Of several towers each is a group of its own beside its blocks, and is to be called by its forward pass.
     Weights stay float32, also while they travel, so that a step is that of DDP; autocast narrows the computing.
     """
     mesh = init_device_mesh(world.device.type, (world.size,))
-    blocks = getattr(model, "blocks", ())
-    for block in blocks:
-        fully_shard(block, mesh=mesh)
+    for tower in towers:
+        # A ViT of timm, or a text tower of open_clip.
+        for block in getattr(tower, "blocks", ()) or getattr(getattr(tower, "transformer", None), "resblocks", ()):
+            fully_shard(block, mesh=mesh)
+        if len(towers) > 1:
+            fully_shard(tower, mesh=mesh)
     fully_shard(root, mesh=mesh, reshard_after_forward=True)
 
 

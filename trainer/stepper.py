@@ -7,6 +7,7 @@ it is split.
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,12 +28,13 @@ from trainer.transforms import to_input
 class Stepper:
     """What a step needs; calling it does one.
 
-    objective: what computes the loss, distributed under several ranks. narrow: the dtype of autocast, None for float32.
-    scaler: keeps fp16's gradients from vanishing. target_psnr(step): of RangeAugment. after_step(step): called once the
-    weights have moved.
+    objective: what computes the loss, distributed under several ranks. targets(batch): what it compares pictures with.
+    narrow: the dtype of autocast, None for float32. scaler: keeps fp16's gradients from vanishing. target_psnr(step):
+    of RangeAugment. after_step(step): called once the weights have moved.
     """
 
     objective: nn.Module
+    targets: Callable[[Batch], Any]
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler | None
     world: World
@@ -72,7 +74,7 @@ class Stepper:
         if self.channels_last:
             x_BCHW = x_BCHW.contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, dtype=self.narrow, enabled=self.narrow is not None):
-            loss: torch.Tensor = self.objective(x_BCHW, part.positives(), mean_over, target_psnr)
+            loss: torch.Tensor = self.objective(x_BCHW, self.targets(part), mean_over, target_psnr)
         scaled = self.scaler.scale(loss) if self.scaler else loss
         scaled.backward()  # type: ignore[no-untyped-call]
         return loss.detach()

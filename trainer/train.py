@@ -11,6 +11,7 @@ from trainer.config import Config, refuse_unknown
 from trainer.data import Data
 from trainer.distributed import World, wait_for_all
 from trainer.evaluation import Evaluation
+from trainer.objectives.kinds import kind_of
 from trainer.session import Outcome, Session, Watcher
 
 
@@ -34,7 +35,7 @@ def train(
     steps = data.reader.steps
     # These refuse what could never run, before anything is written.
     config.optim.warmup(steps.num_steps)
-    config.loss.check()
+    kind_of(config).check(config)
     accumulation.check(config.loop.accumulate, steps.smallest_batch(), world.size)
     vocabulary = data.label_sets[0].vocabulary
     narrow = config.loop.narrow(world.device)

@@ -28,10 +28,13 @@ def num_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def context() -> ForkServerContext:
-    """How workers start: not by fork, as this process has threads, but by a server that imported torch once."""
+def context(*modules: str) -> ForkServerContext:
+    """How workers start: not by fork, as this process has threads, but by a server that imported torch once.
+
+    modules: what else it imports, if it does not run yet.
+    """
     found = multiprocessing.get_context("forkserver")
-    found.set_forkserver_preload(["trainer.loader"])
+    found.set_forkserver_preload(["trainer.loader", *modules])
     return found
 
 

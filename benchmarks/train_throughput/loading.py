@@ -158,12 +158,13 @@ def transport(name: str) -> Measured:
         torch.stack(targets)
 
     def sparse() -> None:
-        from trainer.batch import Batch, Piece
+        from trainer.batch import Batch, Piece, Room
 
         counts = np.array([len(values) for values in labels], dtype=np.int32)
         values_P = np.concatenate(labels, dtype=np.int32)
         piece = Piece(np.arange(1_024), np.zeros(1_024, dtype=bool), counts, values_P, ())
-        Batch.of(np.empty((1_024, 1, 1, 3), dtype=np.uint8), [piece]).positives()
+        room = Room(np.empty((1_024, 1, 1, 3), dtype=np.uint8), np.empty((1_024, 0), dtype=np.int32))
+        Batch.of(room, [piece]).positives()
 
     return Measured(_seconds(dense if name.startswith("dense") else sparse) / 1_024)
 

@@ -9,7 +9,7 @@ from trainer import models
 from trainer.losses.config import LossConfig
 from trainer.losses.positives import Positives
 from trainer.models import ModelConfig
-from trainer.objective import Objective
+from trainer.objectives.catlip import Catlip
 
 BATCH, SIZE = 32, 224
 STEPS = ("the encoder alone", "with head and bce", "with fused head and bce")
@@ -20,7 +20,7 @@ def step(name: str) -> Measured:
     torch.manual_seed(0)
     model = models.build(ModelConfig(name="vit_small_patch16_224", image_size=SIZE), K)
     models.init_head(model, np.full(K, -7.0))
-    objective = Objective(model, LossConfig(fused="fused" in name), np.full(K, 1e-3))
+    objective = Catlip(model, LossConfig(fused="fused" in name), np.full(K, 1e-3))
     x_BCHW = torch.randn((BATCH, 3, SIZE, SIZE))
     flat = torch.randperm(BATCH * K)[: 3 * BATCH]
     positives = Positives(flat // K, flat % K)

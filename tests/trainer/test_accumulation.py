@@ -15,6 +15,7 @@ def batch(counts: list[int]) -> Batch:
         flips_B=torch.arange(len(counts)) % 2 == 0,
         values_P=torch.arange(int(offsets[-1])),
         offsets=offsets,
+        tokens_BT=torch.arange(3 * len(counts)).reshape(-1, 3),
         bad=(("00000/k", "empty"),),
     )
 
@@ -28,6 +29,7 @@ def test_split__parts_together_are_the_batch(counts: list[int], num_parts: int) 
     assert max(sizes) - min(sizes) <= 1
     assert torch.equal(torch.cat([part.images_BCHW for part in parts]), whole.images_BCHW)
     assert torch.equal(torch.cat([part.flips_B for part in parts]), whole.flips_B)
+    assert torch.equal(torch.cat([part.tokens_BT for part in parts]), whole.tokens_BT)
     rows, columns = [], []
     for part, first in zip(parts, torch.tensor([0, *sizes]).cumsum(0).tolist(), strict=False):
         positives = part.positives()

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from labelshards.errors import CatlipError
 from trainer import models
 from trainer.opening import open_model
-from trainer.probes import taps
+from trainer.probes import prompts, taps
 from trainer.probes.finetune.task import PROTOCOLS
 from trainer.probes.tuning import groups
 
@@ -56,6 +56,25 @@ def test_features__are_those_in_front_of_the_projection(name: str, tmp_path: Pat
         projected_BE = found_BD @ clip.visual.proj if name == "tiny-vit" else clip.visual.head(found_BD)
     assert torch.allclose(projected_BE, expected_BE, atol=1e-5)
     assert opened.fresh(0).digest == opened.fresh(0).digest != opened.encoder.digest
+
+
+@pytest.mark.parametrize("name", ["tiny-vit", "tiny-resnet", "tiny-timm"])
+def test_texts__score_pictures_as_open_clip_does(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    clip = open_clip.create_model(name).eval()
+    path = tmp_path / "weights.safetensors"
+    save_file(clip.state_dict(), path)
+    opened = open_model(f"open_clip:{name}", str(path), CPU)
+    assert opened.texts is not None
+    size = opened.encoder.picture.image_size
+    x_BCHW, names = torch.randn(3, 3, size, size), ["dog", "polar bear", "tree"]
+    templates = ["a photo of a {}.", "one {}"]
+    with torch.inference_mode():
+        classes_EK = open_clip.build_zero_shot_classifier(clip, open_clip.get_tokenizer(name), names, templates)
+        expected_BK = clip.encode_image(x_BCHW, normalize=True) @ classes_EK
+        features_BD = models.features(opened.encoder.model, x_BCHW)
+    found_BK = prompts.scorer(opened.texts, names, templates)(features_BD)
+    torch.testing.assert_close(found_BK, expected_BK, rtol=0, atol=1e-6)
 
 
 def test_resnet__features_are_its_attention_pool(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import torch
 from labelshards.errors import CatlipError, LabelSetError
 from labelshards.labelset import LabelSet
 from tests.labelset_factory import COLOURS, Item, picture, write_label_set
-from trainer.batch import Batch, Piece
+from trainer.batch import Batch, Piece, Room
 from trainer.loader import batches
 from trainer.plan import make_plan
 from trainer.pool import pooled
@@ -78,7 +78,7 @@ def test_batch__pieces_in_any_order_are_put_in_place() -> None:
         piece([3, 0], [True, False], [[1], [4, 7]], ("a", "damaged")),
         piece([1, 2], [False, True], [[], [2, 5, 9]]),
     ]
-    batch = Batch.of(images, pieces)
+    batch = Batch.of(Room(images, np.zeros((4, 0), np.int32)), pieces)
     assert batch.values_P.tolist() == [4, 7, 2, 5, 9, 1]
     assert batch.offsets.tolist() == [0, 2, 2, 5, 6]
     assert batch.flips_B.tolist() == [False, False, True, True]
@@ -88,7 +88,10 @@ def test_batch__pieces_in_any_order_are_put_in_place() -> None:
 
 
 def test_positives__are_the_dense_targets_ones() -> None:
-    batch = Batch.of(np.zeros((3, 1, 1, 3), dtype=np.uint8), [piece([0, 1, 2], [False] * 3, [[4, 7], [], [1]])])
+    batch = Batch.of(
+        Room(np.zeros((3, 1, 1, 3), np.uint8), np.zeros((3, 0), np.int32)),
+        [piece([0, 1, 2], [False] * 3, [[4, 7], [], [1]])],
+    )
     rows, columns = batch.positives()
     assert rows.tolist() == [0, 0, 2]
     assert columns.tolist() == [4, 7, 1]

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelshards.errors import CatlipError
-from trainer.plan import Mixture, Plan, Shuffled, make_plan, rank_share
+from trainer.plan import Mixture, Plan, Shuffled, make_plan, rank_share, share_sizes
 from trainer.steps import MultiScale, PlanConfig, Steps
 
 counts_of_shards = st.lists(st.integers(0, 9), min_size=1, max_size=8).filter(lambda counts: sum(counts) > 0)
@@ -70,6 +70,7 @@ def test_mixture__two_label_sets_of_one_form_are_shuffled_apart() -> None:
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=60), st.integers(1, 8))
 def test_rank_share__ranks_share_the_batch(shards: list[int], world_size: int) -> None:
     shares = [rank_share(np.array(shards), rank=rank, world_size=world_size) for rank in range(world_size)]
+    assert [len(share) for share in shares] == share_sizes(len(shards), world_size)
     assert sorted(np.concatenate(shares).tolist()) == list(range(len(shards)))
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
     assert all((np.diff(share) > 0).all() for share in shares)

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import open_clip
 import pytest
 import torch
 
@@ -121,3 +122,24 @@ def test_plan__counts_the_parameters_of_the_real_encoder() -> None:
 def test_plan__what_could_not_run_is_refused(overrides: list[str], message: str) -> None:
     with pytest.raises(CatlipError, match=message):
         plan(load(None, overrides), num_processes=4, num_samples=None)
+
+
+def test_plan__of_pairs_counts_the_text_tower() -> None:
+    """Of ViT-B/16: 63.4 million weights, and a sixth of the image tower's operations, which is CLIP's extra cost."""
+    recipe, one_size = RECIPES / "datacomp_vit_b16.toml", "plan.multi_scale.num_sizes=1"
+    labels, clip, siglip = (
+        plan(load(recipe, [one_size, f"objective={kind}"]), num_processes=64, num_samples=None)
+        for kind in ("catlip", "clip", "siglip")
+    )
+    model = open_clip.create_model("ViT-B-16", pretrained=None, device="meta")
+    text = sum(p.numel() for p in model.parameters()) - sum(p.numel() for p in model.visual.parameters())
+    assert clip.text_parameters == siglip.text_parameters == text - 1  # the scale is neither tower's
+    assert clip.encoder_parameters == pytest.approx(labels.encoder_parameters, rel=1e-6)
+    assert clip.head_parameters == 768 * 512
+    encoder = labels.forward_flops_per_image - 2 * labels.head_parameters
+    assert (clip.forward_flops_per_image - 2 * clip.head_parameters) / encoder == pytest.approx(1.17, abs=0.005)
+    share = 65_536 // 64
+    for found, matrices in ((clip, 2), (siglip, 1)):
+        embeddings = 2 * matrices * share * 512 * 4 * 63
+        assert found.traffic_bytes == pytest.approx(2 * found.memory.weights * 63 // 64 + embeddings, rel=1e-6)
+        assert found.memory.head == matrices * share * 65_536 * 4

@@ -11,6 +11,7 @@ from labelshards.schema import VOCABULARY_NAME
 from labelshards.vocabulary import Vocabulary
 from trainer import config, run
 from trainer.export.config import ExportConfig
+from trainer.objectives.kinds import kind_of
 from trainer.probes import results
 
 NAME = "README.md"
@@ -23,7 +24,9 @@ _TOLD_PARTS = 2  # of a path
 Section = tuple[str, Sequence[str]]
 
 
-def of_run(folder: Path, record: run.RunRecord, vocabulary: Vocabulary, export: ExportConfig, licence: str) -> str:
+def of_run(
+    folder: Path, record: run.RunRecord, vocabulary: Vocabulary | None, export: ExportConfig, licence: str
+) -> str:
     """The card of a run's encoder: what it was trained on and how, what probes found, how to load it, its limits."""
     origin, model = export.catlip, record.config.model
     weights = "the running average of the weights (EMA)" if origin.weights == "ema" else "the last step's weights"
@@ -33,14 +36,11 @@ def of_run(folder: Path, record: run.RunRecord, vocabulary: Vocabulary, export: 
         f"- samples seen: {origin.samples:,}; there are {record.num_samples:,}",
         f"- pictures: {model.image_size} x {model.image_size} pixels, mean {list(model.mean)}, std {list(model.std)}",
     ]
-    opening = (
-        "An image encoder that learned to tell the nouns of captions from pictures alone "
-        "([CatLIP](https://arxiv.org/abs/2404.15653)). Trained and exported with catlip."
-    )
+    opening = f"An image encoder that learned {kind_of(record.config).learned}. Trained and exported with catlip."
     sections: list[Section] = [
         ("Model", about),
         ("Data", _data(record)),
-        ("Vocabulary", classes(vocabulary, export)),
+        *([("Vocabulary", classes(vocabulary, export))] if vocabulary else []),
         ("Recipe", ["```toml", *_recipe(record.config), "```"]),
         ("Probes", _probes(folder / run.PROBE_FOLDER)),
     ]

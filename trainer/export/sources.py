@@ -44,33 +44,39 @@ def open_exportable(model: Path, *, best: bool, averaged: bool, backbone_only: b
 def _from_run(folder: Path, best: bool, averaged: bool, backbone_only: bool, licence: str) -> Exportable:
     opened = run.open_run(folder, best=best, averaged=averaged)
     record, model = opened.record, opened.record.config.model
+    if opened.texts and not backbone_only:
+        raise CatlipError(
+            f"{folder} was trained with objective = {record.config.objective!r}: its encoder has no classes. Export it "
+            "with --backbone-only."
+        )
+    vocabulary = None if opened.texts else opened.vocabulary
     picture = PictureInput(image_size=model.image_size, mean=model.mean, std=model.std)
     origin = Origin(
         made_from="run",
         weights="ema" if averaged else "last",
-        loss=record.config.loss.kind,
+        loss=record.config.loss.kind if opened.texts is None else record.config.objective,
         step=opened.checkpoint.step,
         samples=opened.checkpoint.samples,
         label_sets=[card.short(uri) for uri in record.label_sets],
-        vocabulary_digest=record.vocabulary_digest,
+        vocabulary_digest=vocabulary.digest if vocabulary else None,
     )
     made = config.make(
-        opened.model,
+        opened.encoder,
         architecture=model.name,
         model_args=models.timm_arguments(model),
         picture=picture,
         interpolation=_INTERPOLATION,
-        vocabulary=opened.vocabulary,
+        vocabulary=vocabulary,
         origin=origin,
     )
     if backbone_only:
-        made = _behead(opened.model, made)
+        made = _behead(opened.encoder, made)
     return Exportable(
         folder=folder,
-        model=opened.model,
+        model=opened.encoder,
         config=made,
-        vocabulary=None if backbone_only else opened.vocabulary,
-        card=card.of_run(folder, record, opened.vocabulary, made, licence),
+        vocabulary=None if backbone_only else vocabulary,
+        card=card.of_run(folder, record, vocabulary, made, licence),
     )
 
 

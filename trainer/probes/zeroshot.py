@@ -1,7 +1,6 @@
 """Zero-shot: classes of the data scored without any training, by what their names mean to the encoder.
 
-Here a name means classes of the vocabulary, and the label head scores them; there is no text tower. A scorer of another
-kind (an encoder with a text tower, and prompts) is measured by the same `plan`.
+To a label head a name means classes of its vocabulary; a text tower reads it in a prompt. Both are measured alike.
 
 Shapes: N pictures, D features, C classes of the data, B pictures of a batch.
 """
@@ -15,7 +14,7 @@ import torch
 from labelshards.errors import CatlipError
 from labelshards.matching import Match
 from trainer import label_metrics
-from trainer.probes import accuracy
+from trainer.probes import accuracy, prompts
 from trainer.probes.data.split import Split
 from trainer.probes.examples import Features
 from trainer.probes.labelhead import label_head
@@ -29,7 +28,16 @@ Scorer = Callable[[torch.Tensor], torch.Tensor]
 
 
 def plans(asked: Asked) -> list[Plan]:
-    """The probe through the vocabulary. Raises CatlipError if no class of the data has a match in it."""
+    """The probe by prompts, or of an encoder without a text tower through its vocabulary.
+
+    Raises CatlipError if no class of the data has a match in the vocabulary.
+    """
+    if asked.opened.texts:
+        called, written = prompts.templates(asked.overrides)
+        scorer = prompts.scorer(asked.opened.texts, asked.splits[0].classes, written)
+        return [plan("prompts", {called: scorer}, settings={"templates": written})]
+    if told := [each for each in asked.overrides if each.startswith("zeroshot.")]:
+        raise CatlipError(f"--set {told[0]} is for models with a text tower; {asked.opened.facts.name} has none.")
     head, vocabulary = label_head(asked.opened, "zeroshot")
     matches = asked.match(asked.splits[0].classes, vocabulary)
     if not any(match.class_ids for match in matches):
@@ -44,12 +52,17 @@ def plans(asked: Asked) -> list[Plan]:
     return [plan("vocabulary", scorers, matches)]
 
 
-def plan(protocol: str, scorers: Mapping[str, Scorer], matches: Sequence[Match] = ()) -> Plan:
+def plan(
+    protocol: str,
+    scorers: Mapping[str, Scorer],
+    matches: Sequence[Match] = (),
+    settings: Mapping[str, object] | None = None,
+) -> Plan:
     """One line for each scorer, by the name of its setting."""
     return Plan(
         task="zeroshot",
         protocol=protocol,
-        settings={"scores": list(scorers)},
+        settings={"scores": list(scorers), **(settings or {})},
         run=partial(_run, scorers),
         matches=matches,
         labels="any",

@@ -12,7 +12,7 @@ from timm.data.config import resolve_model_data_config
 
 from labelshards.errors import CatlipError
 from tests.labelset_factory import COLOURS, picture
-from trainer import load_encoder, run
+from trainer import load_encoder, models, run
 from trainer.export import folder, sources
 from trainer.export.sources import Exportable
 from trainer.models import ModelConfig
@@ -161,3 +161,19 @@ def test_timm_arguments__are_those_that_build_takes() -> None:
         config = ModelConfig(name=name, image_size=64)
         direct = timm.create_model(name, num_classes=3, **models.timm_arguments(config))
         assert set(direct.state_dict()) == set(models.build(config, 3).state_dict())
+
+
+def test_export__of_a_run_on_captions_the_backbone_alone(clip_run: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        CatlipError, match=r"objective = 'clip': its encoder has no classes\. Export it with --backbone-only"
+    ):
+        opened(clip_run)
+    folder.write(opened(clip_run, backbone_only=True), tmp_path / "model", folder.TIMM)
+    model: Any = timm.create_model(f"local-dir:{tmp_path / 'model'}", pretrained=True).eval()
+    x_BCHW = torch.randn(2, 3, 32, 32)
+    features_BD = models.features(run.open_run(clip_run).encoder, x_BCHW)
+    torch.testing.assert_close(model(x_BCHW), features_BD, rtol=0, atol=1e-6)
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "learned which picture and caption belong together ([CLIP]" in card
+    assert "## Vocabulary" not in card
+    assert load_encoder(tmp_path / "model").vocabulary is None

@@ -16,7 +16,7 @@ from trainer import models
 from trainer.config import load
 from trainer.losses.config import LossConfig
 from trainer.losses.positives import Positives
-from trainer.objective import Objective
+from trainer.objectives.catlip import Catlip
 
 CLASSES = 60
 KINDS = {
@@ -34,12 +34,12 @@ ONE_BY_ONE = [
 ]  # the two-way loss compares the samples of a batch
 
 
-def objective(config: LossConfig) -> Objective:
+def objective(config: LossConfig) -> Catlip:
     torch.manual_seed(0)
     model = models.build(load(None, [*TINY, "model.kwargs.drop_path_rate=0.0"]).model, CLASSES)
     prior = np.linspace(0.3, 0.01, CLASSES)
     models.init_head(model, np.log(prior))
-    return Objective(model, config, prior).train()
+    return Catlip(model, config, prior).train()
 
 
 def batch(size: int = 6) -> tuple[torch.Tensor, Positives]:
