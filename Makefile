@@ -10,7 +10,7 @@ HALVES := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 CAPTIONS ?= ../shared/data/cc3m-val.tsv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit lint types format bench quality docs lock clean
+.PHONY: help setup demo test test-unit lint types format bench quality study docs lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,9 +54,13 @@ format: $(READY) ## Put the code into its form
 bench: $(READY) ## Print the benchmarks' ratios; CAPTIONS=file.tsv names the captions, MORE more of them
 	$(BIN)/python -m benchmarks.label_throughput $(CAPTIONS) $(if $(MORE),--more $(MORE) --varied 400000)
 	$(BIN)/python -m benchmarks.train_throughput
+	$(BIN)/python -m benchmarks.clip_vs_catlip
 
 quality: $(READY) ## Measure how right the labels are, against gold data and captions judged by hand
 	$(BIN)/python -m benchmarks.label_quality
+
+study: $(READY) ## CatLIP, CLIP and SigLIP on the same photographs; goes on where it was; ARMS=loss, SEEDS=3, OUT=folder
+	$(BIN)/python -m benchmarks.study --arms $(or $(ARMS),main) --seeds $(or $(SEEDS),2) --out $(or $(OUT),study)
 
 docs: $(READY) ## Write the site of docs/ to build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

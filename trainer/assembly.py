@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from labelshards.errors import CatlipError
-from trainer import acceleration, models, sharding
+from trainer import acceleration, models, sharding, token_dropout
 from trainer.config import Config
 from trainer.distributed import World, replicate
 from trainer.loop import LoopConfig
@@ -24,17 +24,25 @@ from trainer.steps import Steps
 
 @dataclass(frozen=True, kw_only=True)
 class Assembly:
-    """state: what a step changes, and a checkpoint holds. bare: what computes the loss. objective: the same,
-    distributed over all ranks.
+    """state: what a step changes, and a checkpoint holds. encoder: of pictures, in it. bare: what computes the loss.
+
+    objective: the same, distributed over all ranks.
     """
 
     state: TrainState
+    encoder: nn.Module
     bare: Objective[Any]
     objective: nn.Module
 
     def stepper(self, config: Config, steps: Steps, world: World) -> Stepper:
         """What does a step of `steps`."""
         state = self.state
+        dropout_changes = token_dropout.changes(config.plan)
+
+        def before_step(step: int) -> None:
+            if dropout_changes:
+                token_dropout.set_share(self.encoder, token_dropout.share_of(steps.phase(step), config.model))
+
         return Stepper(
             objective=self.objective,
             targets=self.bare.targets,
@@ -49,6 +57,7 @@ class Assembly:
             model_config=config.model,
             optim_config=config.optim,
             target_psnr=lambda step: config.augment.target(step, steps.num_steps),
+            before_step=before_step,
             after_step=self._after_step,
         )
 
@@ -67,6 +76,8 @@ def assemble(config: Config, prior_K: np.ndarray, image_sizes: Sequence[int], wo
     model = kind.start(config, prior_K)
     towers = kind.towers(model)
     models.check_sizes(towers[0], image_sizes)
+    if token_dropout.changes(config.plan):
+        token_dropout.set_share(towers[0], token_dropout.share_of(config.plan.phases[0], config.model))
     model.to(world.device)
     if config.loop.channels_last:
         model.to(memory_format=torch.channels_last)
@@ -86,7 +97,7 @@ def assemble(config: Config, prior_K: np.ndarray, image_sizes: Sequence[int], wo
     scaler = torch.amp.GradScaler(world.device.type) if config.loop.precision == "fp16" else None
     state = TrainState(model, ema, build_optimizer(objective, config.optim), scaler, augment)
     shared = replicate(objective, world) if config.distributed.strategy == "ddp" else objective
-    return Assembly(state=state, bare=objective, objective=shared)
+    return Assembly(state=state, encoder=towers[0], bare=objective, objective=shared)
 
 
 def _compiles(config: LoopConfig, sharded: bool, device: torch.device) -> bool:

@@ -5,7 +5,8 @@ Numbers of memory and traffic are estimates: they count what must be there, not 
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -15,7 +16,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from labelshards.errors import CatlipError
-from trainer import models
+from trainer import models, token_dropout
 from trainer.config import Config
 from trainer.objectives.kinds import kind_of
 from trainer.steps import Steps
@@ -40,6 +41,13 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     activations: int
     head: int
     total: int
+
+
+class Sort(NamedTuple):
+    """Steps that cost the same for a picture: its pixels a side, and the share of its patches that is dropped."""
+
+    image_size: int
+    dropped: float
 
 
 class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,16 +93,16 @@ def plan(config: Config, *, num_processes: int, num_samples: int | None, num_cla
     models.check_sizes(encoder, steps.image_sizes())
     head = sum(p.numel() for p in models.head(encoder).parameters())
     parameters = sum(p.numel() for p in model.parameters())
-    costs = _costs(encoder, steps.image_sizes(), recompute=config.loop.recompute)
-    seen = _samples_by_size(steps)
-    samples_seen = sum(seen.values())
+    sorts = _sorts(config, steps)
+    costs = _costs(encoder, config, sorts)
+    samples_seen = steps[steps.num_steps].first
     head_flops = 2 * head
     largest = steps.largest_batch()
-    share = math.ceil(largest / num_processes / config.loop.accumulate)
-    beside = kind.footprint(model, config, share, largest, num_processes)
+    part = math.ceil(largest / num_processes / config.loop.accumulate)
+    beside = kind.footprint(model, config, part, largest, num_processes)
     text_flops, text_bytes = _counted(model, beside.text_forward) if beside.text_forward else (0, 0)
-    flops = sum(count * (costs[size][0] + head_flops + text_flops) for size, count in seen.items()) / samples_seen
-    activations = _activations(config, steps, costs, text_bytes, num_processes)
+    flops = sum(costs[sort][0] * share for sort, (share, _) in sorts.items()) + head_flops + text_flops
+    activations = _activations(config, sorts, costs, text_bytes, num_processes)
     return RunPlan(
         steps=steps.num_steps,
         samples_seen=samples_seen,
@@ -114,21 +122,33 @@ def plan(config: Config, *, num_processes: int, num_samples: int | None, num_cla
     )
 
 
-def _samples_by_size(steps: Steps) -> Counter[int]:
-    """Samples of each resolution over the run, from its steps or, of a long run, from evenly chosen ones."""
-    seen: Counter[int] = Counter()
+def _sorts(config: Config, steps: Steps) -> dict[Sort, tuple[float, int]]:
+    """(share of the run's samples, largest batch) of each sort of step, from all steps or, of a long run, from some."""
     stride = max(1, steps.num_steps // 10_000) | 1  # odd, so that no round of sizes is met at the same place always
-    chosen = [steps[number] for number in range(0, steps.num_steps, stride)]
-    for step in chosen:
-        seen[step.image_size] += step.batch_size
-    total, counted = steps[steps.num_steps].first, sum(seen.values())
-    scaled = Counter({size: count * total // counted for size, count in seen.items()})
-    scaled[max(scaled)] += total - sum(scaled.values())
-    return scaled
+    seen: Counter[Sort] = Counter()
+    largest: Counter[Sort] = Counter()
+    for number in range(0, steps.num_steps, stride):
+        step = steps[number]
+        sort = Sort(step.image_size, token_dropout.share_of(steps.phase(number), config.model))
+        seen[sort] += step.batch_size
+        largest[sort] = max(largest[sort], step.batch_size)
+    return {sort: (count / seen.total(), largest[sort]) for sort, count in seen.items()}
 
 
-def _costs(model: nn.Module, sizes: Sequence[int], *, recompute: bool) -> dict[int, tuple[int, int]]:
-    """`_forward` of each size: of the smallest, middle and largest as it is, of others by the parabola through these.
+def _costs(encoder: nn.Module, config: Config, sorts: Collection[Sort]) -> dict[Sort, tuple[int, int]]:
+    """`_forward` of each sort of step."""
+    costs: dict[Sort, tuple[int, int]] = {}
+    for dropped in {sort.dropped for sort in sorts}:
+        if token_dropout.changes(config.plan):
+            token_dropout.set_share(encoder, dropped)
+        sizes = sorted(sort.image_size for sort in sorts if sort.dropped == dropped)
+        of_size = _costs_of_sizes(encoder, sizes, recompute=config.loop.recompute)
+        costs |= {Sort(size, dropped): cost for size, cost in of_size.items()}
+    return costs
+
+
+def _costs_of_sizes(model: nn.Module, sizes: Sequence[int], *, recompute: bool) -> dict[int, tuple[int, int]]:
+    """`_forward` of the smallest, middle and largest size as it is, of others by the parabola through these.
 
     All that an encoder does grows with the number of pixels, and attention with its square.
     """
@@ -177,13 +197,17 @@ def _counted(model: nn.Module, forward: Callable[[], torch.Tensor]) -> tuple[int
 
 
 def _activations(
-    config: Config, steps: Steps, costs: dict[int, tuple[int, int]], text_bytes: int, num_processes: int
+    config: Config,
+    sorts: dict[Sort, tuple[float, int]],
+    costs: dict[Sort, tuple[int, int]],
+    text_bytes: int,
+    num_processes: int,
 ) -> int:
     """Bytes of the most expensive part of any step."""
     most = 0
-    for step in {steps[number] for number in range(min(steps.num_steps, 1_000))}:
-        samples = math.ceil(step.batch_size / num_processes / config.loop.accumulate)
-        most = max(most, samples * (costs[step.image_size][1] + text_bytes))
+    for sort, (_, batch_size) in sorts.items():
+        samples = math.ceil(batch_size / num_processes / config.loop.accumulate)
+        most = max(most, samples * (costs[sort][1] + text_bytes))
     return most * config.loop.activation_bytes() // _FLOAT
 
 

@@ -30,7 +30,7 @@ class Stepper:
 
     objective: what computes the loss, distributed under several ranks. targets(batch): what it compares pictures with.
     narrow: the dtype of autocast, None for float32. scaler: keeps fp16's gradients from vanishing. target_psnr(step):
-    of RangeAugment. after_step(step): called once the weights have moved.
+    of RangeAugment. before_step(step), after_step(step): called first of all, and once the weights have moved.
     """
 
     objective: nn.Module
@@ -46,6 +46,7 @@ class Stepper:
     model_config: ModelConfig
     optim_config: OptimConfig
     target_psnr: Callable[[int], float]
+    before_step: Callable[[int], None]
     after_step: Callable[[int], None]
 
     def __call__(self, step: int, batch: Batch) -> StepResult:
@@ -54,6 +55,7 @@ class Stepper:
         torch.manual_seed(
             int(np.random.SeedSequence((self.seed, step, self.world.rank)).generate_state(1, np.uint64)[0])
         )
+        self.before_step(step)
         lr = learning_rate(self.optim_config, step, self.steps.num_steps)
         for group in self.optimizer.param_groups:
             group["lr"] = lr

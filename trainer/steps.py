@@ -37,10 +37,14 @@ class MultiScale(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Phase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A part of the run at a resolution of its own. until: the share of all steps at which it ends."""
+    """A part of the run at a resolution of its own. until: the share of all steps at which it ends.
+
+    token_dropout: the share of patches that a ViT does not see in it (FLIP); if not given, as `model.kwargs` says.
+    """
 
     until: Annotated[float, msgspec.Meta(gt=0, le=1)]
     image_size: Annotated[int, msgspec.Meta(ge=1)]
+    token_dropout: Annotated[float, msgspec.Meta(ge=0, lt=1)] | None = None
 
 
 class PlanConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -120,9 +124,14 @@ class Steps:
         round_, within = divmod(step, len(self._sizes))
         order, offsets = self._order(round_)
         size_number = int(order[within])
-        phase = bisect.bisect_right(self._ends, step)
-        size = self._phases[phase].image_size if phase < len(self._phases) else self._sizes[size_number]
+        phase = self.phase(step)
+        size = phase.image_size if phase else self._sizes[size_number]
         return Step(int(offsets[within]), self._batch_sizes[size_number], size)
+
+    def phase(self, step: int) -> Phase | None:
+        """The phase in which a step is; None in the part of the run that follows them all."""
+        number = bisect.bisect_right(self._ends, step)
+        return self._phases[number] if number < len(self._phases) else None
 
     def image_sizes(self) -> list[int]:
         """All resolutions that occur, rising."""

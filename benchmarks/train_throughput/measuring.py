@@ -24,15 +24,15 @@ def timed(prepare: Callable[[], Any], work: Callable[[Any], object], *, repeats:
     seconds, mib = [], 0.0
     for _ in range(1 + repeats):  # the first warms up
         prepared = prepare()
-        before = _peak_mib(fresh=True)
+        before = peak_mib(fresh=True)
         start = time.process_time()
         work(prepared)
         seconds.append(time.process_time() - start)
-        mib = max(mib, _peak_mib() - before)
+        mib = max(mib, peak_mib() - before)
     return Measured(min(seconds[1:]), mib)
 
 
-def _peak_mib(*, fresh: bool = False) -> float:
+def peak_mib(*, fresh: bool = False) -> float:
     if fresh:
         Path("/proc/self/clear_refs").write_text("5")  # the peak is the present again
     lines = Path("/proc/self/status").read_text().splitlines()

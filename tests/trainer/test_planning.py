@@ -7,7 +7,7 @@ import torch
 from labelshards.errors import CatlipError
 from trainer import models
 from trainer.config import load
-from trainer.planning import plan
+from trainer.planning import RunPlan, plan
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -56,6 +56,22 @@ def test_plan__sizes_between_cost_what_they_cost_alone(kwargs: str) -> None:
     batches = {size: 224**2 * 64 // size**2 for size in alone}
     expected = sum(batches[size] * alone[size] for size in alone) / sum(batches.values())
     assert flops(*scales)[1] == pytest.approx(expected, rel=1e-9)
+
+
+def test_plan__phases_cost_what_each_costs_alone() -> None:
+    """Their shares count for operations, and the most expensive one for memory, wherever in the run it stands."""
+    recipe = ["model.name=vit_tiny_patch16_224", "model.kwargs.depth=2", "plan.steps=3000", "plan.batch_size=64"]
+
+    def found(*overrides: str) -> RunPlan:
+        return plan(load(None, [*recipe, *overrides]), num_processes=1, num_samples=None, num_classes=10)
+
+    low = found("model.image_size=112", "model.kwargs.patch_drop_rate=0.5")
+    high = found("model.image_size=224")
+    both = found("plan.phases=[{until=0.75, image_size=112, token_dropout=0.5}]")
+    expected = 0.75 * low.forward_flops_per_image + 0.25 * high.forward_flops_per_image
+    assert both.forward_flops_per_image == pytest.approx(expected, rel=1e-9)
+    assert both.memory.activations == high.memory.activations > low.memory.activations
+    assert both.samples_seen == 3_000 * 64
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
