@@ -84,7 +84,7 @@ class NounChunks:
 
         self._parser = ChunkParser(tools.model, tools.nouns)
         self._finder = TermFinder(tools.lexicon)
-        self.reader: Reader = Parts(self._parser.parse, self._finder)
+        self.reader: Reader = Parts(self._parser, self._finder)
 
     @property
     def slow(self) -> str | None:

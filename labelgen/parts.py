@@ -3,8 +3,8 @@
 """
 
 import sys
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -38,6 +38,13 @@ _AMID_OTHERS = 2  # the last of three kinds of chunks: alone, before "of", and t
 _OF = Word("of", "IN", True)
 
 
+class Parser(Protocol):
+    """What reads texts: nouns.ChunkParser."""
+
+    def parse(self, texts: Sequence[str]) -> list[Parse]:
+        """The words and chunks of each."""
+
+
 class _Part(NamedTuple):
     """A chunk with what stands around it: words[start:end] of words by the numbers of those that are alike.
 
@@ -53,8 +60,8 @@ class _Part(NamedTuple):
 class Parts:
     """The parts that were met, by number, and what they give. Numbers are good until `forget`."""
 
-    def __init__(self, parse: Callable[[Sequence[str]], list[Parse]], finder: TermFinder) -> None:
-        self.read = parse
+    def __init__(self, parser: Parser, finder: TermFinder) -> None:
+        self._parser = parser
         self._finder = finder
         self._begin()
 
@@ -75,6 +82,10 @@ class Parts:
         """Free the memory of parts if they are many."""
         if len(self._starts) > _MAX_PARTS:
             self._begin()
+
+    def read(self, texts: list[str]) -> list[Parse]:
+        """The parses of clean texts."""
+        return self._parser.parse(texts)
 
     def names(self, terms: np.ndarray) -> tuple[pa.Array, pa.Array, pa.Array]:
         """Texts, roles and forms, string [n] each, of terms by their numbers."""

@@ -3,6 +3,7 @@
 import io
 import os
 import shutil
+import signal
 import sys
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
@@ -14,6 +15,8 @@ import pytest
 from hypothesis import settings
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in a worker; NumPy reads it when it is imported
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `pytest &` would have all processes ignore Ctrl-C
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -167,7 +167,7 @@ def test_blocks__are_run_or_their_commands_are_real(page: str) -> None:
 def parse(words: list[str]) -> None:
     """Fail if `catlip WORDS` has options, values or settings that there are not, or names a recipe that is missing."""
     command: click.Command = main.cli
-    context = click.Context(command)
+    context = click.Context(command, **command.context_settings)
     while isinstance(command, click.Group) and (deeper := command.get_command(context, words[0])):
         command, words = deeper, words[1:]
     given = command.make_context(command.name, list(words), parent=context).params

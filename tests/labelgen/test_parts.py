@@ -46,7 +46,7 @@ def mender(lexicon: Lexicon) -> Mender:
 
 @pytest.fixture(scope="module")
 def parts(lexicon: Lexicon, chunk_parser: ChunkParser) -> Parts:
-    return Parts(chunk_parser.parse, TermFinder(lexicon))
+    return Parts(chunk_parser, TermFinder(lexicon))
 
 
 def test_mentions__of_real_captions(parts: Parts, finder: TermFinder, captions: list[str]) -> None:
@@ -71,10 +71,10 @@ def test_mend_each__a_parse_does_not_depend_on_others(mender: Mender, batch: lis
 
 
 def test_forget__numbers_begin_anew(
-    lexicon: Lexicon, finder: TermFinder, captions: list[str], monkeypatch: pytest.MonkeyPatch
+    lexicon: Lexicon, chunk_parser: ChunkParser, finder: TermFinder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("labelgen.parts._MAX_PARTS", 2)
-    parts = Parts(ChunkParser.parse, TermFinder(lexicon))  # type: ignore[arg-type]
+    parts = Parts(chunk_parser, TermFinder(lexicon))
     batch = [tagged("[a/DT dog/NN] chases/VBZ [two/CD cats/NNS]"), tagged("[a/DT bird/NN] of/IN [prey/NN]")]
     for parses in (batch, batch[::-1]):
         parts.forget()
