@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 )
 @click.option("--moved", multiple=True, metavar="OLD=NEW", help="Where image shards lie now. Repeatable.")
 @click.option(
+    "--max-bad-fraction",
+    type=click.FloatRange(0, 1),
+    help="Stop when more of the pictures are broken: data.max_bad_fraction.",
+)
+@click.option(
     "--dry-run", is_flag=True, help="Measure loader and step for some seconds, say which bounds; write nothing."
 )
 @click.option("--plan", is_flag=True, help="Compute what the run would take; train nothing. Needs no label set.")
@@ -41,6 +46,7 @@ def train(
     overrides: tuple[str, ...],
     allow_change: tuple[str, ...],
     moved: tuple[str, ...],
+    max_bad_fraction: float | None,
     dry_run: bool,
     plan: bool,
     processes: int | None,
@@ -67,6 +73,8 @@ def train(
     from trainer.config import load
     from trainer.train import train as train_run
 
+    if max_bad_fraction is not None:
+        overrides = (*overrides, f"data.max_bad_fraction={max_bad_fraction}")
     config = load(recipe, overrides)
     if plan:
         return train_plan.show(config, labels, processes or int(os.environ.get("WORLD_SIZE", "1")), places, as_json)

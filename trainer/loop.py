@@ -154,7 +154,7 @@ class Loop(Generic[B]):
         if too_many:
             raise CatlipError(
                 f"{num_bad:,} of {samples:,} pictures are broken, more than data.max_bad_fraction = "
-                f"{self.max_bad_fraction:g} allows. Mend the shards, or raise it with --set. {listed}".rstrip()
+                f"{self.max_bad_fraction:g} allows. Mend the shards, or raise --max-bad-fraction. {listed}".rstrip()
             )
         seconds = time.perf_counter() - interval.started
         rate = (samples - self.steps[interval.first_step].first) / seconds

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from catlip_cli.main import run
-from tests.labelset_factory import coloured, write_label_set
+from tests.labelset_factory import COLOURS, Item, coloured, picture, write_label_set
 from tests.tiny_run import TINY
 
 
@@ -142,3 +142,13 @@ def test_plan__mistakes_in_use(labels: Path, tmp_path: Path, capsys: pytest.Capt
     assert "--processes is for --plan." in capsys.readouterr().err
     assert run(["train", "--plan"]) == 1
     assert "give --labels, or --set plan.steps=N" in capsys.readouterr().err
+
+
+def test_train__max_bad_fraction_decides_when_broken_pictures_stop_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    items = [Item(key=f"k{n}", labels=[n % 4], image=b"broken" if n % 2 else picture(COLOURS[0])) for n in range(20)]
+    broken = write_label_set(tmp_path / "broken", [items])
+    assert run(words(broken, tmp_path / "run", "--max-bad-fraction", "0.01")) == 1
+    assert "more than data.max_bad_fraction = 0.01 allows" in capsys.readouterr().err
+    assert run(words(broken, tmp_path / "run", "--max-bad-fraction", "1")) == 0
