@@ -143,7 +143,10 @@ def panels(groups: Sequence[Group], metric: str | None) -> list[Panel]:
 
 
 def model_name(result: Result, score: Score) -> str:
-    """The model of one line: with the step of a run, or as its architecture with random weights."""
+    """Who is measured in one line: a model, with the step if it is a run's; its architecture with random weights; or
+    the most frequent class, which needs none."""
+    if score.encoder == "majority":
+        return "most frequent class"
     if score.encoder == "random":
         return f"{result.model.name}, random weights"
     return f"{result.model.name} (step {result.model.step:,})" if result.model.step is not None else result.model.name

@@ -61,6 +61,15 @@ def test_table__a_row_for_each_line() -> None:
     assert rows[-2] == ["other", "catlip", "10 %", "12.5%"]
 
 
+def test_table__the_most_frequent_class_is_no_line_of_the_model() -> None:
+    one = result({"": [0.25]}, task="segment")
+    majority = Score(encoder="majority", setting="", metrics={"top1": Spread.of([0.125])})
+    [found] = group([msgspec.structs.replace(one, scores=[*one.scores, majority])])
+    assert [row[0] for row in found.table()[1]] == ["run (step 9)", "run, random weights", "most frequent class"]
+    [panel] = panels([found], None)
+    assert [line.name for line in panel.lines][-1] == "most frequent class: catlip"
+
+
 def test_table__what_differs_under_one_name_is_said() -> None:
     """Settings of a protocol, with any model; weights of a model. Shares of the data are lines of their own anyway."""
     [found] = group(
