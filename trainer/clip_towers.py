@@ -63,9 +63,7 @@ class ClipTower(nn.Module):
         return self.head
 
     def group_matcher(self, *, coarse: bool = False) -> dict[str, Any]:
-        """Which layer a parameter belongs to, for layer decay."""
-        if coarse:
-            raise NotImplementedError("Only the layers one by one are known.")
+        """Which layer a parameter belongs to, for layer decay; the same whether coarse or not, as for timm's ViTs."""
         return {
             "stem": r"^visual\.(?:conv|bn|class_embedding|positional_embedding|ln_pre)",
             "blocks": [
