@@ -1,7 +1,7 @@
 """The terms that WordNet knows, in all the forms in which captions write them: what a worker looks words up in."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate, chain
 from typing import Any
@@ -54,7 +54,7 @@ class Lexicon:
         variants: dict[str, str],
         added: frozenset[str],
         longest: int,
-        first_words: frozenset[str],
+        beginnings: frozenset[str],
     ) -> None:
         self._senses = senses
         self._counts = counts
@@ -63,9 +63,10 @@ class Lexicon:
         self.added = added
         self._variants = variants
         self._noun_forms: list[str] = []
-        # Of terms of several words: how many the longest has, and all that one may begin with, however it is written.
+        # Of terms of several words: how many the longest has, and the first two of each, however it is written.
         self.longest_term_words = longest
-        self._first_words = first_words
+        self.beginnings = beginnings
+        self._first_words = frozenset(pair.partition(" ")[0] for pair in beginnings)
         self.find = lru_cache(maxsize=200_000)(self._find)
         self.base = lru_cache(maxsize=50_000)(self._base)
 
@@ -93,7 +94,7 @@ class Lexicon:
             dict(zip(*_lists(arrays, "variants", "variants.terms"), strict=True)),
             frozenset(added),
             arrays["longest"][0].as_py(),
-            frozenset(arrays["first_words"].to_pylist()),
+            frozenset(arrays["beginnings"].to_pylist()),
         )
 
     def senses(self, term: str, pos: Pos = Pos.NOUN) -> tuple[int, ...]:
@@ -135,17 +136,11 @@ class Lexicon:
         return self._bases(term, Pos.NOUN)
 
     def _bases(self, form: str, pos: Pos) -> list[str]:
-        irregular = self._exceptions[pos].get(form)
         terms = self._senses[pos]
-        if irregular is not None:
-            return [base for base in dict.fromkeys(irregular) if base != form and base in terms]
-        bases: list[str] = []
-        for end, new in _DETACHMENTS_BY_LETTER[pos].get(form[-1:], ()):
-            if len(form) > len(end) and form.endswith(end):
-                base = form[: -len(end)] + new
-                if base in terms and base != form and base not in bases:
-                    bases.append(base)
-        return bases
+        irregular = self._exceptions[pos].get(form)
+        candidates = stems(form, pos) if irregular is None else irregular
+        bases = [base for base in candidates if base in terms and base != form]
+        return list(dict.fromkeys(bases)) if len(bases) > 1 else bases
 
     def _base(self, form: str, pos: Pos) -> str | None:
         """The term of an inflected verb or adjective ("ran" → "run", "biggest" → "big"), or None."""
@@ -209,7 +204,9 @@ def _read(
     }
     exceptions = {pos: wordnet.read_exceptions(folder, pos) | _MORE_EXCEPTIONS.get(pos, {}) for pos in Pos}
     forms = chain(ordered[Pos.NOUN], variants, exceptions[Pos.NOUN])
-    arrays["first_words"] = pa.array(sorted({form.partition(" ")[0] for form in forms if " " in form}), pa.string())
+    arrays["beginnings"] = pa.array(
+        sorted({" ".join(form.split(" ")[:2]) for form in forms if " " in form}), pa.string()
+    )
     for pos in Pos:
         arrays |= _packed(f"{pos.file}.terms", f"{pos.file}.synsets", ordered[pos], pa.int64())
         arrays |= _packed(f"{pos.file}.forms", f"{pos.file}.bases", exceptions[pos], pa.string())
@@ -258,6 +255,14 @@ def _variants(nouns: Iterable[str]) -> dict[str, str]:
         for form in forms - known:
             variants.setdefault(form, term)
     return variants
+
+
+def stems(form: str, pos: Pos = Pos.NOUN) -> Sequence[str]:
+    """What WordNet's endings leave of a form, of which few are words: "glasses" → "glasse", "glass"."""
+    endings = _DETACHMENTS_BY_LETTER[pos].get(form[-1:])
+    if endings is None:
+        return ()
+    return [form[: -len(end)] + new for end, new in endings if form.endswith(end) and len(form) > len(end)]
 
 
 def spellings(surface: str) -> list[str]:

@@ -21,6 +21,9 @@ from labelgen.fastparse.native import native
 ) = (1 << bit for bit in range(21, 35))  # fmt: skip
 # Bits of what a word may need; most words of most captions need nothing, and are not looked at again.
 MAY_BE_A_NOUN, IF_NONE_FOLLOWS, MAY_CUT = (1 << bit for bit in range(35, 38))
+# Bits of what it may be to a term: it counts what follows, stands first or second in one of several words, or is
+# written with a mark that other spellings leave out.
+COUNTS, MAY_BE_FIRST, MAY_BE_SECOND, MARKED = (1 << bit for bit in range(38, 42))
 
 # Columns of a word: its bits, itself as a noun and as a verb, its text in lower case, and what stands for it in a
 # chunk, at a chunk's end, and around one; all but the first by number.

@@ -9,27 +9,15 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import pyarrow as pa
 
-from labelgen.fragments import Mended
+from labelgen.chunkkinds import ChunkKinds, kinds_of
 from labelgen.growing import Growing
 from labelgen.memory import Memory
-from labelgen.mending import (
-    ADJECTIVE,
-    AFTER_OPENING,
-    AROUND,
-    AT_THE_END,
-    BEGINS_OF,
-    FACTS,
-    FOLLOWS_OF,
-    HYPHEN,
-    IN_CHUNK,
-    OF,
-    SPACE,
-    VERB,
-)
+from labelgen.mending import ADJECTIVE, AROUND, AT_THE_END, FACTS, IN_CHUNK, NOUN, TEXT, VERB
 from labelgen.parse import Parse, Word
-from labelgen.ragged import Rows
+from labelgen.ragged import Rows, spans
 from labelgen.reader import NONE, Found
-from labelgen.terms import REACH, Mention, Phrase, Role, Term, TermFinder
+from labelgen.terms import REACH, Mention, Phrase, Role, Term, TermFinder, plain
+from labelgen.wordfacts import STANDS_FOR
 
 # Parts that are remembered at most, some 80 MB; captions say the same again and again ("a man", "a white dog").
 _MAX_PARTS = 300_000
@@ -77,6 +65,10 @@ class Parts:
         self._alone = Memory(self._of_chunk, sys.maxsize), Memory(self._of_chunk_before_of, sys.maxsize)
         self._amid = Memory(self._of_part, sys.maxsize)
         self._of_words = Memory(self._of_word, sys.maxsize)
+        # Of chunks that are told word by word: pairs of neighbours, heads, and what stands before these.
+        self._may_be_terms = Memory(self._may_be_term, sys.maxsize)
+        self._heads = Memory(self._of_head, sys.maxsize)
+        self._before_heads = Memory(self._before_head, sys.maxsize)
 
     def forget(self) -> None:
         """Free the memory of parts if they are many."""
@@ -102,45 +94,69 @@ class Parts:
     def mentions(self, read: Sequence[Parse]) -> Found:
         """The mentions of captions, in the order of `TermFinder.find`."""
         mended = self._finder.mender.mend_all(read)
-        facts = self._words.columns()[mended.words, FACTS]
-        captions = np.repeat(np.arange(len(mended.ends)), np.diff(mended.chunk_ends, prepend=0))
-        of_chunks = self._of_chunks(mended, facts, captions)
-        inside = np.zeros(len(facts) + 1, np.int64)
-        inside[mended.chunks[:, 0]] += 1
-        inside[mended.chunks[:, 1]] -= 1
-        outside = np.cumsum(inside)[:-1] == 0
-        (at,) = np.nonzero((facts & VERB != 0) | ((facts & ADJECTIVE != 0) & outside))
-        of_words = np.array(list(map(self._of_words.__getitem__, mended.words[at].tolist())), np.int64)
-        captions = np.concatenate([captions, np.searchsorted(mended.ends, at, side="right")])
-        order = np.argsort(captions, kind="stable")
-        captions, parts = captions[order], np.concatenate([of_chunks, of_words])[order]
-        places, mentions = self._rows().expand(parts)
-        return Found(captions[places], mentions[:, 0], mentions[:, 1])
+        columns = self._words.columns()[mended.words]
+        facts, ends = columns[:, FACTS], mended.ends
+        starts, stops = mended.chunks[:, 0], mended.chunks[:, 1]
+        captions = np.repeat(np.arange(len(ends)), np.diff(mended.chunk_ends, prepend=0))
+        kinds = kinds_of(mended, facts, captions, lambda places: self._may_begin(columns[:, TEXT], places))
+        of_chunks = np.empty(len(starts), np.int64)
+        of_chunks[kinds.wordwise] = self._of_heads(columns, stops, kinds)
+        of_chunks[~kinds.wordwise] = self._of_others(columns, mended.chunks, kinds)
 
-    def _of_chunks(self, mended: Mended, facts: np.ndarray, captions: np.ndarray) -> np.ndarray:
-        """int64 [C]: the part that each chunk is. Part 0 gives nothing."""
-        words, ends, chunks, _ = mended
-        columns = self._words.columns()
-        starts, stops = chunks[:, 0], chunks[:, 1]
-        firsts, lasts = (ends - np.diff(ends, prepend=0))[captions], ends[captions]
-        alike = columns[words, IN_CHUNK].astype(np.int32)
-        alike[stops - 1] = columns[words[stops - 1], AT_THE_END]
-        inside, around = alike.tobytes(), columns[words, AROUND].astype(np.int32).tobytes()
+        (wordwise,) = np.nonzero(kinds.wordwise)
+        num_before = (stops - starts)[wordwise] - 1
+        before, own = spans(starts[wordwise], num_before), np.repeat(wordwise, num_before)
+        before, own = (each[facts[before] & (NOUN | ADJECTIVE) != 0] for each in (before, own))
+        of_before = _looked_up(self._before_heads, columns[before, IN_CHUNK])
+        inside = np.zeros(len(facts), np.bool_)
+        inside[spans(starts, stops - starts)] = True
+        (outside,) = np.nonzero((facts & VERB != 0) | ((facts & ADJECTIVE != 0) & ~inside))
+        of_outside = _looked_up(self._of_words, mended.words[outside])
 
-        facts = np.append(facts, (0, 0))
-        is_last = stops == lasts
-        opens = (starts == firsts) & (stops == starts + 1) & ~is_last & (facts[stops] & AFTER_OPENING != 0)
-        is_hyphen = facts & HYPHEN != 0
-        by_hyphen = is_hyphen[starts] | (is_hyphen & (facts & SPACE == 0))[starts - 1] & (starts > firsts + 1)
-        before_of = (facts[stops] & OF != 0) & ~is_last
-        begins = np.append(0, np.cumsum(facts & BEGINS_OF != 0))
-        goes_on = before_of & (facts[stops + 1] & FOLLOWS_OF != 0) & (begins[stops] > begins[starts])
-        looked_up = np.where(opens | by_hyphen | goes_on, _AMID_OTHERS, before_of.astype(np.int64))
+        rows = self._rows()
+        has_head = rows.lengths[of_chunks] > 0
+        heads = np.full(len(starts), NONE)
+        heads[has_head] = rows.values[rows.starts[of_chunks[has_head]], 0]
+        of_before[~has_head[own]] = 0
+        # A chunk's head, what stands before it from right to left, the next chunk, at last what is outside of them.
+        step = len(facts) + 2
+        captions_outside = np.searchsorted(ends, outside, side="right")
+        order = np.argsort(
+            np.concatenate(
+                [starts * step + 1, starts[own] * step + stops[own] - before, ends[captions_outside] * step - 1]
+            ),
+            kind="stable",
+        )
+        parts = np.concatenate([of_chunks, of_before, of_outside])[order]
+        captions = np.concatenate([captions, captions[own], captions_outside])[order]
+        owners = np.concatenate([np.full(len(starts), NONE), heads[own], np.full(len(outside), NONE)])[order]
+        places, mentions = rows.expand(parts)
+        owners = owners[places]
+        return Found(captions[places], mentions[:, 0], np.where(owners == NONE, mentions[:, 1], owners))
+
+    def _may_begin(self, texts: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """See kinds_of. texts: int64 [N], of each word."""
+        pairs = zip(texts[places].tolist(), texts[places + 1].tolist(), strict=True)
+        return np.fromiter(map(self._may_be_terms.__getitem__, pairs), np.bool_, len(places))
+
+    def _of_heads(self, columns: np.ndarray, stops: np.ndarray, kinds: ChunkKinds) -> np.ndarray:
+        """int64: the part that the head of each chunk is that is told word by word."""
+        around = kinds.counted + 2 * kinds.determined + 4 * kinds.before_of
+        keys = columns[stops - 1, AT_THE_END] * 8 + around
+        return _looked_up(self._heads, keys[kinds.wordwise])
+
+    def _of_others(self, columns: np.ndarray, chunks: np.ndarray, kinds: ChunkKinds) -> np.ndarray:
+        """int64: the part that each other chunk is. Part 0 gives nothing."""
+        alike = columns[:, IN_CHUNK].astype(np.int32)
+        alike[chunks[:, 1] - 1] = columns[chunks[:, 1] - 1, AT_THE_END]
+        inside, around = alike.tobytes(), columns[:, AROUND].astype(np.int32).tobytes()
+        looked_up = np.where(kinds.amid, _AMID_OTHERS, kinds.before_of.astype(np.int64))
         parts = []
         taken = 0  # by a term that goes on after "of" across chunks
-        of_chunk = (starts, stops, looked_up, by_hyphen, opens, firsts, lasts)
+        of_chunk = (*chunks.T, looked_up, kinds.by_hyphen, kinds.opens, kinds.firsts, kinds.lasts)
+        others = ~kinds.wordwise
         for start, stop, kind, needs_before, is_opening, first, last in zip(
-            *(c.tolist() for c in of_chunk), strict=True
+            *(c[others].tolist() for c in of_chunk), strict=True
         ):
             if start >= taken and kind != _AMID_OTHERS:
                 parts.append(self._alone[kind][inside[_BYTES * start : _BYTES * stop]])
@@ -154,6 +170,20 @@ class Parts:
             else:
                 parts.append(0)
         return np.array(parts, np.int64)
+
+    def _may_be_term(self, texts: tuple[int, int]) -> bool:
+        first, second = (plain(self._words.texts[text]) for text in texts)
+        return self._words.beginnings.may_begin(first, second)
+
+    def _of_head(self, key: int) -> int:
+        """key: of a last word, and the bits of what is around it."""
+        word, around = divmod(key, 8)
+        counts, is_determiner, before_of = (bool(around & bit) for bit in (1, 2, 4))
+        words = STANDS_FOR[counts, is_determiner], self._words.alike[word], *((_OF,) if before_of else ())
+        return self._add(self._finder.part(words, 0, 2)[1])
+
+    def _before_head(self, word: int) -> int:
+        return self._add(self._finder.before_head(self._words.alike[word]))
 
     def _of_chunk(self, key: bytes) -> int:
         words = self._alike(key)
@@ -194,3 +224,8 @@ class Parts:
 
     def _number(self, term: Term) -> int:
         return self._terms.setdefault(term, len(self._terms))
+
+
+def _looked_up(memory: Memory[int, int], keys: np.ndarray) -> np.ndarray:
+    """int64 [n]: what is remembered of each key int64 [n]."""
+    return np.fromiter(map(memory.__getitem__, keys.tolist()), np.int64, len(keys))

@@ -159,6 +159,10 @@ class TermFinder:
         """What a verb gives, or an adjective outside of chunks."""
         return Phrase(self._action(word) if word.tag in VERB_TAGS else self._attribute(word))
 
+    def before_head(self, word: Word) -> Phrase:
+        """What a word before the head gives that is in no term of several; whose head it is remains to be said."""
+        return Phrase(self._before((word,), 0, 1))
+
     def _chunk(self, words: tuple[Word, ...], start: int, end: int, across: int, opens: bool) -> Iterator[Found]:
         """One chunk; see `part`."""
         if words[end - 1].tag not in NOUN_TAGS:
@@ -181,7 +185,7 @@ class TermFinder:
         """True for "group", and for "lots", which is a term beside "lot"."""
         return not PARTITIVES.isdisjoint((text, *self._lexicon.singulars(text)))
 
-    def _before(self, words: tuple[Word, ...], start: int, end: int, head: Term) -> Iterator[Found]:
+    def _before(self, words: tuple[Word, ...], start: int, end: int, head: Term | None = None) -> Iterator[Found]:
         """What stands between `start` and the head's term."""
         while end > start:
             word = words[end - 1]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from labelgen.beginnings import Beginnings
 from labelgen.fragments import ADJECTIVE_TAGS, AFTER_AN_OPENING, HYPHENS, NAME_TAGS, NOUN_TAGS, VERB_TAGS, Kinds
 from labelgen.growing import Growing
 from labelgen.lexicon import Lexicon
@@ -17,6 +18,7 @@ from labelgen.mending import (
     BARE,
     BEFORE_A_VERB,
     BEGINS_OF,
+    COUNTS,
     DASH,
     DETERMINER,
     DT,
@@ -30,7 +32,10 @@ from labelgen.mending import (
     KNOWN_NOUN,
     KNOWN_VERB,
     LONG,
+    MARKED,
     MAY_BE_A_NOUN,
+    MAY_BE_FIRST,
+    MAY_BE_SECOND,
     MAY_CUT,
     MD,
     MOSTLY_NOUN,
@@ -83,7 +88,7 @@ _TAGS_OF_BITS = {
     AFTER_OPENING: AFTER_AN_OPENING,
 }
 # What stands for a word that is never in a term, by whether it counts, and whether it is a determiner.
-_STANDS_FOR = {
+STANDS_FOR = {
     (True, True): Word("a", "DT", True),
     (False, True): Word("the", "DT", True),
     (True, False): Word("1", "CD", True),
@@ -100,6 +105,7 @@ class WordFacts(dict[Word, int]):
     def __init__(self, lexicon: Lexicon, kinds: Callable[[str], Kinds]) -> None:
         self._lexicon = lexicon
         self._kinds = kinds
+        self.beginnings = Beginnings(lexicon)
         across = [term.partition(" of ") for term in lexicon.things() if " of " in term]
         self._begin_of = frozenset(start for before, _, _ in across for start in _starts(before))
         self._follow_of = frozenset(start for _, _, after in across for start in _starts(after))
@@ -125,12 +131,16 @@ class WordFacts(dict[Word, int]):
             as_noun = self[word._replace(tag="NNS" if self._kinds(text).plural else "NN")]
         if facts & KNOWN_VERB and (facts & NNS or (facts & NN and facts & ING)):
             as_deed = self[word._replace(tag="VBG" if facts & ING else "VBZ")]
-        around = word if word.tag in NAME_TAGS else word._replace(text=text)
-        alike = around, around._replace(space_after=False), around
+        around = word if word.tag in NAME_TAGS or word.text == text else Word(text, word.tag, word.space_after)
+        at_the_end = Word(around.text, word.tag, False) if word.space_after else around
+        counts = is_counting(word)
+        facts |= COUNTS * counts
+        in_chunk = around
         if word.tag in NEVER_IN_A_TERM and word.space_after:  # it takes part in no term, but may count
-            counts, is_determiner = is_counting(word), word.tag == "DT"
-            alike = _STANDS_FOR[counts, is_determiner], *alike[1:]
-        self._new[row] = facts, as_noun, as_deed, self._number(text), *map(self._number_alike, alike)
+            facts &= ~(MAY_BE_FIRST | MAY_BE_SECOND)
+            in_chunk = STANDS_FOR[counts, word.tag == "DT"]
+        alike = map(self._number_alike, (in_chunk, at_the_end, around))
+        self._new[row] = facts, as_noun, as_deed, self._number(text), *alike
         return number
 
     def columns(self) -> np.ndarray:
@@ -175,6 +185,7 @@ class WordFacts(dict[Word, int]):
     def _about(self, text: str) -> int:
         """The bits of a text in lower case, whatever its tag."""
         kind = self._kinds(text)
+        written = plain(text)
         return (
             DASH * (text in _DASHES)
             | HYPHEN * (text in HYPHENS)
@@ -185,8 +196,11 @@ class WordFacts(dict[Word, int]):
             | MOSTLY_NOUN * kind.mostly_noun
             | KNOWN_ADJECTIVE * kind.adjective
             | KNOWN_VERB * kind.verb
-            | BEGINS_OF * (not self._begin_of.isdisjoint((plain(text), *self._lexicon.singulars(plain(text)))))
-            | FOLLOWS_OF * (plain(text) in self._follow_of)
+            | BEGINS_OF * (not self._begin_of.isdisjoint((written, *self._lexicon.singulars(written))))
+            | FOLLOWS_OF * (written in self._follow_of)
+            | MAY_BE_FIRST * self.beginnings.may_be_first(written)
+            | MAY_BE_SECOND * self.beginnings.may_be_second(written)
+            | MARKED * ("-" in written or " " in written)
         )
 
 
