@@ -27,14 +27,16 @@ class Beginnings:
         return not self._seconds.isdisjoint(self._in_terms(word))
 
     def may_begin(self, first: str, second: str) -> bool:
-        """True for "polar" and "bears"; and for "sun" and "glasses", which is written as one word, too."""
-        known = self._lexicon.beginnings
-        seconds = self._in_terms(second)
-        return any(f"{one} {other}" in known for one in _spellings(first) for other in seconds) or any(
-            self._lexicon.find(first + second, plural) for plural in (False, True)
-        )
+        """True for "polar" and "bears"."""
+        known, seconds = self._lexicon.beginnings, self._in_terms(second)
+        return any(f"{spelling} {other}" in known for spelling in _spellings(first) for other in seconds)
 
-    def _in_terms(self, word: str) -> list[str]:
+    def is_written_as_one(self, first: str, second: str) -> bool:
+        """True for "sun" and "glasses"."""
+        return self._lexicon.find(first + second, True) is not None
+
+    @staticmethod
+    def _in_terms(word: str) -> list[str]:
         """How a term may write its second word, which may be its last, and a plural here."""
         return [form for spelling in _spellings(word) for form in (spelling, *stems(spelling))]
 

@@ -1,15 +1,14 @@
-"""What has to be looked at to tell what a chunk gives: each word of it by itself, all of it, or what is around it, too.
+"""What has to be looked at to tell what a chunk gives: its words one by one, all of it, or what is around it.
 
-Most chunks ("the two big dogs") have no two neighbours with which a term of several words begins; what they give follows
-from their words one by one. Everything here is computed for the chunks of many captions at once.
+Most chunks ("the two big dogs") have no two neighbours with which a term of several words begins; what they give
+follows from their words one by one. Everything here is computed for the chunks of many captions at once.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from labelgen.fragments import Mended
 from labelgen.mending import (
     AFTER_OPENING,
     BEGINS_OF,
@@ -24,7 +23,11 @@ from labelgen.mending import (
     OF,
     SPACE,
 )
+from labelgen.parse import Parses
 from labelgen.terms import REACH
+
+# Whether words, by their places int64 [n], are this together with the next one: see Beginnings. bool [n].
+Asked: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
 
 class ChunkKinds(NamedTuple):
@@ -47,15 +50,11 @@ class ChunkKinds(NamedTuple):
 
 
 def kinds_of(
-    mended: Mended, facts: np.ndarray, captions: np.ndarray, may_begin: Callable[[np.ndarray], np.ndarray]
+    mended: Parses, facts: np.ndarray, captions: np.ndarray, may_begin: Asked, is_written_as_one: Asked
 ) -> ChunkKinds:
-    """facts: int64 [N], of each word; captions: int64 [C], that each chunk is in.
-
-    may_begin: whether words of one chunk, by their places int64 [n], may begin a term of several with the next one.
-    """
+    """facts: int64 [N], of each word; captions: int64 [C], that each chunk is in."""
     starts, stops = mended.chunks[:, 0], mended.chunks[:, 1]
-    ends = mended.ends
-    firsts, lasts = (ends - np.diff(ends, prepend=0))[captions], ends[captions]
+    firsts, lasts = mended.starts[captions], mended.ends[captions]
     facts = np.append(facts, (0, 0))
     is_last = stops == lasts
     opens = (starts == firsts) & (stops == starts + 1) & ~is_last & (facts[stops] & AFTER_OPENING != 0)
@@ -67,7 +66,7 @@ def kinds_of(
     # A term that goes on may take words of chunks that follow.
     reach = np.maximum.accumulate(np.where(goes_on, stops + REACH, 0))
     may_be_taken = starts < np.append(0, reach)[: len(starts)]
-    several = _begins_several(facts, starts, stops, may_begin)
+    several = _begins_several(facts, starts, stops, may_begin, is_written_as_one)
     return ChunkKinds(
         firsts=firsts,
         lasts=lasts,
@@ -82,17 +81,19 @@ def kinds_of(
 
 
 def _begins_several(
-    facts: np.ndarray, starts: np.ndarray, stops: np.ndarray, may_begin: Callable[[np.ndarray], np.ndarray]
+    facts: np.ndarray, starts: np.ndarray, stops: np.ndarray, may_begin: Asked, is_written_as_one: Asked
 ) -> np.ndarray:
     """bool [N + 2]: words of a chunk that may begin a term of several, or of which only the whole chunk tells."""
     (before,) = np.nonzero(_before_another(len(facts), starts, stops))
     own, following = facts[before], facts[before + 1]
     is_odd = (own & SPACE == 0) | ((own | following) & MARKED != 0)
-    asked = (own & MAY_BE_FIRST != 0) & (following & MAY_BE_SECOND != 0) | (own & following & NOUN != 0)
-    asked &= ~is_odd
     several = np.zeros(len(facts), np.bool_)
     several[before[is_odd]] = True
-    several[before[asked]] = may_begin(before[asked])
+    may_be = (own & MAY_BE_FIRST != 0) & (following & MAY_BE_SECOND != 0)
+    are_nouns = own & following & NOUN != 0
+    for asked, ask in ((may_be, may_begin), (are_nouns, is_written_as_one)):
+        places = before[asked & ~several[before]]
+        several[places] = ask(places)
     return several
 
 

@@ -6,14 +6,14 @@ The rules themselves are compiled (mending.py); here is what they are given.
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import chain, pairwise, repeat
+from itertools import repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from labelgen.lexicon import Lexicon
 from labelgen.memory import Memory
-from labelgen.nouns import Parse
+from labelgen.parse import Parse, Parses, numbered, one_by_one
 from labelgen.wordnet import Pos
 
 if TYPE_CHECKING:
@@ -36,18 +36,6 @@ class Kinds(NamedTuple):
     mostly_noun: bool
     adjective: bool
     verb: bool
-
-
-class Mended(NamedTuple):
-    """Parses as arrays. words: int64 [N], by their numbers. ends: int64 [D], where each parse's words end.
-
-    chunks: int64 [C, 2], first word and end of each, and chunk_ends: int64 [D]. All are counted through all parses.
-    """
-
-    words: np.ndarray
-    ends: np.ndarray
-    chunks: np.ndarray
-    chunk_ends: np.ndarray
 
 
 class Mender:
@@ -80,40 +68,21 @@ class Mender:
 
     def mend_each(self, parses: Sequence[Parse]) -> list[Parse]:
         """The same of many parses at once; it does not matter with which others a parse is mended."""
-        words, ends, chunks, chunk_ends = self.mend_all(parses)
-        chunks -= np.repeat(ends - np.diff(ends, prepend=0), np.diff(chunk_ends, prepend=0))[:, None]
-        all_words, all_chunks = (
-            list(map(self.facts.words.__getitem__, words.tolist())),
-            list(map(tuple, chunks.tolist())),
-        )
-        bounds = pairwise([0, *ends.tolist()]), pairwise([0, *chunk_ends.tolist()])
-        return [
-            Parse(tuple(all_words[start:end]), tuple(all_chunks[first:last]))
-            for (start, end), (first, last) in zip(*bounds, strict=True)
-        ]
+        return one_by_one(self.mend_all(numbered(parses, self.facts)), self.facts.words)
 
-    def mend_all(self, parses: Sequence[Parse]) -> Mended:
-        """The same as arrays."""
+    def mend_all(self, parses: Parses) -> Parses:
+        """The same as arrays; words are numbered as in `facts`."""
         from labelgen import mending
 
-        lengths = np.fromiter((len(parse.words) for parse in parses), np.int64, len(parses))
-        ends = np.cumsum(lengths)
-        words = np.fromiter(
-            map(self.facts.__getitem__, chain.from_iterable(parse.words for parse in parses)), np.int64, lengths.sum()
-        )
-        num_chunks = np.fromiter((len(parse.chunks) for parse in parses), np.int64, len(parses))
-        places = chain.from_iterable(chain.from_iterable(parse.chunks for parse in parses))
-        chunks = np.fromiter(places, np.int64, 2 * num_chunks.sum()).reshape(-1, 2)
-        chunks += np.repeat(ends - lengths, num_chunks)[:, None]
         columns = self.facts.columns()
-        texts = columns[words, mending.TEXT]
-        is_term, is_hyphenated = (np.full(len(words), mending.UNKNOWN, np.int8) for _ in range(2))
+        texts = columns[parses.words, mending.TEXT]
+        is_term, is_hyphenated = (np.full(len(texts), mending.UNKNOWN, np.int8) for _ in range(2))
         while True:
-            better = words.copy()
-            mended = mending.mend(better, ends, columns, is_term, is_hyphenated, chunks, np.cumsum(num_chunks))
+            words = parses.words.copy()
+            mended = mending.mend(words, parses.ends, columns, is_term, is_hyphenated, parses.chunks, parses.chunk_ends)
             asked, asked_too = (np.flatnonzero(each == mending.ASKED) for each in (is_term, is_hyphenated))
             if not len(asked) + len(asked_too):
-                return Mended(better, ends, *mended)
+                return Parses(words, parses.ends, *mended)
             is_term[asked] = self._are_terms(texts[asked], " ", texts[asked + 1])
             is_hyphenated[asked_too] = self._are_terms(texts[asked_too - 1], "-", texts[asked_too + 1])
 

@@ -4,11 +4,14 @@ import importlib.util
 import json
 from collections.abc import Sequence
 from importlib.metadata import version
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from labelgen.fastparse import tag_chunks
-from labelgen.parse import Parse, Word
+from labelgen.parse import Numbers, Parse, Parses, Word, numbered, one_after_another, one_by_one
 from labelshards import storage
 
 __all__ = ["CHUNKS", "DISTILLED", "NOUNS", "TAGS", "TEXTS_PER_ZONE", "ChunkParser", "Parse", "Word", "model_provenance"]
@@ -24,6 +27,9 @@ NOUNS = (CHUNKS, TAGS, DISTILLED)
 TEXTS_PER_BATCH = 128
 # Captions after which spaCy may forget the words it met; its string store grows without end otherwise.
 TEXTS_PER_ZONE = 1_024
+
+# Words that are remembered at most where parses are made of them one by one.
+_MAX_NUMBERS = 100_000
 
 # From so many words on, a text whose words all begin with a capital is a headline; two or three may be a name.
 _HEADLINE_WORDS = 4
@@ -51,6 +57,7 @@ class ChunkParser:
             for layer in getattr(component, "model", _NO_MODEL).walk():
                 layer.ops.use_blis = False
         self._nouns = nouns
+        self._numbers = Numbers()  # of what is parsed one by one
         self.ordinary: str | None = None
         try:
             self._fast: FastParser | None = FastParser(self._nlp, with_arcs=nouns == CHUNKS)
@@ -59,17 +66,30 @@ class ChunkParser:
 
     def parse(self, texts: Sequence[str]) -> list[Parse]:
         """Words and noun chunks of each text, in order."""
-        found: list[Parse] = []
+        if len(self._numbers) > _MAX_NUMBERS:
+            self._numbers = Numbers()
+        return one_by_one(self.parse_all(texts, self._numbers), self._numbers.words)
+
+    def parse_all(self, texts: Sequence[str], numbers: Numbers) -> Parses:
+        """The same as arrays."""
+        found = numbered([], numbers)
         for start in range(0, len(texts), TEXTS_PER_ZONE):
             with self._nlp.memory_zone():
-                found += self._parse([_sentence_case(text) for text in texts[start : start + TEXTS_PER_ZONE]])
+                zone = self._parse([_sentence_case(text) for text in texts[start : start + TEXTS_PER_ZONE]], numbers)
+            found = one_after_another(found, zone) if start else zone
         return found
 
-    def _parse(self, texts: list[str]) -> list[Parse]:
+    def _parse(self, texts: list[str], numbers: Numbers) -> Parses:
         if self._fast is None:
-            return [self._ordinarily(doc) for doc in self._nlp.pipe(texts, batch_size=TEXTS_PER_BATCH)]
-        parsed = iter(self._fast.parse([text for text in texts if _is_plain(text)]))
-        return [next(parsed) if _is_plain(text) else self._ordinarily(self._nlp(text)) for text in texts]
+            docs = self._nlp.pipe(texts, batch_size=TEXTS_PER_BATCH)
+            return numbered([self._ordinarily(doc) for doc in docs], numbers)
+        is_plain = np.array([_is_plain(text) for text in texts], np.bool_)
+        found = self._fast.parse_all(list(compress(texts, is_plain)), numbers)
+        if is_plain.all():
+            return found
+        others = [self._ordinarily(self._nlp(text)) for text in compress(texts, ~is_plain)]
+        order = np.argsort(np.argsort(~is_plain, kind="stable"))
+        return one_after_another(found, numbered(others, numbers)).take(order)
 
     def _ordinarily(self, doc: Any) -> Parse:  # noqa: ANN401  (spaCy is untyped)
         words = tuple(Word(token.text, token.tag_, bool(token.whitespace_)) for token in doc)

@@ -1,19 +1,19 @@
-"""Parses → mentions, for many captions at once: their parts, each looked up as a whole. What is found is what
-`TermFinder` finds in one caption; it is asked once for each part that differs.
+"""Parses → mentions, for many captions at once. What is found is what `TermFinder` finds in one caption; it is asked
+once for each word, and for each part that gives more than its words (chunkkinds.py), and remembered.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
 
-from labelgen.chunkkinds import ChunkKinds, kinds_of
+from labelgen.chunkkinds import Asked, ChunkKinds, kinds_of
 from labelgen.growing import Growing
 from labelgen.memory import Memory
 from labelgen.mending import ADJECTIVE, AROUND, AT_THE_END, FACTS, IN_CHUNK, NOUN, TEXT, VERB
-from labelgen.parse import Parse, Word
+from labelgen.parse import Numbers, Parses, Word
 from labelgen.ragged import Rows, spans
 from labelgen.reader import NONE, Found
 from labelgen.terms import REACH, Mention, Phrase, Role, Term, TermFinder, plain
@@ -29,8 +29,8 @@ _OF = Word("of", "IN", True)
 class Parser(Protocol):
     """What reads texts: nouns.ChunkParser."""
 
-    def parse(self, texts: Sequence[str]) -> list[Parse]:
-        """The words and chunks of each."""
+    def parse_all(self, texts: Sequence[str], numbers: Numbers) -> Parses:
+        """The words, by these numbers, and the chunks of each."""
 
 
 class _Part(NamedTuple):
@@ -46,7 +46,10 @@ class _Part(NamedTuple):
 
 
 class Parts:
-    """The parts that were met, by number, and what they give. Numbers are good until `forget`."""
+    """The parts and the words that were met, as parts by number, and what they give. Numbers are good until `forget`.
+
+    words: the numbers of words, in which `mentions` takes its parses.
+    """
 
     def __init__(self, parser: Parser, finder: TermFinder) -> None:
         self._parser = parser
@@ -55,7 +58,7 @@ class Parts:
 
     def _begin(self) -> None:
         self._finder.mender.forget()
-        self._words = self._finder.mender.facts
+        self.words = self._finder.mender.facts
         self._terms: dict[Term, int] = {}
         self._starts, self._mentions = Growing(np.int64), Growing(np.int64, (2,))
         self._starts.append([0, 0])
@@ -65,19 +68,22 @@ class Parts:
         self._alone = Memory(self._of_chunk, sys.maxsize), Memory(self._of_chunk_before_of, sys.maxsize)
         self._amid = Memory(self._of_part, sys.maxsize)
         self._of_words = Memory(self._of_word, sys.maxsize)
-        # Of chunks that are told word by word: pairs of neighbours, heads, and what stands before these.
-        self._may_be_terms = Memory(self._may_be_term, sys.maxsize)
+        # Of chunks that are told word by word: what two neighbours may be, heads, and what stands before these.
+        self._of_neighbours = tuple(
+            Memory(self._of_texts(ask), sys.maxsize)
+            for ask in (self.words.beginnings.may_begin, self.words.beginnings.is_written_as_one)
+        )
         self._heads = Memory(self._of_head, sys.maxsize)
         self._before_heads = Memory(self._before_head, sys.maxsize)
 
     def forget(self) -> None:
         """Free the memory of parts if they are many."""
-        if len(self._starts) > _MAX_PARTS:
+        if len(self._starts) + sum(map(len, self._of_neighbours)) > _MAX_PARTS:
             self._begin()
 
-    def read(self, texts: list[str]) -> list[Parse]:
+    def read(self, texts: list[str]) -> Parses:
         """The parses of clean texts."""
-        return self._parser.parse(texts)
+        return self._parser.parse_all(texts, self.words)
 
     def names(self, terms: np.ndarray) -> tuple[pa.Array, pa.Array, pa.Array]:
         """Texts, roles and forms, string [n] each, of terms by their numbers."""
@@ -91,53 +97,40 @@ class Parts:
         found: np.ndarray = known[terms]
         return found
 
-    def mentions(self, read: Sequence[Parse]) -> Found:
+    def mentions(self, read: Parses) -> Found:
         """The mentions of captions, in the order of `TermFinder.find`."""
         mended = self._finder.mender.mend_all(read)
-        columns = self._words.columns()[mended.words]
+        columns = self.words.columns()[mended.words]
         facts, ends = columns[:, FACTS], mended.ends
         starts, stops = mended.chunks[:, 0], mended.chunks[:, 1]
-        captions = np.repeat(np.arange(len(ends)), np.diff(mended.chunk_ends, prepend=0))
-        kinds = kinds_of(mended, facts, captions, lambda places: self._may_begin(columns[:, TEXT], places))
+        captions = np.repeat(np.arange(len(ends)), mended.num_chunks)
+        texts = columns[:, TEXT]
+        kinds = kinds_of(mended, facts, captions, *(_asked(memory, texts) for memory in self._of_neighbours))
         of_chunks = np.empty(len(starts), np.int64)
         of_chunks[kinds.wordwise] = self._of_heads(columns, stops, kinds)
         of_chunks[~kinds.wordwise] = self._of_others(columns, mended.chunks, kinds)
 
-        (wordwise,) = np.nonzero(kinds.wordwise)
-        num_before = (stops - starts)[wordwise] - 1
-        before, own = spans(starts[wordwise], num_before), np.repeat(wordwise, num_before)
-        before, own = (each[facts[before] & (NOUN | ADJECTIVE) != 0] for each in (before, own))
+        before, own = _before_heads(facts, mended.chunks, kinds.wordwise)
         of_before = _looked_up(self._before_heads, columns[before, IN_CHUNK])
-        inside = np.zeros(len(facts), np.bool_)
-        inside[spans(starts, stops - starts)] = True
-        (outside,) = np.nonzero((facts & VERB != 0) | ((facts & ADJECTIVE != 0) & ~inside))
+        outside = _outside(facts, mended.chunks)
         of_outside = _looked_up(self._of_words, mended.words[outside])
 
         rows = self._rows()
-        has_head = rows.lengths[of_chunks] > 0
-        heads = np.full(len(starts), NONE)
-        heads[has_head] = rows.values[rows.starts[of_chunks[has_head]], 0]
-        of_before[~has_head[own]] = 0
-        # A chunk's head, what stands before it from right to left, the next chunk, at last what is outside of them.
+        heads = _heads(rows, of_chunks)
+        of_before[heads[own] == NONE] = 0
+        # A chunk's head, what stands before it from right to left, the next chunk; at last what is outside of them.
         step = len(facts) + 2
-        captions_outside = np.searchsorted(ends, outside, side="right")
-        order = np.argsort(
-            np.concatenate(
-                [starts * step + 1, starts[own] * step + stops[own] - before, ends[captions_outside] * step - 1]
-            ),
-            kind="stable",
-        )
-        parts = np.concatenate([of_chunks, of_before, of_outside])[order]
-        captions = np.concatenate([captions, captions[own], captions_outside])[order]
-        owners = np.concatenate([np.full(len(starts), NONE), heads[own], np.full(len(outside), NONE)])[order]
-        places, mentions = rows.expand(parts)
-        owners = owners[places]
-        return Found(captions[places], mentions[:, 0], np.where(owners == NONE, mentions[:, 1], owners))
-
-    def _may_begin(self, texts: np.ndarray, places: np.ndarray) -> np.ndarray:
-        """See kinds_of. texts: int64 [N], of each word."""
-        pairs = zip(texts[places].tolist(), texts[places + 1].tolist(), strict=True)
-        return np.fromiter(map(self._may_be_terms.__getitem__, pairs), np.bool_, len(places))
+        by_caption = np.searchsorted(ends, outside, side="right")
+        told = [
+            (starts * step + 1, captions, of_chunks, np.full(len(starts), NONE)),
+            (starts[own] * step + stops[own] - before, captions[own], of_before, heads[own]),
+            (ends[by_caption] * step - 1, by_caption, of_outside, np.full(len(outside), NONE)),
+        ]
+        places, captions, parts, owners = map(np.concatenate, zip(*told, strict=True))
+        order = np.argsort(places, kind="stable")
+        asked_by, mentions = rows.expand(parts[order])
+        captions, owners = captions[order][asked_by], owners[order][asked_by]
+        return Found(captions, mentions[:, 0], np.where(owners == NONE, mentions[:, 1], owners))
 
     def _of_heads(self, columns: np.ndarray, stops: np.ndarray, kinds: ChunkKinds) -> np.ndarray:
         """int64: the part that the head of each chunk is that is told word by word."""
@@ -171,19 +164,15 @@ class Parts:
                 parts.append(0)
         return np.array(parts, np.int64)
 
-    def _may_be_term(self, texts: tuple[int, int]) -> bool:
-        first, second = (plain(self._words.texts[text]) for text in texts)
-        return self._words.beginnings.may_begin(first, second)
-
     def _of_head(self, key: int) -> int:
         """key: of a last word, and the bits of what is around it."""
         word, around = divmod(key, 8)
         counts, is_determiner, before_of = (bool(around & bit) for bit in (1, 2, 4))
-        words = STANDS_FOR[counts, is_determiner], self._words.alike[word], *((_OF,) if before_of else ())
+        words = STANDS_FOR[counts, is_determiner], self.words.alike[word], *((_OF,) if before_of else ())
         return self._add(self._finder.part(words, 0, 2)[1])
 
     def _before_head(self, word: int) -> int:
-        return self._add(self._finder.before_head(self._words.alike[word]))
+        return self._add(self._finder.before_head(self.words.alike[word]))
 
     def _of_chunk(self, key: bytes) -> int:
         words = self._alike(key)
@@ -199,10 +188,14 @@ class Parts:
         return across, self._add(phrase)
 
     def _of_word(self, word: int) -> int:
-        return self._add(self._finder.outside(self._words.words[word]))
+        return self._add(self._finder.outside(self.words.words[word]))
+
+    def _of_texts(self, ask: Callable[[str, str], bool]) -> Callable[[tuple[int, int]], bool]:
+        """`ask` two words, by the numbers of their texts."""
+        return lambda pair: ask(*(plain(self.words.texts[text]) for text in pair))
 
     def _alike(self, key: bytes) -> tuple[Word, ...]:
-        return tuple(map(self._words.alike.__getitem__, memoryview(key).cast("i")))
+        return tuple(map(self.words.alike.__getitem__, memoryview(key).cast("i")))
 
     def _add(self, phrase: Phrase) -> int:
         """The number of a new part that gives this."""
@@ -224,6 +217,40 @@ class Parts:
 
     def _number(self, term: Term) -> int:
         return self._terms.setdefault(term, len(self._terms))
+
+
+def _before_heads(facts: np.ndarray, chunks: np.ndarray, wordwise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(words before the heads of chunks that are told word by word, the chunk of each), int64 both."""
+    (told,) = np.nonzero(wordwise)
+    starts, num_before = chunks[told, 0], chunks[told, 1] - chunks[told, 0] - 1
+    before = spans(starts, num_before)
+    kept = facts[before] & (NOUN | ADJECTIVE) != 0
+    return before[kept], np.repeat(told, num_before)[kept]
+
+
+def _outside(facts: np.ndarray, chunks: np.ndarray) -> np.ndarray:
+    """int64: verbs, and adjectives outside of chunks."""
+    inside = np.zeros(len(facts), np.bool_)
+    inside[spans(chunks[:, 0], chunks[:, 1] - chunks[:, 0])] = True
+    return np.flatnonzero((facts & VERB != 0) | ((facts & ADJECTIVE != 0) & ~inside))
+
+
+def _heads(rows: Rows, parts: np.ndarray) -> np.ndarray:
+    """int64 [n]: the first term of each part, or NONE."""
+    heads = np.full(len(parts), NONE)
+    has_head = rows.starts[parts + 1] > rows.starts[parts]
+    heads[has_head] = rows.values[rows.starts[parts[has_head]], 0]
+    return heads
+
+
+def _asked(memory: Memory[tuple[int, int], bool], texts: np.ndarray) -> Asked:
+    """What is remembered of words and the next ones, by their texts int64 [N]."""
+
+    def ask(places: np.ndarray) -> np.ndarray:
+        pairs = zip(texts[places].tolist(), texts[places + 1].tolist(), strict=True)
+        return np.fromiter(map(memory.__getitem__, pairs), np.bool_, len(places))
+
+    return ask
 
 
 def _looked_up(memory: Memory[int, int], keys: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from itertools import count
 
 import numpy as np
 
@@ -54,7 +55,7 @@ from labelgen.mending import (
     VBG,
     VERB,
 )
-from labelgen.parse import Word
+from labelgen.parse import Numbers, Word
 from labelgen.terms import NEVER_IN_A_TERM, is_counting, plain
 
 _BARE_VERB_TAGS = frozenset({"VB", "VBP"})
@@ -96,13 +97,14 @@ STANDS_FOR = {
 }
 
 
-class WordFacts(dict[Word, int]):
-    """Words → their numbers, growing. `columns()`: int64 [words, 7], see mending.FACTS and its neighbours.
+class WordFacts(Numbers):
+    """Words by number, and what is known of each. `columns()`: int64 [words, 7], see mending.FACTS and its neighbours.
 
     alike: words that stand for those that give the same terms there (IN_CHUNK, AT_THE_END, AROUND).
     """
 
     def __init__(self, lexicon: Lexicon, kinds: Callable[[str], Kinds]) -> None:
+        super().__init__()
         self._lexicon = lexicon
         self._kinds = kinds
         self.beginnings = Beginnings(lexicon)
@@ -111,19 +113,26 @@ class WordFacts(dict[Word, int]):
         self._follow_of = frozenset(start for _, _, after in across for start in _starts(after))
         self._bits_of_text = Memory(self._about)
         self._bits_of_tag = Memory(_bits_of_tag)
-        self.words: list[Word] = []
         self.texts: list[str] = []
         self._texts: dict[str, int] = {}
         self.alike: list[Word] = []
         self._alike: dict[Word, int] = {}
-        self._new: list[tuple[int, ...]] = []
         self._columns = Growing(np.int64, (7,))
 
-    def __missing__(self, word: Word) -> int:
-        number = self[word] = len(self.words)
-        self.words.append(word)
-        row = len(self._new)
-        self._new.append(())  # before those that follow from it
+    def columns(self) -> np.ndarray:
+        """Of all words that have a number."""
+        rows = []
+        for number in count(len(self._columns)):
+            if number == len(self.words):
+                break
+            rows.append(self._row(number))
+        if rows:
+            self._columns.append(rows)
+        return self._columns.rows
+
+    def _row(self, number: int) -> tuple[int, ...]:
+        """May number words that follow from it."""
+        word = self.words[number]
         text = word.text.lower()
         facts = self._facts(word, text)
         as_noun = as_deed = number
@@ -140,15 +149,7 @@ class WordFacts(dict[Word, int]):
             facts &= ~(MAY_BE_FIRST | MAY_BE_SECOND)
             in_chunk = STANDS_FOR[counts, word.tag == "DT"]
         alike = map(self._number_alike, (in_chunk, at_the_end, around))
-        self._new[row] = facts, as_noun, as_deed, self._number(text), *alike
-        return number
-
-    def columns(self) -> np.ndarray:
-        """Of all words that have a number."""
-        if self._new:
-            self._columns.append(self._new)
-            self._new = []
-        return self._columns.rows
+        return facts, as_noun, as_deed, self._number(text), *alike
 
     def _number(self, text: str) -> int:
         number = self._texts.setdefault(text, len(self.texts))

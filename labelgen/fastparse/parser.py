@@ -16,11 +16,13 @@ from labelgen.fastparse.encoder import Encoder
 from labelgen.fastparse.recognise import recognise
 from labelgen.fastparse.transitions import Arcs, TransitionParser
 from labelgen.fastparse.words import WordTable
-from labelgen.parse import Parse, Word
+from labelgen.growing import Growing
+from labelgen.parse import Numbers, Parses, Word
 
 _BLOCK = 64
 # Distinct words, with and without a space behind them, after which all are forgotten; each takes 4.2 KB.
 _MAX_WORDS = 40_000
+_NEW = -1  # no number yet
 
 
 class FastParser:
@@ -43,49 +45,38 @@ class FastParser:
         self._transitions = TransitionParser(model.parser) if with_arcs else None
         self._kinds = tag_chunks.kinds(model.tags)
 
-    def parse(self, texts: Sequence[str]) -> list[Parse]:
+    def parse_all(self, texts: Sequence[str], numbers: Numbers) -> Parses:
         """A thousand texts or so, in spaCy's `memory_zone`. None is empty; white space in them is single spaces."""
         if len(self._table) > self._max_words:
             self._table.forget()
-            self._words.clear()
+            self._words.forget()
         rows, lengths = self._table.rows(texts)
         vectors = self._encoder.encode(rows, lengths)
         scores = product(vectors, self._tag_W, _BLOCK)
         scores += self._tag_b
         tags = scores.argmax(axis=1)
-        words = list(map(self._words.__getitem__, (rows * len(self._tags) + tags).tolist()))
+        words = self._words.in_numbers(numbers, rows, tags)
         ends = np.cumsum(lengths)
         if self._transitions is None:
-            chunks = _by_text(tag_chunks.tag_chunks(self._kinds[tags], ends), ends)
+            chunks = np.stack(tag_chunks.tag_chunks(self._kinds[tags], ends), axis=1)
         else:
-            chunks = self._chunks(self._transitions, rows, tags, vectors, lengths, words)
-        starts = (ends - lengths).tolist()
-        return [
-            Parse(tuple(words[start:end]), tuple(of_text))
-            for start, end, of_text in zip(starts, ends.tolist(), chunks, strict=True)
-        ]
+            arcs = self._transitions.parse(vectors, lengths)
+            chunks = np.stack(noun_chunks(tags, arcs, self._model.rule), axis=1)
+            rare = self._model.lifted[arcs.labels]
+            rare |= self._table.unsure[rows] & self._model.rule.nominal[tags, arcs.labels]
+            for text in np.unique(np.searchsorted(ends, np.flatnonzero(rare), side="right")).tolist():
+                own = slice(int(ends[text] - lengths[text]), int(ends[text]))
+                chunks = self._with_spacys(chunks, own, [numbers.words[number] for number in words[own]], arcs)
+        of_texts = np.searchsorted(ends, chunks[:, 0], side="right")
+        return Parses(words, ends, chunks, np.cumsum(np.bincount(of_texts, minlength=len(ends))))
 
-    def _chunks(
-        self,
-        transitions: TransitionParser,
-        rows: np.ndarray,
-        tags: np.ndarray,
-        vectors: np.ndarray,
-        lengths: np.ndarray,
-        words: list[Word],
-    ) -> list[list[tuple[int, int]]]:
-        """The noun chunks of each text, in words of that text."""
-        ends = np.cumsum(lengths)
-        arcs = transitions.parse(vectors, lengths)
-        found = _by_text(noun_chunks(tags, arcs, self._model.rule), ends)
-        rare = self._model.lifted[arcs.labels]
-        rare |= self._table.unsure[rows] & self._model.rule.nominal[tags, arcs.labels]
-        for number in np.unique(np.searchsorted(ends, np.flatnonzero(rare), side="right")).tolist():
-            end, length = int(ends[number]), int(lengths[number])
-            found[number] = self._spacys_chunks(words[end - length : end], arcs, end - length)
-        return found
+    def _with_spacys(self, chunks: np.ndarray, own: slice, words: Sequence[Word], arcs: Arcs) -> np.ndarray:
+        """int64 [C, 2]: `chunks`, but those of one text, the words from `own`, as spaCy makes them of its arcs."""
+        before, after = chunks[chunks[:, 0] < own.start], chunks[chunks[:, 0] >= own.stop]
+        spacys = np.array(self._spacys_chunks(words, arcs, own.start), np.int64).reshape(-1, 2)
+        return np.concatenate([before, spacys + own.start, after])
 
-    def _spacys_chunks(self, words: list[Word], arcs: Arcs, first: int) -> list[tuple[int, int]]:
+    def _spacys_chunks(self, words: Sequence[Word], arcs: Arcs, first: int) -> list[tuple[int, int]]:
         """The noun chunks of one text out of its arcs, those from `first` on: as spaCy goes on from there."""
         from spacy.tokens import Doc
 
@@ -115,25 +106,28 @@ def _say_less_of_words(vocab: Any, columns: Sequence[str]) -> None:  # noqa: ANN
     vocab.lex_attr_getters = {attr: get for attr, get in vocab.lex_attr_getters.items() if attr in read}
 
 
-class _Words(dict[int, Word]):
-    """Row · number of tags + tag → the word. There are few, so that none is made twice."""
+class _Words:
+    """Rows of the table, with tags → words, by the numbers that somebody gives them."""
 
     def __init__(self, table: WordTable, tags: Sequence[str]) -> None:
         self._table = table
         self._tags = tags
+        self._numbers = Numbers()
+        self.forget()
 
-    def __missing__(self, code: int) -> Word:
-        row, tag = divmod(code, len(self._tags))
-        word = self[code] = Word(self._table.texts[row], self._tags[tag], self._table.spaced[row])
-        return word
+    def forget(self) -> None:
+        """Rows mean something else from now on."""
+        self._known = Growing(np.int32, (len(self._tags),))
 
-
-def _by_text(chunks: tuple[np.ndarray, np.ndarray], ends: np.ndarray) -> list[list[tuple[int, int]]]:
-    """Chunks (first words int64 [C], ends int64 [C], over all texts) → those of each text, in words of that text."""
-    firsts, lasts = chunks
-    texts = np.searchsorted(ends, firsts, side="right")
-    before = np.concatenate([[0], ends])[texts]
-    found: list[list[tuple[int, int]]] = [[] for _ in ends]
-    for text, first, last in zip(texts.tolist(), (firsts - before).tolist(), (lasts - before).tolist(), strict=True):
-        found[text].append((first, last))
-    return found
+    def in_numbers(self, numbers: Numbers, rows: np.ndarray, tags: np.ndarray) -> np.ndarray:
+        """int64 [N]: the words with these rows and tags, int64 [N] both."""
+        if numbers is not self._numbers:
+            self._numbers = numbers
+            self.forget()
+        self._known.append(np.full((len(self._table) - len(self._known), len(self._tags)), _NEW))
+        known = self._known.rows
+        is_new = known[rows, tags] == _NEW
+        for row, tag in set(zip(rows[is_new].tolist(), tags[is_new].tolist(), strict=True)):
+            known[row, tag] = numbers[Word(self._table.texts[row], self._tags[tag], self._table.spaced[row])]
+        found: np.ndarray = known[rows, tags].astype(np.int64)
+        return found

@@ -1,10 +1,18 @@
 """Parses written by hand: `tagged("[the/DT dogs/NNS] run/VBP")`, so that a rule is tested without a tagger."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from hypothesis import strategies as st
 
-from labelgen.nouns import Parse, Word
+from labelgen.fastparse.parser import FastParser
+from labelgen.parse import Numbers, Parse, Word, one_by_one
+
+
+def parses_of(parser: FastParser, texts: Sequence[str]) -> list[Parse]:
+    """What it makes of texts, one by one."""
+    numbers = Numbers()
+    return one_by_one(parser.parse_all(texts, numbers), numbers.words)
 
 
 def tagged(text: str) -> Parse:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from labelgen.fragments import Mender
 from labelgen.lexicon import Lexicon
-from labelgen.nouns import ChunkParser, Parse
+from labelgen.nouns import ChunkParser
+from labelgen.parse import Parse, numbered
 from labelgen.parts import Parts
 from labelgen.reader import NONE
 from labelgen.terms import Mention, Role, Term, TermFinder
@@ -23,7 +24,7 @@ def one_by_one(finder: TermFinder, parses: Sequence[Parse]) -> list[Named]:
 
 
 def at_once(parts: Parts, parses: Sequence[Parse]) -> list[Named]:
-    found = parts.mentions(parses)
+    found = parts.mentions(numbered(parses, parts.words))
     numbers = np.arange(1 + max([NONE, *found.terms.tolist()]))
     columns = (names.to_pylist() for names in parts.names(numbers))
     terms = [Term(text, Role(role), form) for text, role, form in zip(*columns, strict=True)]
@@ -49,8 +50,10 @@ def parts(lexicon: Lexicon, chunk_parser: ChunkParser) -> Parts:
     return Parts(chunk_parser, TermFinder(lexicon))
 
 
-def test_mentions__of_real_captions(parts: Parts, finder: TermFinder, captions: list[str]) -> None:
-    parses = parts.read(captions[:600])
+def test_mentions__of_real_captions(
+    parts: Parts, finder: TermFinder, chunk_parser: ChunkParser, captions: list[str]
+) -> None:
+    parses = chunk_parser.parse(captions[:600])
     assert at_once(parts, parses) == one_by_one(finder, parses)
 
 
@@ -79,4 +82,4 @@ def test_forget__numbers_begin_anew(
     for parses in (batch, batch[::-1]):
         parts.forget()
         assert at_once(parts, parses) == one_by_one(finder, parses)
-        assert min(parts.mentions(parses).terms) == 0
+        assert min(parts.mentions(numbered(parses, parts.words)).terms) == 0

@@ -14,6 +14,7 @@ import pytest
 from labelgen import language_data
 from labelgen.fastparse.parser import FastParser
 from labelgen.nouns import ChunkParser, Parse, Word
+from tests.labelgen.tagged import parses_of
 
 _CAPTIONS = 1_500
 _TRAPS = [
@@ -81,7 +82,7 @@ def test_parse__is_spacys_on_real_captions(
 ) -> None:
     texts = [" ".join(text.split()) for text in _captions(test_data, corpus)]
     assert len(texts) > 1_000
-    assert fast_parser.parse(texts) == [_of_spacy(doc) for doc in spacy_alone.pipe(texts)]
+    assert parses_of(fast_parser, texts) == [_of_spacy(doc) for doc in spacy_alone.pipe(texts)]
 
 
 @pytest.mark.parametrize("text", _TRAPS)
@@ -90,7 +91,7 @@ def test_parse__is_spacys_on_odd_text(
     fast_parser: FastParser,
     text: str,
 ) -> None:
-    assert fast_parser.parse([text]) == [_of_spacy(spacy_alone(text))]
+    assert parses_of(fast_parser, [text]) == [_of_spacy(spacy_alone(text))]
 
 
 def test_parse__is_spacys_on_shuffled_words(
@@ -102,7 +103,7 @@ def test_parse__is_spacys_on_shuffled_words(
     draw = random.Random(0)
     words = " ".join(_captions(test_data, "cc3m")).split()
     texts = [" ".join(draw.choices(words, k=draw.randint(1, 40))) for _ in range(400)]
-    assert fast_parser.parse(texts) == [_of_spacy(doc) for doc in spacy_alone.pipe(texts)]
+    assert parses_of(fast_parser, texts) == [_of_spacy(doc) for doc in spacy_alone.pipe(texts)]
 
 
 @pytest.mark.parametrize("text", ["", "a  dog", " a dog", "a dog ", "a\ndog", "a\u00a0dog", "\t"])

@@ -15,7 +15,7 @@ from labelgen.fastparse.parser import FastParser
 from labelgen.fastparse.recognise import UnknownModelError, recognise
 from labelgen.fastparse.tag_chunks import of_words
 from labelgen.nouns import TAGS, ChunkParser
-from tests.labelgen.tagged import tagged
+from tests.labelgen.tagged import parses_of, tagged
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +58,9 @@ def test_encode__is_the_same_to_the_last_bit_in_any_batch_and_order(nlp: Any, te
 
 def test_parse__forgetting_words_changes_nothing(nlp: Any, texts: list[str]) -> None:  # noqa: ANN401
     with nlp.memory_zone():
-        expected = FastParser(nlp, with_arcs=True).parse(texts)
+        expected = parses_of(FastParser(nlp, with_arcs=True), texts)
         forgetful = FastParser(nlp, with_arcs=True, max_words=50)
-        parses = [parse for start in range(0, 300, 30) for parse in forgetful.parse(texts[start : start + 30])]
+        parses = [parse for start in range(0, 300, 30) for parse in parses_of(forgetful, texts[start : start + 30])]
     assert parses == expected
     assert len(forgetful._table) < 400
 
@@ -68,10 +68,10 @@ def test_parse__forgetting_words_changes_nothing(nlp: Any, texts: list[str]) -> 
 def test_parse__after_the_memory_zone_in_which_words_were_met(nlp: Any, texts: list[str]) -> None:  # noqa: ANN401
     parser = FastParser(nlp, with_arcs=True)
     with nlp.memory_zone():
-        first = parser.parse(texts)
+        first = parses_of(parser, texts)
     with nlp.memory_zone():
         list(nlp.pipe(["entirely other words zxq vbnm " * 20]))
-        assert parser.parse(texts[::-1]) == first[::-1]
+        assert parses_of(parser, texts[::-1]) == first[::-1]
 
 
 def test_recognise__refuses_what_is_built_otherwise(nlp: Any) -> None:  # noqa: ANN401
