@@ -1,7 +1,8 @@
-"""What has to be looked at to tell what a chunk gives: its words one by one, all of it, or what is around it.
+"""What has to be looked at to tell what a chunk gives: its last words alone, or what is around it, too.
 
-Most chunks ("the two big dogs") have no two neighbours with which a term of several words begins; what they give
-follows from their words one by one. Everything here is computed for the chunks of many captions at once.
+Most chunks ("the two big dogs") have no two neighbours with which a term of several words begins. Words before such two
+give what each gives by itself, and the words from there to the chunk's end the same whatever stands before them. All
+is computed for the chunks of many captions at once.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,6 @@ import numpy as np
 
 from labelgen.mending import (
     AFTER_OPENING,
-    BEGINS_OF,
     COUNTS,
     DT,
     FOLLOWS_OF,
@@ -26,32 +26,39 @@ from labelgen.mending import (
 from labelgen.parse import Parses
 from labelgen.terms import REACH
 
-# Whether words, by their places int64 [n], are this together with the next one: see Beginnings. bool [n].
-Asked: TypeAlias = Callable[[np.ndarray], np.ndarray]
+# What of the rest of the caption matters to the last words of a chunk: a word of it counts, or is a determiner; "of"
+# follows; it opens the caption (as in TermFinder.part).
+COUNTED, DETERMINED, BEFORE_OF, OPENS = 1, 2, 4, 8
+
+# Asks something of pairs of words, by their places int64 [n] and [n]: bool [n].
+Asked: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+class Asks(NamedTuple):
+    """The questions of beginnings.Beginnings."""
+
+    may_begin: Asked
+    is_written_as_one: Asked
+    may_go_on: Asked
 
 
 class ChunkKinds(NamedTuple):
-    """Of C chunks; all bool [C], but for firsts and lasts, int64 [C]: where the caption of each begins and ends.
+    """Of C chunks. firsts, lasts: int64 [C], where the caption of each begins and ends.
 
-    opens: as in TermFinder.part. by_hyphen: what stands before it matters. before_of: an "of" follows. amid: more than
-    the chunk and that "of" is to be looked at. wordwise: its words give what they give one by one. counted, determined:
-    a word of it counts, or is a determiner.
+    by_hyphen: bool [C], whether what stands before it matters. alone: bool [C], whether nothing around it does but for
+    what `around` says: int64 [C], of the bits above. tails: int64 [C], the first word of which it may have a term of
+    several words, else its last word.
     """
 
     firsts: np.ndarray
     lasts: np.ndarray
-    opens: np.ndarray
     by_hyphen: np.ndarray
-    before_of: np.ndarray
-    amid: np.ndarray
-    wordwise: np.ndarray
-    counted: np.ndarray
-    determined: np.ndarray
+    alone: np.ndarray
+    around: np.ndarray
+    tails: np.ndarray
 
 
-def kinds_of(
-    mended: Parses, facts: np.ndarray, captions: np.ndarray, may_begin: Asked, is_written_as_one: Asked
-) -> ChunkKinds:
+def kinds_of(mended: Parses, facts: np.ndarray, captions: np.ndarray, asks: Asks) -> ChunkKinds:
     """facts: int64 [N], of each word; captions: int64 [C], that each chunk is in."""
     starts, stops = mended.chunks[:, 0], mended.chunks[:, 1]
     firsts, lasts = mended.starts[captions], mended.ends[captions]
@@ -61,28 +68,26 @@ def kinds_of(
     is_hyphen = facts & HYPHEN != 0
     by_hyphen = is_hyphen[starts] | (is_hyphen & (facts & SPACE == 0))[starts - 1] & (starts > firsts + 1)
     before_of = (facts[stops] & OF != 0) & ~is_last
-    goes_on = before_of & (facts[stops + 1] & FOLLOWS_OF != 0) & _any_in(facts & BEGINS_OF != 0, starts, stops)
-    amid = opens | by_hyphen | goes_on
+    goes_on = before_of & (facts[stops + 1] & FOLLOWS_OF != 0)
+    (likely,) = np.nonzero(goes_on & (facts[stops + 1] & SPACE != 0))
+    goes_on[likely] = asks.may_go_on(stops[likely] - 1, stops[likely] + 1)
     # A term that goes on may take words of chunks that follow.
     reach = np.maximum.accumulate(np.where(goes_on, stops + REACH, 0))
     may_be_taken = starts < np.append(0, reach)[: len(starts)]
-    several = _begins_several(facts, starts, stops, may_begin, is_written_as_one)
+    (several,) = np.nonzero(_begins_several(facts, starts, stops, asks))
+    next_several = np.append(several, len(facts))[np.searchsorted(several, starts)]
+    counted, determined = (_any_in(facts & bit != 0, starts, stops) for bit in (COUNTS, DT))
     return ChunkKinds(
         firsts=firsts,
         lasts=lasts,
-        opens=opens,
         by_hyphen=by_hyphen,
-        before_of=before_of,
-        amid=amid,
-        wordwise=~(amid | may_be_taken | _any_in(several, starts, stops)),
-        counted=_any_in(facts & COUNTS != 0, starts, stops),
-        determined=_any_in(facts & DT != 0, starts, stops),
+        alone=~(by_hyphen | goes_on | may_be_taken),
+        around=COUNTED * counted + DETERMINED * determined + BEFORE_OF * before_of + OPENS * opens,
+        tails=np.minimum(next_several, stops - 1),
     )
 
 
-def _begins_several(
-    facts: np.ndarray, starts: np.ndarray, stops: np.ndarray, may_begin: Asked, is_written_as_one: Asked
-) -> np.ndarray:
+def _begins_several(facts: np.ndarray, starts: np.ndarray, stops: np.ndarray, asks: Asks) -> np.ndarray:
     """bool [N + 2]: words of a chunk that may begin a term of several, or of which only the whole chunk tells."""
     (before,) = np.nonzero(_before_another(len(facts), starts, stops))
     own, following = facts[before], facts[before + 1]
@@ -91,9 +96,9 @@ def _begins_several(
     several[before[is_odd]] = True
     may_be = (own & MAY_BE_FIRST != 0) & (following & MAY_BE_SECOND != 0)
     are_nouns = own & following & NOUN != 0
-    for asked, ask in ((may_be, may_begin), (are_nouns, is_written_as_one)):
+    for asked, ask in ((may_be, asks.may_begin), (are_nouns, asks.is_written_as_one)):
         places = before[asked & ~several[before]]
-        several[places] = ask(places)
+        several[places] = ask(places, places + 1)
     return several
 
 

@@ -17,13 +17,13 @@ from labelgen.fastparse.native import native
 # Bits of a word: how it is written, and what WordNet knows of it in lower case.
 (
     SPACE, DASH, HYPHEN, OF, ING, LONG, KNOWN_NOUN, THING, MOSTLY_NOUN, KNOWN_ADJECTIVE, KNOWN_VERB, IS_TERM,
-    BEGINS_OF, FOLLOWS_OF,
-) = (1 << bit for bit in range(21, 35))  # fmt: skip
+    FOLLOWS_OF,
+) = (1 << bit for bit in range(21, 34))  # fmt: skip
 # Bits of what a word may need; most words of most captions need nothing, and are not looked at again.
-MAY_BE_A_NOUN, IF_NONE_FOLLOWS, MAY_CUT = (1 << bit for bit in range(35, 38))
+MAY_BE_A_NOUN, IF_NONE_FOLLOWS, MAY_CUT = (1 << bit for bit in range(34, 37))
 # Bits of what it may be to a term: it counts what follows, stands first or second in one of several words, or is
 # written with a mark that other spellings leave out.
-COUNTS, MAY_BE_FIRST, MAY_BE_SECOND, MARKED = (1 << bit for bit in range(38, 42))
+COUNTS, MAY_BE_FIRST, MAY_BE_SECOND, MARKED = (1 << bit for bit in range(37, 41))
 
 # Columns of a word: its bits, itself as a noun and as a verb, its text in lower case, and what stands for it in a
 # chunk, at a chunk's end, and around one; all but the first by number.

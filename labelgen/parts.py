@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import pyarrow as pa
 
-from labelgen.chunkkinds import Asked, ChunkKinds, kinds_of
+from labelgen.chunkkinds import BEFORE_OF, COUNTED, DETERMINED, OPENS, Asked, Asks, ChunkKinds, kinds_of
 from labelgen.growing import Growing
 from labelgen.memory import Memory
 from labelgen.mending import ADJECTIVE, AROUND, AT_THE_END, FACTS, IN_CHUNK, NOUN, TEXT, VERB
@@ -22,7 +22,6 @@ from labelgen.wordfacts import STANDS_FOR
 # Parts that are remembered at most, some 80 MB; captions say the same again and again ("a man", "a white dog").
 _MAX_PARTS = 300_000
 _BYTES = 4  # of a word in a key
-_AMID_OTHERS = 2  # the last of three kinds of chunks: alone, before "of", and those around which more is looked at
 _OF = Word("of", "IN", True)
 
 
@@ -64,21 +63,18 @@ class Parts:
         self._starts.append([0, 0])
         self._new: list[tuple[int, int]] = []
         self._new_ends: list[int] = []
-        # Of chunks around which nothing matters, and of those before an "of" with which no term goes on.
-        self._alone = Memory(self._of_chunk, sys.maxsize), Memory(self._of_chunk_before_of, sys.maxsize)
+        self._tails = Memory(self._of_tail, sys.maxsize)
+        self._before = Memory(self._before_head, sys.maxsize)
         self._amid = Memory(self._of_part, sys.maxsize)
         self._of_words = Memory(self._of_word, sys.maxsize)
-        # Of chunks that are told word by word: what two neighbours may be, heads, and what stands before these.
-        self._of_neighbours = tuple(
-            Memory(self._of_texts(ask), sys.maxsize)
-            for ask in (self.words.beginnings.may_begin, self.words.beginnings.is_written_as_one)
+        asks = self.words.beginnings
+        self._of_pairs = tuple(
+            Memory(self._of_texts(ask), sys.maxsize) for ask in (asks.may_begin, asks.is_written_as_one, asks.may_go_on)
         )
-        self._heads = Memory(self._of_head, sys.maxsize)
-        self._before_heads = Memory(self._before_head, sys.maxsize)
 
     def forget(self) -> None:
         """Free the memory of parts if they are many."""
-        if len(self._starts) + sum(map(len, self._of_neighbours)) > _MAX_PARTS:
+        if len(self._starts) + sum(map(len, self._of_pairs)) > _MAX_PARTS:
             self._begin()
 
     def read(self, texts: list[str]) -> Parses:
@@ -105,13 +101,12 @@ class Parts:
         starts, stops = mended.chunks[:, 0], mended.chunks[:, 1]
         captions = np.repeat(np.arange(len(ends)), mended.num_chunks)
         texts = columns[:, TEXT]
-        kinds = kinds_of(mended, facts, captions, *(_asked(memory, texts) for memory in self._of_neighbours))
+        kinds = kinds_of(mended, facts, captions, Asks(*(_asked(memory, texts) for memory in self._of_pairs)))
         of_chunks = np.empty(len(starts), np.int64)
-        of_chunks[kinds.wordwise] = self._of_heads(columns, stops, kinds)
-        of_chunks[~kinds.wordwise] = self._of_others(columns, mended.chunks, kinds)
-
-        before, own = _before_heads(facts, mended.chunks, kinds.wordwise)
-        of_before = _looked_up(self._before_heads, columns[before, IN_CHUNK])
+        of_chunks[kinds.alone] = self._of_tails(columns, stops, kinds)
+        of_chunks[~kinds.alone] = self._of_others(columns, mended.chunks, kinds)
+        before, own = _before_tails(facts, starts, kinds)
+        of_before = _looked_up(self._before, columns[before, IN_CHUNK])
         outside = _outside(facts, mended.chunks)
         of_outside = _looked_up(self._of_words, mended.words[outside])
 
@@ -132,55 +127,43 @@ class Parts:
         captions, owners = captions[order][asked_by], owners[order][asked_by]
         return Found(captions, mentions[:, 0], np.where(owners == NONE, mentions[:, 1], owners))
 
-    def _of_heads(self, columns: np.ndarray, stops: np.ndarray, kinds: ChunkKinds) -> np.ndarray:
-        """int64: the part that the head of each chunk is that is told word by word."""
-        around = kinds.counted + 2 * kinds.determined + 4 * kinds.before_of
-        keys = columns[stops - 1, AT_THE_END] * 8 + around
-        return _looked_up(self._heads, keys[kinds.wordwise])
+    def _of_tails(self, columns: np.ndarray, stops: np.ndarray, kinds: ChunkKinds) -> list[int]:
+        """The parts that the last words are of chunks around which nothing else matters."""
+        words = columns[:, IN_CHUNK].astype(np.int32)
+        words[stops - 1] = columns[stops - 1, AT_THE_END]
+        keys, memory = words.tobytes(), self._tails
+        tails = zip(*(each[kinds.alone].tolist() for each in (kinds.tails, stops, kinds.around)), strict=True)
+        return [memory[keys[_BYTES * tail : _BYTES * stop], around] for tail, stop, around in tails]
 
-    def _of_others(self, columns: np.ndarray, chunks: np.ndarray, kinds: ChunkKinds) -> np.ndarray:
-        """int64: the part that each other chunk is. Part 0 gives nothing."""
-        alike = columns[:, IN_CHUNK].astype(np.int32)
-        alike[chunks[:, 1] - 1] = columns[chunks[:, 1] - 1, AT_THE_END]
-        inside, around = alike.tobytes(), columns[:, AROUND].astype(np.int32).tobytes()
-        looked_up = np.where(kinds.amid, _AMID_OTHERS, kinds.before_of.astype(np.int64))
+    def _of_others(self, columns: np.ndarray, chunks: np.ndarray, kinds: ChunkKinds) -> list[int]:
+        """The parts that the other chunks are. Part 0 gives nothing."""
+        keys = columns[:, AROUND].astype(np.int32).tobytes()
         parts = []
         taken = 0  # by a term that goes on after "of" across chunks
-        of_chunk = (*chunks.T, looked_up, kinds.by_hyphen, kinds.opens, kinds.firsts, kinds.lasts)
-        others = ~kinds.wordwise
-        for start, stop, kind, needs_before, is_opening, first, last in zip(
-            *(c[others].tolist() for c in of_chunk), strict=True
+        of_chunk = (*chunks.T, kinds.by_hyphen, kinds.around & OPENS != 0, kinds.firsts, kinds.lasts)
+        for start, stop, by_hyphen, opens, first, last in zip(
+            *(each[~kinds.alone].tolist() for each in of_chunk), strict=True
         ):
-            if start >= taken and kind != _AMID_OTHERS:
-                parts.append(self._alone[kind][inside[_BYTES * start : _BYTES * stop]])
-            elif taken < stop:
-                own_start = max(start, taken)
-                begin = max(first, own_start - 2) if needs_before or start < taken else start
-                seen = around[_BYTES * begin : _BYTES * min(stop + REACH, last)]
-                across, part = self._amid[_Part(seen, own_start - begin, stop - begin, is_opening)]
-                taken = begin + across if across else 0
-                parts.append(part)
-            else:
+            if taken >= stop:
                 parts.append(0)
-        return np.array(parts, np.int64)
+                continue
+            own_start = max(start, taken)
+            begin = max(first, own_start - 2) if by_hyphen or start < taken else start
+            seen = keys[_BYTES * begin : _BYTES * min(stop + REACH, last)]
+            across, part = self._amid[_Part(seen, own_start - begin, stop - begin, opens)]
+            taken = begin + across if across else 0
+            parts.append(part)
+        return parts
 
-    def _of_head(self, key: int) -> int:
-        """key: of a last word, and the bits of what is around it."""
-        word, around = divmod(key, 8)
-        counts, is_determiner, before_of = (bool(around & bit) for bit in (1, 2, 4))
-        words = STANDS_FOR[counts, is_determiner], self.words.alike[word], *((_OF,) if before_of else ())
-        return self._add(self._finder.part(words, 0, 2)[1])
+    def _of_tail(self, key: tuple[bytes, int]) -> int:
+        """key: the words by number, and what is around them."""
+        words, around = self._alike(key[0]), key[1]
+        stands_before = STANDS_FOR[bool(around & COUNTED), bool(around & DETERMINED)]
+        seen = stands_before, *words, *((_OF,) if around & BEFORE_OF else ())
+        return self._add(self._finder.part(seen, 0, 1 + len(words), bool(around & OPENS))[1])
 
     def _before_head(self, word: int) -> int:
         return self._add(self._finder.before_head(self.words.alike[word]))
-
-    def _of_chunk(self, key: bytes) -> int:
-        words = self._alike(key)
-        return self._add(self._finder.part(words, 0, len(words))[1])
-
-    def _of_chunk_before_of(self, key: bytes) -> int:
-        words = self._alike(key)
-        return self._add(self._finder.part((*words, _OF), 0, len(words))[1])
 
     def _of_part(self, key: _Part) -> tuple[int, int]:
         """(where a term across "of" ends, or 0; the part)."""
@@ -219,13 +202,13 @@ class Parts:
         return self._terms.setdefault(term, len(self._terms))
 
 
-def _before_heads(facts: np.ndarray, chunks: np.ndarray, wordwise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(words before the heads of chunks that are told word by word, the chunk of each), int64 both."""
-    (told,) = np.nonzero(wordwise)
-    starts, num_before = chunks[told, 0], chunks[told, 1] - chunks[told, 0] - 1
-    before = spans(starts, num_before)
+def _before_tails(facts: np.ndarray, starts: np.ndarray, kinds: ChunkKinds) -> tuple[np.ndarray, np.ndarray]:
+    """(words before the tails of chunks that stand alone, the chunk of each), int64 both."""
+    (alone,) = np.nonzero(kinds.alone)
+    num_before = kinds.tails[alone] - starts[alone]
+    before = spans(starts[alone], num_before)
     kept = facts[before] & (NOUN | ADJECTIVE) != 0
-    return before[kept], np.repeat(told, num_before)[kept]
+    return before[kept], np.repeat(alone, num_before)[kept]
 
 
 def _outside(facts: np.ndarray, chunks: np.ndarray) -> np.ndarray:
@@ -244,11 +227,11 @@ def _heads(rows: Rows, parts: np.ndarray) -> np.ndarray:
 
 
 def _asked(memory: Memory[tuple[int, int], bool], texts: np.ndarray) -> Asked:
-    """What is remembered of words and the next ones, by their texts int64 [N]."""
+    """What is remembered of pairs of words by their texts, int64 [N] of all words."""
 
-    def ask(places: np.ndarray) -> np.ndarray:
-        pairs = zip(texts[places].tolist(), texts[places + 1].tolist(), strict=True)
-        return np.fromiter(map(memory.__getitem__, pairs), np.bool_, len(places))
+    def ask(firsts: np.ndarray, seconds: np.ndarray) -> np.ndarray:
+        pairs = zip(texts[firsts].tolist(), texts[seconds].tolist(), strict=True)
+        return np.fromiter(map(memory.__getitem__, pairs), np.bool_, len(firsts))
 
     return ask
 

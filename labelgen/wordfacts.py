@@ -1,6 +1,5 @@
 """Tagged words by number, and what the rules ask of each of them, as bits: found out when a word first comes."""
 
-import re
 from collections.abc import Callable
 from itertools import count
 
@@ -18,7 +17,6 @@ from labelgen.mending import (
     AFTER_OPENING,
     BARE,
     BEFORE_A_VERB,
-    BEGINS_OF,
     COUNTS,
     DASH,
     DETERMINER,
@@ -63,7 +61,6 @@ _PAST_TAGS = frozenset({"VBD", "VBN"})
 _OPEN_TAGS = _BARE_VERB_TAGS | _PAST_TAGS | ADJECTIVE_TAGS | {"VBZ", "VBG", "RB", "UH", "FW"}
 _DASHES = frozenset({"-", "--", "\u2013", "\u2014"})
 _LONG = 5
-_MARK = re.compile(r"\W")
 
 _TAGS_OF_BITS = {
     NOUN: NOUN_TAGS,
@@ -108,9 +105,6 @@ class WordFacts(Numbers):
         self._lexicon = lexicon
         self._kinds = kinds
         self.beginnings = Beginnings(lexicon)
-        across = [term.partition(" of ") for term in lexicon.things() if " of " in term]
-        self._begin_of = frozenset(start for before, _, _ in across for start in _starts(before))
-        self._follow_of = frozenset(start for _, _, after in across for start in _starts(after))
         self._bits_of_text = Memory(self._about)
         self._bits_of_tag = Memory(_bits_of_tag)
         self.texts: list[str] = []
@@ -167,7 +161,7 @@ class WordFacts(Numbers):
         """What a word is and may need, whatever stands around it."""
         facts = self._bits_of_tag[word.tag] | self._bits_of_text[text]
         if not word.space_after:
-            facts |= BEGINS_OF | FOLLOWS_OF  # as a part of a longer word it may
+            facts |= FOLLOWS_OF  # as a part of a longer word it may
         facts |= SPACE * word.space_after | LONG * (len(word.text) >= _LONG)
         if facts & ADJECTIVE:
             may_be_noun = facts & KNOWN_NOUN and (facts & THING or not facts & KNOWN_ADJECTIVE)
@@ -197,17 +191,11 @@ class WordFacts(Numbers):
             | MOSTLY_NOUN * kind.mostly_noun
             | KNOWN_ADJECTIVE * kind.adjective
             | KNOWN_VERB * kind.verb
-            | BEGINS_OF * (not self._begin_of.isdisjoint((written, *self._lexicon.singulars(written))))
-            | FOLLOWS_OF * (written in self._follow_of)
+            | FOLLOWS_OF * self.beginnings.may_follow_of(written)
             | MAY_BE_FIRST * self.beginnings.may_be_first(written)
             | MAY_BE_SECOND * self.beginnings.may_be_second(written)
             | MARKED * ("-" in written or " " in written)
         )
-
-
-def _starts(text: str) -> list[str]:
-    """What of a text may stand before a space, however hyphens are written: "bird's-eye" → "bird", "bird's", itself."""
-    return [text[: mark.start()] for mark in _MARK.finditer(text)] + [text]
 
 
 def _bits_of_tag(tag: str) -> int:
