@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 _SET_CHILD_SUBREAPER = 36  # of Linux's prctl
 
@@ -17,13 +17,15 @@ _SET_CHILD_SUBREAPER = 36  # of Linux's prctl
 class Build(NamedTuple):
     """A build by one worker: CPU seconds of all of its processes, from their first moment on.
 
-    two_workers: how much faster two workers are than two builds by one worker each at once, if that was asked for.
+    beside_parse: the share of a worker's time that is not the parse. two_workers: how much faster two workers are than
+    two builds by one worker each at once, if that was asked for.
     bytes_per_sample: of the label set with its candidates. peak_mib: of the process that leads.
     """
 
     num_captions: int
     seconds: float
     publish_seconds: float
+    beside_parse: float
     two_workers: float | None
     bytes_per_sample: float
     peak_mib: float
@@ -35,7 +37,7 @@ class _Run(NamedTuple):
     cpu_seconds: float
     seconds: float
     peak_mib: float
-    told: dict[str, float]
+    told: dict[str, Any]
 
 
 def build(captions: list[str], with_two_workers: bool) -> Build:
@@ -50,11 +52,13 @@ def build(captions: list[str], with_two_workers: bool) -> Build:
         together = _run([[*map(str, halves), "--out", str(folder / "labels-two"), "--workers", "2"]])
         apart = _run([[str(path), "--out", f"{path}-labels", "--workers", "1"] for path in halves])
         two_workers = apart.seconds / together.seconds
+    stages = alone.told["worker_seconds"]
     size = sum(path.stat().st_size for path in (folder / "labels").rglob("*") if path.is_file())
     return Build(
         num_captions=len(captions),
         seconds=alone.cpu_seconds,
         publish_seconds=alone.told["publish_seconds"],
+        beside_parse=1 - stages["parse"] / sum(stages.values()),
         two_workers=two_workers,
         bytes_per_sample=size / len(captions),
         peak_mib=alone.peak_mib,
