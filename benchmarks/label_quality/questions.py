@@ -11,7 +11,8 @@ from unittest.mock import patch
 from benchmarks.label_quality import captions, scores
 from benchmarks.label_quality.gold import Photo
 from benchmarks.label_quality.goldset import GoldSet
-from labelgen.nouns import ChunkParser, Parse
+from labelgen.nouns import ChunkParser
+from labelgen.parse import Numbers, Parses
 
 Samples = list[tuple[str, ...]]
 
@@ -185,16 +186,16 @@ class Clock:
 def parse_clock() -> Iterator[Clock]:
     """Measures what parsing takes, whoever asks for it, while the context lasts."""
     clock = Clock()
-    parse = ChunkParser.parse
+    parse_all = ChunkParser.parse_all
 
-    def timed(parser: ChunkParser, texts: Sequence[str]) -> list[Parse]:
+    def timed(parser: ChunkParser, texts: Sequence[str], numbers: Numbers) -> Parses:
         start = time.process_time()
         try:
-            return parse(parser, texts)
+            return parse_all(parser, texts, numbers)
         finally:
             clock.seconds += time.process_time() - start
 
-    with patch.object(ChunkParser, "parse", timed):
+    with patch.object(ChunkParser, "parse_all", timed):
         yield clock
 
 
