@@ -1,5 +1,6 @@
 """`catlip probe compare`: results beside each other, as tables, Markdown, CSV or a picture."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,12 +34,15 @@ def compare(
       catlip probe compare demo/run/probes --form markdown
     """
     from labelshards import storage
-    from trainer.probes import chart
     from trainer.probes import compare as comparing
 
     results = comparing.read_all(paths, task)
     groups = comparing.group(results)
     if plot is not None:
+        # Where matplotlib keeps its cache is no news; it would say so where the home folder cannot be written to.
+        logging.getLogger("matplotlib").addHandler(logging.NullHandler())
+        from trainer.probes import chart
+
         storage.write_bytes(str(plot), chart.draw(comparing.panels(groups, metric)))
     if as_json:
         terminal.print_json({"results": results, "plot": None if plot is None else str(plot)})

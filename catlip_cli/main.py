@@ -114,6 +114,7 @@ def _extra_of(module: str) -> str | None:
         "baselines": ("open_clip",),
         "detect": ("pycocotools",),
         "labels": ("braceexpand", "ftfy", "nltk", "platformdirs", "spacy"),
+        "plots": ("matplotlib",),
         "ray": ("ray",),
         "report": ("plotly",),
         "train": ("PIL", "safetensors", "simplejpeg", "timm", "torch", "torchvision"),

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import IO, Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from benchmarks.study import __main__ as study
-from benchmarks.study import costs, label_sets, place, report, running
+from benchmarks.study import costs, figures, label_sets, place, report, running
 from benchmarks.study.arms import ARMS, GROUPS, Arm, chosen
 from benchmarks.study.costs import Cost, Stage
 from benchmarks.study.figures import Line, Mark, Panel, draw
@@ -135,6 +136,24 @@ def test_draw__one_place_or_equal_values_are_no_error() -> None:
     for logarithmic in (False, True):
         png = draw([[Panel("title", "epochs", lines, logarithmic=logarithmic)]])
         assert png.startswith(b"\x89PNG")
+
+
+def test_draw__bands_from_worst_to_best_and_what_is_untrained() -> None:
+    """Each arm and the broken line are named once for all panels, though only one of them knows what is untrained."""
+    lines = [Line(arm, [Mark(4.0, 0.3, 0.2, 0.35), Mark(40.0, 0.5, 0.4, 0.55)]) for arm in ("one", "two")]
+    row = [Panel("title", "epochs", lines), Panel("title", "minutes", lines, logarithmic=True, floor=0.1)]
+    figure = figures._figure([row])
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["one", "two", "untrained"]
+    for axes in figure.axes:
+        corners = {tuple(corner) for corner in np.asarray(axes.collections[1].get_paths()[0].vertices)}
+        assert corners >= {(4, 0.2), (4, 0.35), (40, 0.4), (40, 0.55)}
+        assert np.array_equal(axes.lines[1].get_xydata(), [[4, 0.3], [40, 0.5]])
+    figure.draw_without_rendering()
+    low, high = figure.axes[1].get_xlim()
+    ticks = zip(figure.axes[1].get_xticks(), figure.axes[1].get_xticklabels(), strict=True)
+    assert [label.get_text() for tick, label in ticks if low < tick < high] == ["10", "30"]
+    assert figure.axes[1].lines[2].get_linestyle() == "--"
+    assert set(np.asarray(figure.axes[1].lines[2].get_ydata())) == {0.1}
 
 
 def test_write__says_what_each_arm_reached(tmp_path: Path) -> None:

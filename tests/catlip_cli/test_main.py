@@ -9,7 +9,7 @@ import pytest
 from catlip_cli import main
 from catlip_cli.main import COMMANDS, cli, run
 
-OFTEN_FORGOTTEN = ("spacy", "nltk", "torch", "timm", "pyarrow", "numpy", "labelgen", "trainer")
+OFTEN_FORGOTTEN = ("spacy", "nltk", "torch", "timm", "pyarrow", "numpy", "labelgen", "trainer", "matplotlib")
 
 
 def catlip(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -38,9 +38,10 @@ def all_commands() -> dict[str, click.Command]:
     return found
 
 
-def test_help__imports_neither_half() -> None:
+@pytest.mark.parametrize("words", [["--help"], ["probe", "--help"]])
+def test_help__imports_neither_half(words: list[str]) -> None:
     code = (
-        "import sys; from catlip_cli.main import run; assert run(['--help']) == 0;"
+        f"import sys; from catlip_cli.main import run; assert run({words}) == 0;"
         f"print([name for name in {OFTEN_FORGOTTEN!r} if name in sys.modules])"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

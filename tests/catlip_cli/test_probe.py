@@ -1,4 +1,6 @@
 import json
+import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -11,8 +13,12 @@ from PIL import Image
 
 from catlip_cli import probe as command
 from catlip_cli.main import run
+from tests.forked import Forked
 from tests.labelset_factory import COLOURS, coloured, picture, write_label_set
 from tests.tiny_run import go
+from trainer.opening import ModelFacts
+from trainer.probes import results
+from trainer.probes.results import DataFacts, Result, Score, Spread
 
 
 @pytest.fixture(scope="module")
@@ -215,6 +221,29 @@ def test_compare__table_markdown_csv_json_and_plot(
     assert "does not exist. `catlip probe` writes such files." in capsys.readouterr().err
     assert run(["probe", "compare"]) == 2
     assert "catlip probe compare [OPTIONS] RESULTS..." in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_compare__without_matplotlib_or_a_folder_for_its_cache(tmp_path: Path) -> None:
+    """Plots alone need it, and what it would say about its cache is not said."""
+    data = DataFacts(name="x", path="x", classes=["a"], num_train=1, num_test=1, left_out={}, classes_without_test=0)
+    score = Score(encoder="model", setting="", metrics={"top1": Spread.of([0.5])})
+    model = ModelFacts(name="m", kind="run", weights="w", parameters=1)
+    made = Result(
+        task="knn", protocol="p", settings={}, model=model, weights_digest="", data=data, seeds=[0], scores=[score],
+        versions={},
+    )  # fmt: skip
+    compare = ["probe", "compare", str(results.write(tmp_path, made))]
+    start = "import sys; {}from catlip_cli.main import run; sys.exit(run(sys.argv[1:]))"
+    (here := tmp_path / "here.py").write_text(start.format(""))
+    (bare := tmp_path / "bare.py").write_text(start.format("sys.modules['matplotlib'] = None; "))
+    plot = [*compare, "--plot", str(tmp_path / "plot.png")]
+    needs = r"Error: this command needs matplotlib[.a-z]*\. Install it with: pip install 'catlip\[plots\]'\n"
+    for words, code, said in (([bare, *compare], 0, ""), ([bare, *plot], 1, needs), ([here, *plot], 0, "")):
+        process = Forked([*map(str, words)], {**os.environ, "MPLCONFIGDIR": "/dev/null/absent"})
+        assert re.fullmatch(said, process.communicate()[1])
+        assert process.returncode == code
+    assert (tmp_path / "plot.png").is_file()
 
 
 def test_probe__a_model_may_be_called_as_a_command_is(

@@ -6,16 +6,39 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from labelshards.errors import CatlipError
 from trainer import run
 from trainer.probes import results
-from trainer.probes.chart import Line, Panel, Point
 from trainer.probes.differences import differences
 from trainer.probes.results import Result, Score, Spread
 
 _WORDS = ("model", "protocol", "setting")
 _DIFFERS = "differs in"
+
+
+class Point(NamedTuple):
+    """A share in [0, 1] and its standard deviation, in some setting."""
+
+    setting: str
+    mean: float
+    std: float
+
+
+class Line(NamedTuple):
+    """What belongs together, by name."""
+
+    name: str
+    points: Sequence[Point]
+
+
+class Panel(NamedTuple):
+    """One chart. metric: what the shares are."""
+
+    title: str
+    metric: str
+    lines: Sequence[Line]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,11 +5,10 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from PIL import Image
 
 from labelshards.errors import CatlipError
 from trainer.opening import ModelFacts
-from trainer.probes import chart, results
+from trainer.probes import results
 from trainer.probes.compare import group, panels, read_all, to_csv, to_markdown
 from trainer.probes.results import DataFacts, Result, Score, Spread
 
@@ -157,39 +156,3 @@ def test_panels__a_line_for_each_model_and_protocol() -> None:
     assert panel.lines[0].points[0].std == pytest.approx(0.1768, abs=1e-4)
     with pytest.raises(CatlipError, match=r"--metric nothing: no result has it\. They have top1\."):
         panels(group(TWO), "nothing")
-
-
-def drawn(*lines: list[tuple[str, float, float]]) -> np.ndarray:
-    panel = chart.Panel("title", "top-1", [chart.Line("name", [chart.Point(*each) for each in line]) for line in lines])
-    return np.array(Image.open(io.BytesIO(chart.draw([panel]))))
-
-
-def where(pixels: np.ndarray, colour: str) -> np.ndarray:
-    """(y, x) of the pixels of the field that have a colour."""
-    wanted = np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)])
-    return np.argwhere((np.abs(pixels[: 2 * (chart._TOP + chart._HEIGHT)].astype(int) - wanted) < 12).all(-1))
-
-
-def test_draw__lines_are_where_the_numbers_are() -> None:
-    """Between 20 % and 60 % the axis is as high as the field: 40 % is in the middle of it."""
-    pixels = drawn([("1 %", 0.2, 0), ("10 %", 0.4, 0), ("100 %", 0.6, 0)])
-    found = where(pixels, chart._COLOURS[0])
-    left, right = found[found[:, 1].argmin()], found[found[:, 1].argmax()]
-    assert left[0] > right[0], "it rises"
-    middle = found[np.abs(found[:, 1] - 2 * (chart._LEFT + chart._WIDTH / 2)) < 3]
-    assert np.median(middle[:, 0]) == pytest.approx(2 * (chart._TOP + chart._HEIGHT / 2), abs=8)
-
-
-def test_draw__settings_are_ordered_by_their_numbers_and_words_are_not_joined() -> None:
-    falls = where(drawn([("100 %", 0.6, 0), ("1 %", 0.2, 0)]), chart._COLOURS[0])
-    assert falls[falls[:, 1].argmin()][0] > falls[falls[:, 1].argmax()][0]
-    words = where(drawn([("as trained", 0.2, 0), ("frequency removed", 0.6, 0)]), chart._COLOURS[0])
-    assert not (np.abs(words[:, 1] - 2 * (chart._LEFT + chart._WIDTH / 2)) < 20).any()
-
-
-@pytest.mark.parametrize("mean", [0.0, 0.5, 1.0])
-def test_draw__one_number_many_lines_and_wide_spreads(mean: float) -> None:
-    many = drawn(*[[("k = 10", mean, 0.3)] for _ in range(9)])
-    one = drawn([("k = 10", mean, 0.0)])
-    assert many.shape[1] == one.shape[1]
-    assert many.shape[0] > one.shape[0], "there is room for the legend"
