@@ -1,7 +1,8 @@
 """Candidate shards → label set: count, prune, encode, and vouch for the result. No caption is parsed here."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.metadata import version
 
 import msgspec
@@ -12,7 +13,7 @@ from labelgen import candidates, examples
 from labelgen.distill import keep
 from labelgen.edit import Edit, edit_of
 from labelgen.edited import Edited
-from labelgen.encode import Encoder, encode_shard
+from labelgen.encode import Encoded, Encoder, encode_shard
 from labelgen.examples import Examples, Gathering
 from labelgen.extract import Settings
 from labelgen.resolve import Choice, Language
@@ -52,7 +53,7 @@ def publish(
     candidate_folder: str | None = None,
     edit: Edit | None = None,
 ) -> Manifest:
-    """Write the label set of `shards`, all of them extracted, one shard in memory at a time.
+    """Write the label set of `shards`, all of them extracted, one or two in memory at a time.
 
     The vocabulary is counted and pruned as `choice` says, or taken from the label set `vocabulary_from`. Until the
     manifest is written, last, the folder is no label set. `on_step` hears of steps done and in all. candidate_folder:
@@ -82,8 +83,9 @@ def publish(
     entries: list[ShardEntry] = []
     totals: Counter[str] = Counter(samples=0, labelled=0, images=0, captions=0, labels=0)
     problems: Counter[str] = Counter()
-    for shard in shards:
-        entry, encoded, report = encode_shard(
+
+    def encode(shard: InputShard) -> Encoded:
+        return encode_shard(
             candidate_folder=folder,
             out=out,
             source=shard.uri,
@@ -92,6 +94,8 @@ def publish(
             encoder=encoder,
             digest=vocab.digest,
         )
+
+    for shard, (entry, encoded, report) in zip(shards, _one_ahead(encode, shards), strict=True):
         entries.append(entry)
         steps.take()
         cooccurrence.add(encoded)
@@ -143,6 +147,21 @@ def publish(
     )
     storage.write_bytes(storage.join(out, schema.MANIFEST_NAME), manifest.to_bytes())
     return manifest
+
+
+def _one_ahead(make: Callable[[InputShard], Encoded], shards: Sequence[InputShard]) -> Iterator[Encoded]:
+    """What `make` gives for each shard, in order; while it is looked at here, a thread makes the next one.
+
+    Most of that is reading, packing and writing, for which threads need not wait for each other.
+    """
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        following: Future[Encoded] | None = None
+        for shard in shards:
+            made, following = following, thread.submit(make, shard)
+            if made is not None:
+                yield made.result()
+        if following is not None:
+            yield following.result()
 
 
 class _Told:
