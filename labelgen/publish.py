@@ -16,6 +16,7 @@ from labelgen.edited import Edited
 from labelgen.encode import Encoded, Encoder, encode_shard
 from labelgen.examples import Examples, Gathering
 from labelgen.extract import Settings
+from labelgen.memory import collections_spared
 from labelgen.resolve import Choice, Language
 from labelgen.sources.sample import InputShard
 from labelgen.support import Cooccurrence, Support, vocabulary
@@ -181,8 +182,9 @@ class _Told:
 
     def add(self, name: str) -> None:
         """Add one shard; call it in the order of the shards."""
-        for family, gathering in self._gathering.items():
-            gathering.add(self._folder, name, *self._unpruned.produced(name, family))
+        with collections_spared():
+            for family, gathering in self._gathering.items():
+                gathering.add(self._folder, name, *self._unpruned.produced(name, family))
 
     def table(self) -> pa.Table:
         """What is told of the classes; what was gathered without decisions is kept."""
