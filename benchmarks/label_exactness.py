@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from labelgen import language_data, nouns, sources
-from labelgen.engines.worker import do_without_torch
 from labelgen.normalize import normalize
 from labelgen.sources.fields import Fields
 from labelgen.sources.sample import Sample
+from labelgen.torchless import do_without_torch
 
 AT_ONCE = 2_048
 

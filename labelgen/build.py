@@ -6,10 +6,11 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
+from typing import NamedTuple
 
 import msgspec
 
-from labelgen import candidates, engines, language_data, locks, sources, state, wordlists
+from labelgen import candidates, engines, labelers, language_data, locks, sources, state, wordlists
 from labelgen.distill import keep, teach
 from labelgen.engines.worker import Done
 from labelgen.extract import Extractor, Seconds, Settings, fingerprint
@@ -71,9 +72,10 @@ def build(options: Options, on_progress: Watcher = lambda _: None) -> Result:
         state.claim(folder, plan.settings, rebuild=options.rebuild)
         storage.remove_leftovers(folder)
         state.write_plan(folder, plan)
-        language = language_of(plan)
         shards = plan.shards()
-        work = _extract(options, plan, shards, model, on_progress, again)
+        left = _left(options, plan, shards, again)
+        language = language_of(plan)
+        work = _extract(options, plan, shards, left, model, on_progress)
         return _publish(options.out, plan, language, shards, work, on_progress)
 
 
@@ -97,9 +99,10 @@ def build_slice(options: Options, part: Slice, on_progress: Watcher = lambda _: 
         plan = _with_table(plan, options, model, on_progress, turn)
         state.claim(folder, plan.settings, rebuild=options.rebuild)
         state.write_plan(folder, plan)
-        language_of(plan)  # so that a mistake in a list of senses is told now and not after the last slice
         shards = plan.shards()[part.number :: part.total]
-        work = _extract(options, plan, shards, model, on_progress)
+        left = _left(options, plan, shards)
+        language_of(plan)  # so that a mistake in a list of senses is told now and not after the last slice
+        work = _extract(options, plan, shards, left, model, on_progress)
         return SliceResult(
             num_shards=len(shards),
             num_done_before=len(shards) - work.num_extracted - len(work.failed) - len(work.missing),
@@ -213,18 +216,30 @@ def _looked_at_again(files: Sequence[InputShard], again: set[str], options: Opti
     ]
 
 
-def _extract(
-    options: Options,
-    plan: Plan,
-    shards: Sequence[InputShard],
-    model: str,
-    on_progress: Watcher,
-    only: Container[str] | None = None,
-) -> _Extraction:
-    """Extract what is not done of `shards`, or only what is of the files `only`."""
+class _Left(NamedTuple):
+    """What an earlier run found, and what there is to do."""
+
+    found: Status
+    todo: list[InputShard]
+
+
+def _left(options: Options, plan: Plan, shards: Sequence[InputShard], only: Container[str] | None = None) -> _Left:
+    """What is not done of `shards`, or only what is of the files `only`; workers begin to load if there is anything."""
     folder = candidates.folder_of(options.out)
     found = Status(set(), {}) if options.rebuild else state.status(folder, shards, plan.settings)
     todo = [shard for shard in shards if shard.name not in found.done and (only is None or shard.uri in only)]
+    if todo:
+        parses = labelers.KINDS[plan.settings.labeler].parses and plan.settings.nouns != DISTILLED
+        engines.start(options.engine, parses=parses)
+    return _Left(found, todo)
+
+
+def _extract(
+    options: Options, plan: Plan, shards: Sequence[InputShard], left: _Left, model: str, on_progress: Watcher
+) -> _Extraction:
+    """Extract what is left of `shards`."""
+    folder = candidates.folder_of(options.out)
+    found, todo = left
     work = _Extraction(failed={}, missing=_missing(shards, found) - {shard.name for shard in todo})
     before = len(shards) - len(todo)
     on_progress(Progress(stage=_PARSING, done=before, total=len(shards)))
@@ -238,7 +253,7 @@ def _extract(
             work.slow = work.slow or outcome.report.slow
             work.num_captions += outcome.report.captions
             work.num_extracted += 1
-            if name in found.failed or only is not None:
+            if name in found.failed or options.retry_failed:
                 state.forget_failure(folder, name)
         else:
             work.failed[name] = outcome.reason

@@ -25,7 +25,8 @@ class Edited:
         """folder: where the candidates are. Raises CatlipError as Edits does."""
         self._unpruned, self._folder, self._edit = unpruned, folder, edit
         self._edits = Edits(edit, read_atlas())
-        self._families = lru_cache(maxsize=1)(self._apply)  # two questions are asked of each shard, one after the other
+        # Two questions are asked of each shard, the first one when the shard before it still waits for its second.
+        self._families = lru_cache(maxsize=2)(self._apply)
 
     def key(self, family: str) -> str:
         """What decides the labels of a family."""

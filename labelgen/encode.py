@@ -54,7 +54,7 @@ class Encoder:
         of_row = (np.arange(num_rows) << bits).astype(dtype)
         keys = np.concatenate(
             [
-                np.repeat(of_row, places.lengths) | (self.classes(numbers) & dropped).astype(dtype)[places.values]
+                np.repeat(of_row, places.lengths) | (self.classes(numbers) & dropped).astype(dtype).take(places.values)
                 for numbers, places in labels
             ]
         )

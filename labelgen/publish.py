@@ -1,7 +1,8 @@
 """Candidate shards → label set: count, prune, encode, and vouch for the result. No caption is parsed here."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.metadata import version
 
 import msgspec
@@ -12,9 +13,10 @@ from labelgen import candidates, examples
 from labelgen.distill import keep
 from labelgen.edit import Edit, edit_of
 from labelgen.edited import Edited
-from labelgen.encode import Encoder, encode_shard
+from labelgen.encode import Encoded, Encoder, encode_shard
 from labelgen.examples import Examples, Gathering
 from labelgen.extract import Settings
+from labelgen.memory import collections_spared
 from labelgen.resolve import Choice, Language
 from labelgen.sources.sample import InputShard
 from labelgen.support import Cooccurrence, Support, vocabulary
@@ -52,7 +54,7 @@ def publish(
     candidate_folder: str | None = None,
     edit: Edit | None = None,
 ) -> Manifest:
-    """Write the label set of `shards`, all of them extracted, one shard in memory at a time.
+    """Write the label set of `shards`, all of them extracted, one or two in memory at a time.
 
     The vocabulary is counted and pruned as `choice` says, or taken from the label set `vocabulary_from`. Until the
     manifest is written, last, the folder is no label set. `on_step` hears of steps done and in all. candidate_folder:
@@ -82,8 +84,9 @@ def publish(
     entries: list[ShardEntry] = []
     totals: Counter[str] = Counter(samples=0, labelled=0, images=0, captions=0, labels=0)
     problems: Counter[str] = Counter()
-    for shard in shards:
-        entry, encoded, report = encode_shard(
+
+    def encode(shard: InputShard) -> Encoded:
+        return encode_shard(
             candidate_folder=folder,
             out=out,
             source=shard.uri,
@@ -92,6 +95,8 @@ def publish(
             encoder=encoder,
             digest=vocab.digest,
         )
+
+    for shard, (entry, encoded, report) in zip(shards, _one_ahead(encode, shards), strict=True):
         entries.append(entry)
         steps.take()
         cooccurrence.add(encoded)
@@ -145,6 +150,21 @@ def publish(
     return manifest
 
 
+def _one_ahead(make: Callable[[InputShard], Encoded], shards: Sequence[InputShard]) -> Iterator[Encoded]:
+    """What `make` gives for each shard, in order; while it is looked at here, a thread makes the next one.
+
+    Most of that is reading, packing and writing, for which threads need not wait for each other.
+    """
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        following: Future[Encoded] | None = None
+        for shard in shards:
+            made, following = following, thread.submit(make, shard)
+            if made is not None:
+                yield made.result()
+        if following is not None:
+            yield following.result()
+
+
 class _Told:
     """The examples of all families, as an earlier run kept them, or gathered now."""
 
@@ -162,8 +182,9 @@ class _Told:
 
     def add(self, name: str) -> None:
         """Add one shard; call it in the order of the shards."""
-        for family, gathering in self._gathering.items():
-            gathering.add(self._folder, name, *self._unpruned.produced(name, family))
+        with collections_spared():
+            for family, gathering in self._gathering.items():
+                gathering.add(self._folder, name, *self._unpruned.produced(name, family))
 
     def table(self) -> pa.Table:
         """What is told of the classes; what was gathered without decisions is kept."""

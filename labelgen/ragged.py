@@ -76,9 +76,15 @@ def rank_in_row(rows: np.ndarray) -> np.ndarray:
 def distinct(values: np.ndarray) -> np.ndarray:
     """The values, each once, rising. By sorting: NumPy's own `unique` may hash, which takes several times as long."""
     ordered = np.sort(values)
-    new = np.ones(len(ordered), bool)
-    new[1:] = ordered[1:] != ordered[:-1]
-    return ordered[new]
+    once: np.ndarray = ordered[is_first(ordered)]
+    return once
+
+
+def is_first(ordered: np.ndarray) -> np.ndarray:
+    """bool: which values differ from the one before."""
+    found = np.ones(len(ordered), bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=found[1:])
+    return found
 
 
 def distinct_pairs(rows: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from labelgen.memory import collections_spared
 from labelgen.resolve import COMPOUND_BITS
 from labelgen.tally import Tally
 from labelgen.wordnet import Synset
@@ -64,6 +65,13 @@ def vocabulary(
 
     max_classes: the first so many of them.
     """
+    with collections_spared():
+        return _vocabulary(support, synsets, thresholds, max_classes)
+
+
+def _vocabulary(
+    support: Support, synsets: Mapping[int, Synset], thresholds: Mapping[str, int], max_classes: int | None
+) -> Vocabulary:
     kept = support.kept(thresholds)[:max_classes]
     if not kept and not support.classes_at((0,))[0]:
         raise CatlipError("No class is left: no sample has any noun that may be a label.")
@@ -124,8 +132,10 @@ class Cooccurrence:
         self._num_frequent = min(num_classes, num_frequent)
         before = np.arange(self._num_frequent)
         self._starts = (before * (before - 1) // 2).astype(np.int32)
+        # A pair of rare classes in one number.
+        self._pair_type = np.uint32 if num_classes * num_classes <= 1 << 32 else np.int64
         self._frequent = np.zeros(self._num_frequent * (self._num_frequent - 1) // 2, np.int64)
-        self._rest = Tally()
+        self._rest = Tally(many=many_labels)
         self._num_labels, self._many_labels = 0, many_labels
 
     def add(self, shard: LabelShard) -> None:
@@ -140,7 +150,7 @@ class Cooccurrence:
         from labelgen.pairs import count_pairs  # it brings numba with it
 
         lengths = np.diff(shard.offsets)
-        rare = np.empty(int((lengths * (lengths - 1) // 2).sum()), np.int64)
+        rare = np.empty(int((lengths * (lengths - 1) // 2).sum()), self._pair_type)
         values = shard.values.astype(np.uint32)
         offsets = shard.offsets.astype(np.int64)
         num_rare = count_pairs(offsets, values, self._starts, self._frequent, self._num_classes, rare)
@@ -164,7 +174,8 @@ class Cooccurrence:
         if self._num_frequent < self._num_classes:
             is_frequent = b < self._num_frequent
             rare = ~is_frequent
-            self._rest.add((a[:, rare] * np.int64(self._num_classes) + b[rare]).ravel())
+            pairs = a[:, rare] * np.int64(self._num_classes) + b[rare]
+            self._rest.add(pairs.ravel().astype(self._pair_type))
             a, b = a[:, is_frequent], b[is_frequent]
         np.add.at(self._frequent, (a + self._starts[b]).ravel(), 1)
 

@@ -52,6 +52,9 @@ class Pos(IntEnum):
         return {Pos.NOUN: "n", Pos.VERB: "v", Pos.ADJECTIVE: "a"}[self]
 
 
+# Told of each class of a large vocabulary, where an enumeration is slow.
+_LETTERS = {int(pos): pos.letter for pos in Pos}
+_LETTERED = {letter: pos for pos, letter in _LETTERS.items()}
 _POINTED = {"n": Pos.NOUN, "v": Pos.VERB, "a": Pos.ADJECTIVE, "s": Pos.ADJECTIVE}
 
 
@@ -110,12 +113,13 @@ def pos_of(synset: int) -> Pos:
 
 def wnid_of(synset: int) -> str:
     """102084071 → `n02084071`."""
-    return f"{Pos(synset // _OFFSETS).letter}{synset % _OFFSETS:08d}"
+    pos, offset = divmod(synset, _OFFSETS)
+    return f"{_LETTERS[pos]}{offset:08d}"
 
 
 def id_of(wnid: str) -> int:
     """`n02084071` → 102084071."""
-    return synset_id(next(pos for pos in Pos if pos.letter == wnid[0]), int(wnid[1:]))
+    return _LETTERED[wnid[0]] * _OFFSETS + int(wnid[1:])
 
 
 def read_senses(folder: Folder) -> Iterator[Sense]:

@@ -188,6 +188,7 @@ def work_here(use_loaded: Callable[[pytest.MonkeyPatch], None]) -> Callable[[pyt
                 yield Failed(shard, str(error))
 
     def use(patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(engines, "start", lambda _engine, *, parses: None)
         patch.setattr(engines, "run", run)
         patch.setattr(engines, "run_alone", lambda function, *arguments: function(*arguments))
         use_loaded(patch)

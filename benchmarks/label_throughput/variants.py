@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, TypeAlias
 from labelgen import language_data, nouns, wordnet
 from labelgen.corenet import CoreNet
 from labelgen.distill import table, teach
-from labelgen.engines.worker import do_without_torch
 from labelgen.extract import Extractor, Seconds
 from labelgen.labelers import Tools
 from labelgen.memory import spare_collections
@@ -21,6 +20,7 @@ from labelgen.normalize import normalize
 from labelgen.options import Options, load_lexicon, make_extractor, settings_for
 from labelgen.sources import plan
 from labelgen.sources.fields import Fields
+from labelgen.torchless import do_without_torch
 
 _LEAN = ("ner", "lemmatizer")
 _TAGGED_TO_LEARN_FROM = 1_000

@@ -22,6 +22,17 @@ def require(engine: str) -> None:
         importlib.import_module("ray")
 
 
+def start(engine: str, *, parses: bool) -> None:
+    """Begin to load what workers share; there is time for other things until `run`, which does it otherwise.
+
+    `parses`: whether they need spaCy.
+    """
+    if engine == LOCAL:
+        from labelgen.engines import local
+
+        local.start(parses=parses)
+
+
 def run_alone(function: Callable[..., _Result], *arguments: object) -> _Result:
     """Call a function in a process of its own on this machine, and wait for it."""
     from labelgen.engines import local

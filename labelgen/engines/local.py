@@ -15,7 +15,10 @@ from labelgen.engines import worker
 from labelgen.engines.worker import DIED_TWICE, ONE_THREAD, Failed, Outcome
 from labelgen.extract import Extractor
 from labelgen.sources.sample import InputShard
+from labelgen.torchless import do_without_torch
 from labelshards.errors import CatlipError
+
+_PRELOADED = "labelgen.preloaded"
 
 _make_extractor: Callable[[], Extractor]
 _Result = TypeVar("_Result")
@@ -24,6 +27,13 @@ _Result = TypeVar("_Result")
 def num_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def start(*, parses: bool) -> None:
+    """Start the process that workers are forked from; it imports what they share, and nobody waits for that here."""
+    if parses:
+        forkserver.set_forkserver_preload(["__main__", _PRELOADED])
+    _start_forkserver()
 
 
 def run_local(
@@ -55,7 +65,6 @@ def run_local(
 
 def run_alone(function: Callable[..., _Result], *arguments: object) -> _Result:
     """Call a function in a process like the workers', on one core. Raises CatlipError if the process dies."""
-    os.environ.update({name: value for name, value in ONE_THREAD.items() if name not in os.environ})
     _start_forkserver()
     context = multiprocessing.get_context("forkserver")
     pool = ProcessPoolExecutor(max_workers=1, mp_context=context, initializer=_start_alone)
@@ -76,7 +85,6 @@ def _run_pool(
     unfinished: dict[Future[Outcome], InputShard],
 ) -> Iterator[Outcome]:
     """One pool's life. `unfinished` holds at any time the shards that were handed out and have not come back."""
-    os.environ.update({name: value for name, value in ONE_THREAD.items() if name not in os.environ})
     _start_forkserver()
     pool = ProcessPoolExecutor(
         max_workers=min(num_workers, len(shards)),
@@ -113,6 +121,7 @@ def _start_forkserver() -> None:
     Ctrl-C reaches the whole group. The leader alone reacts to it; a child that is still importing would print a
     traceback. The mask is inherited, and what is blocked meanwhile reaches the leader right after.
     """
+    os.environ.update({name: value for name, value in ONE_THREAD.items() if name not in os.environ})
     resource_tracker.ensure_running()  # it changes the mask itself
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -130,7 +139,7 @@ def _start_worker(make_extractor: Callable[[], Extractor]) -> None:
 
 def _start_alone() -> None:
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    worker.do_without_torch()
+    do_without_torch()
 
 
 def _die_with_parent() -> None:

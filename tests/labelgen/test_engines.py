@@ -1,4 +1,5 @@
 import multiprocessing
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -6,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from labelgen.engines.local import run_local
-from labelgen.engines.worker import DIED_TWICE
+from labelgen.engines.worker import DIED_TWICE, ONE_THREAD
 
 # The workers below are real processes; what they do with a shard is written in its name.
 WORKER = """
 import os, signal, sys
-from labelgen.engines.local import run_local
+from labelgen.engines.local import run_local, start
 from labelgen.engines.worker import Done
 from labelgen.candidates import Report
 from labelgen.extract import Seconds
@@ -27,6 +28,8 @@ class Extractor:
         if shard.name.startswith("once") and not os.path.exists(shard.uri):
             open(shard.uri, "w").close()
             os.kill(os.getpid(), signal.SIGKILL)
+        if shard.name.startswith("told"):
+            raise SourceError("spaCy is there" if "spacy" in sys.modules else "no spaCy")
         if shard.name.startswith("bug"):
             try:
                 import torch
@@ -45,6 +48,8 @@ MAIN = """
 if __name__ == "__main__":
     from functools import partial
     folder, how, workers, *names = sys.argv[1:]
+    if how == "started":
+        start(parses=True)
     todo = [InputShard(name=n, uri=f"{folder}/{n}", format="tar", identity="", size=1) for n in names]
     try:
         for outcome in run_local(todo, partial(make, how), int(workers)):
@@ -92,6 +97,19 @@ def test_run_local__worker_that_cannot_start_says_why(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_run_local__other_errors_end_the_run(tmp_path: Path) -> None:
     assert run(tmp_path, "bug", workers=1) == ["error no torch"]
+
+
+@pytest.mark.slow
+def test_start__workers_share_what_was_imported_for_them(tmp_path: Path) -> None:
+    assert run(tmp_path, "told1", "told2", how="started") == ["told1 spaCy is there", "told2 spaCy is there"]
+    assert run(tmp_path, "bug", how="started") == ["error no torch"]
+
+
+def test_preloaded__runs_no_thread() -> None:
+    say = "import os, sys, labelgen.preloaded; print(len(os.listdir('/proc/self/task')), 'spacy' in sys.modules)"
+    environment = os.environ | ONE_THREAD
+    done = subprocess.run([sys.executable, "-c", say], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "1 True\n"
 
 
 def test_run_local__nothing_to_do_starts_nothing() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from labelgen import candidates, examples, resolve
+from labelgen.encode import Encoded, encode_shard
 from labelgen.extract import Settings
 from labelgen.lexicon import Lexicon
 from labelgen.publish import publish
@@ -16,6 +17,7 @@ from labelgen.sources.fields import Fields
 from labelgen.sources.sample import InputShard
 from labelgen.synsets import Synsets
 from labelshards import storage
+from labelshards.errors import LabelSetError
 from labelshards.labelset import LabelSet
 from labelshards.schema import ATTRIBUTES, COMPOUNDS, HYPERNYMS, NOUNS
 from tests.labelgen.shards import Written, shard
@@ -155,3 +157,19 @@ def test_publish__lost_or_broken_labels_are_chosen_again(
         file.write_bytes(content)
     assert published() == first
     assert chosen == [3] * 3
+
+
+def test_publish__what_fails_for_a_shard_ends_it(
+    published: Callable[..., list[Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*, name: str, **how: Any) -> Encoded:  # noqa: ANN401
+        if name == "b":
+            raise OSError(28, "No space left on device", name)
+        return encode_shard(name=name, **how)
+
+    published()
+    monkeypatch.setattr("labelgen.publish.encode_shard", failing)
+    with pytest.raises(OSError, match="No space left on device: 'b'"):
+        published(senses="first")
+    with pytest.raises(LabelSetError, match="is not a finished label set"):
+        LabelSet.open(str(tmp_path))

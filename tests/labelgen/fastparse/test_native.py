@@ -40,7 +40,7 @@ def test_native__computes_where_nothing_can_be_kept(tmp_path: Path, monkeypatch:
 _COMPILE = """
 import sys
 from labelgen import language_data, nouns
-from labelgen.engines.worker import do_without_torch
+from labelgen.torchless import do_without_torch
 do_without_torch()
 folder = nouns.compile_loops(language_data.spacy_model())
 kept = sorted(folder.rglob("*.nb?"))
