@@ -7,13 +7,18 @@ READY := $(VENV)/.ready
 DEMO := demo
 # A file of tests stays in one process, which makes what its tests share once; tests/conftest.py says which come first.
 HALVES := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+LOWEST := build/lowest
+# What needs neither torch and timm, nor a server, nor a browser.
+LOWEST_TESTS := tests/labelshards tests/labelgen $(addprefix tests/catlip_cli/test_,labels.py labels_again.py vocab.py) \
+	--ignore tests/labelshards/test_storage_s3.py --ignore tests/labelgen/report \
+	--ignore tests/labelgen/audit/test_coverage.py --deselect tests/labelgen/test_corenet.py::test_words__reach
 CAPTIONS ?= ../shared/data/cc3m-val.tsv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit lint types format bench quality study docs lock clean
+.PHONY: help setup demo test test-unit test-lowest lint types format measure bench quality study docs lock clean
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Create .venv with everything in it, and fetch the language data
 
@@ -39,6 +44,14 @@ test: $(READY) ## All tests: unit, processes killed, end to end on real data
 test-unit: $(READY) ## The fast tests alone
 	$(BIN)/pytest $(HALVES) -m 'not slow'
 
+test-lowest: ## The fast tests of labels, with the lowest versions that pyproject.toml allows; needs the package index
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(PYTHON) -m tools.lowest labels > $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/pip install --quiet --disable-pip-version-check --constraint $(LOWEST)/constraints.txt \
+		--editable '.[labels]' hypothesis packaging pillow pytest
+	$(LOWEST)/bin/catlip labels setup
+	$(LOWEST)/bin/pytest -m 'not slow' --override-ini filterwarnings=default $(LOWEST_TESTS)
+
 lint: $(READY) ## Style, and which package may import which
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -50,6 +63,9 @@ types: $(READY) ## Static types, strict, tests too
 format: $(READY) ## Put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+measure: $(READY) ## Print how the tree stands to its own measure (CONTRIBUTING.md)
+	$(BIN)/python -m tools.measure
 
 bench: $(READY) ## Print the benchmarks' ratios; CAPTIONS=file.tsv names the captions, MORE more of them
 	$(BIN)/python -m benchmarks.label_throughput $(CAPTIONS) $(if $(MORE),--more $(MORE) --varied 400000)

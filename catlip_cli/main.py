@@ -93,7 +93,7 @@ def run(arguments: list[str]) -> int:
         stderr.print(f"{'Terminated' if terminated else 'Interrupted'}. Run the same command again to go on.")
         return EXIT_TERMINATED if terminated else EXIT_INTERRUPTED
     except ModuleNotFoundError as error:
-        extra = _extra_of(error.name or "")
+        extra = extra_of(error.name or "")
         if extra is None:
             raise
         stderr.print(
@@ -108,16 +108,16 @@ def run(arguments: list[str]) -> int:
     return EXIT_FAILED
 
 
-def _extra_of(module: str) -> str | None:
+def extra_of(module: str) -> str | None:
     """The extra of pyproject.toml that brings a third-party module, or None if it is not one of ours."""
     extras = {
         "baselines": ("open_clip",),
         "detect": ("pycocotools",),
-        "labels": ("braceexpand", "ftfy", "nltk", "platformdirs", "spacy"),
+        "labels": ("braceexpand", "ftfy", "nltk", "numba", "platformdirs", "spacy"),
         "plots": ("matplotlib",),
         "ray": ("ray",),
         "report": ("plotly",),
-        "train": ("PIL", "safetensors", "simplejpeg", "timm", "torch", "torchvision"),
+        "train": ("PIL", "huggingface_hub", "safetensors", "simplejpeg", "timm", "torch", "torchvision"),
         "tracking": ("tensorboard",),
         "wandb": ("wandb",),
         "export": ("onnx", "onnxruntime", "onnxscript"),

@@ -109,32 +109,52 @@ def create_bytes(uri: str, data: bytes) -> bool:
     Of several that try at once one wins, on stores with conditional writes (S3, GCS) and on this machine.
     """
     fs, path = filesystem(uri)
-    if isinstance(fs, LocalFileSystem):
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with told(uri):
-        try:
-            fs.pipe_file(path, data, mode="create")
-        except FileExistsError:
-            return False
+    try:
+        if isinstance(fs, LocalFileSystem):
+            with whole_file(Path(path), new=True) as temporary:
+                temporary.write_bytes(data)
+        else:
+            with told(uri):
+                fs.pipe_file(path, data, mode="create")
+    except FileExistsError:
+        return False
     return True
 
 
 @contextlib.contextmanager
-def whole_file(target: Path) -> Iterator[Path]:
-    """A temporary path beside the local `target`: what the body wrote there is `target` once the body ended well."""
+def whole_file(target: Path, *, new: bool = False) -> Iterator[Path]:
+    """A temporary path beside the local `target`: what the body wrote there is `target` once the body ended well.
+
+    new: raises FileExistsError if `target` is there by then.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f"{target.name}{_TEMPORARY_MARK}{os.getpid()}-{secrets.token_hex(4)}")
     try:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.replace(target)
+        if new:
+            _link(temporary, target)
+        else:
+            temporary.replace(target)
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.filename in (None, str(temporary)):
             error.filename = str(target)  # "No space left on device" alone does not say where
         raise
+
+
+def _link(temporary: Path, target: Path) -> None:
+    """Rename, unless there is such a file: of several that try at once one can. fsspec looks first, and writes then."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without second names: there its bytes come a moment after the file
+        with target.open("xb") as file:
+            file.write(temporary.read_bytes())
+    temporary.unlink()
 
 
 def unfinished(target: Path) -> Path:

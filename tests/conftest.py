@@ -1,5 +1,6 @@
 """Shared by all tests: where real data lies, language data loaded once per process, and small tars."""
 
+import gc
 import io
 import os
 import shutil
@@ -7,7 +8,7 @@ import signal
 import sys
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ import pytest
 from hypothesis import settings
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in a worker; NumPy reads it when it is imported
+
+gc.set_threshold(100_000)  # else a tenth of the time goes into searching WordNet and torch for garbage
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `pytest &` would have all processes ignore Ctrl-C
 
@@ -41,6 +44,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests come first, so that no process is left alone with one of them at the end."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_waiting_for_the_disk() -> Iterator[None]:
+    """What is written here need not outlast the machine; waiting for that took a tenth of the time of builds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -111,7 +122,7 @@ def use_loaded(
     chunk_parser: "ChunkParser", lexicon: "Lexicon", synsets: "Synsets"
 ) -> Callable[[pytest.MonkeyPatch], None]:
     """`use_loaded(patch)` lets whatever is built take the language data that this process has loaded."""
-    from labelgen import build, labelers, options, topics, wordlists
+    from labelgen import build, labelers, options, relations, topics, wordlists
     from labelgen.distill import teach
     from labelgen.glosses import Glosses, read_glosses
     from labelgen.synsets import Synsets
@@ -138,8 +149,21 @@ def use_loaded(
     def glosses(of: "Lexicon", among: "Synsets") -> Glosses:
         return loaded_glosses() if of is lexicon and among is synsets else read_glosses(of, among)
 
+    loaded_relations = cache(partial(relations.Relations, synsets))
+    background = topics.Topics.background
+    of_loaded: list[list[str]] = []
+
+    def everyday(of: topics.Topics) -> list[str]:
+        if of._senses.lexicon is not lexicon or of._senses.synsets is not synsets:
+            return background(of)
+        if not of_loaded:
+            of_loaded.append(background(of))
+        return of_loaded[0]
+
     def use(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(topics, "read_glosses", glosses)
+        patch.setattr(topics, "Relations", lambda of: loaded_relations() if of is synsets else relations.Relations(of))
+        patch.setattr(topics.Topics, "background", everyday)
         patch.setattr(wordlists, "read_senses", senses)
         patch.setattr(wordlists, "digest_of_senses", digest)
         patch.setattr(labelers, "ChunkParser", lambda _model, nouns="chunks": chunk_parser)

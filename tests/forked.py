@@ -15,11 +15,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 _IMPORTED = ("catlip_cli.main", "trainer.train", "trainer.probes.tasks", "torch.distributed.checkpoint.hf_storage")
 _POLL_SECONDS = 0.01
@@ -115,12 +116,30 @@ def _become(words: list[str], environment: dict[str, str], cwd: str, folder: str
     os.chdir(cwd)
     for number, path in enumerate((os.devnull, f"{folder}/1", f"{folder}/2")):
         os.dup2(os.open(path, os.O_RDWR | os.O_CREAT), number)
-    if words[0] == "-m":
-        sys.argv = words[1:]
-        runpy.run_module(words[1], run_name="__main__", alter_sys=True)
-    else:
-        sys.argv = words
-        runpy.run_path(words[0], run_name="__main__")
+    try:
+        if words[0] == "-m":
+            sys.argv = words[1:]
+            runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+        else:
+            sys.argv = words
+            runpy.run_path(words[0], run_name="__main__")
+        _leave(0)
+    except SystemExit as error:
+        if isinstance(error.code, str):
+            raise  # Python prints it
+        _leave(error.code or 0)
+
+
+def _leave(code: int) -> NoReturn:
+    """End as processes do that multiprocessing forked: what is left for the end is done, but Python is not taken apart.
+
+    With torch imported that costs two seconds of a core, for nothing that anybody could see.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _ended(pid: int, seconds: float) -> int | None:

@@ -18,81 +18,11 @@ from labelgen.sources import text
 from labelshards.errors import LabelSetError
 from labelshards.images import ImageReader
 from labelshards.labelset import LabelSet
+from tests.catlip_cli.label_builds import CAPTIONS, Labels
 
 WriteTar = Callable[..., Path]
 
 pytestmark = pytest.mark.usefixtures("one_process")
-
-CAPTIONS = [
-    "A black dog runs on the grass.",
-    "Two dogs and a cat play with a ball.",
-    "A man sits on a couch in the street.",
-    "A woman on a sofa next to a red bus.",
-    "A polar bear eats ice cream.",
-    "He runs very quickly.",
-]
-
-
-@pytest.fixture
-def tars(tmp_path: Path, write_tar: WriteTar) -> Path:
-    """Two tars of three samples each."""
-    folder = tmp_path / "tars"
-    folder.mkdir()
-    for number in range(2):
-        members = [
-            (f"{row:09d}.{suffix}", content)
-            for row in range(3 * number, 3 * number + 3)
-            for suffix, content in (("jpg", b"\xff\xd8 %d" % row), ("txt", CAPTIONS[row].encode()))
-        ]
-        write_tar(folder / f"{number:05d}.tar", members)
-    return folder
-
-
-class Labels:
-    """`catlip labels build` into one folder, and what it said."""
-
-    def __init__(self, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.out = out
-        self._capsys = capsys
-        self.stdout = self.stderr = ""
-
-    def __call__(self, *arguments: object) -> int:
-        """Run it; returns the exit code."""
-        code = run(["labels", "build", *map(str, arguments), "--out", str(self.out)])
-        self.stdout, self.stderr = self._capsys.readouterr()
-        assert "Traceback" not in self.stderr
-        assert "\x1b" not in self.stdout + self.stderr
-        return code
-
-    def json(self, *arguments: object, code: int = 0) -> dict[str, Any]:
-        """Run it with --json; returns the object, which is all that stands on stdout."""
-        assert self(*arguments, "--json") == code, self.stderr
-        found: dict[str, Any] = json.loads(self.stdout)
-        return found
-
-    def rows(self) -> dict[str, list[str]]:
-        """Key → synsets of its labels, of all samples."""
-        label_set = LabelSet.open(str(self.out))
-        found = {}
-        for index in range(len(label_set.manifest.shards)):
-            shard = label_set.read_shard(index)
-            shard.check(len(label_set.vocabulary), "x")
-            for row, key in enumerate(shard.keys.to_pylist()):
-                found[key] = sorted(label_set.vocabulary.synsets[label] for label in shard.labels(row))
-        return found
-
-    def content(self) -> dict[str, bytes]:
-        """Bytes of every file that is part of the label set."""
-        files = [path for path in self.out.rglob("*") if path.is_file()]
-        names = {str(path.relative_to(self.out)): path for path in files}
-        return {
-            name: path.read_bytes() for name, path in names.items() if not name.startswith(("_candidates", ".build"))
-        }
-
-
-@pytest.fixture
-def labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Labels:
-    return Labels(tmp_path / "labels", capsys)
 
 
 def test_build__labels_of_each_sample(labels: Labels, tars: Path) -> None:
@@ -132,79 +62,6 @@ def test_build__threshold_keeps_what_occurs_more_often(labels: Labels, tars: Pat
     assert label_set.vocabulary.synsets == ["dog.n.01", "sofa.n.01"]
     assert label_set.vocabulary.support.tolist() == [2, 2]
     assert label_set.rows_per_shard().tolist() == [3, 3]
-
-
-def test_build__second_run_does_nothing(labels: Labels, tars: Path) -> None:
-    assert labels(tars / "*.tar", "--threshold", 0) == 0
-    before = {path: path.stat().st_mtime_ns for path in labels.out.rglob("*") if path.is_file()}
-    assert labels(tars / "*.tar", "--threshold", 0) == 0
-    assert f"{labels.out} is up to date: nothing to do." in labels.stdout
-    found = labels.json(tars / "*.tar", "--threshold", 0)
-    assert (found["changed"], found["shards_extracted"], found["worker_seconds"]["parse"]) == (False, 0, 0)
-    after = {path: path.stat().st_mtime_ns for path in labels.out.rglob("*") if path.is_file()}
-    assert {path for path in before if before[path] != after.get(path)} <= {labels.out / ".build.lock"}
-
-
-def test_build__another_threshold_parses_nothing(labels: Labels, tars: Path) -> None:
-    labels(tars / "*.tar", "--threshold", 0)
-    found = labels.json(tars / "*.tar", "--threshold", 1)
-    assert (found["changed"], found["shards_extracted"], found["worker_seconds"]["parse"]) == (True, 0, 0)
-    assert found["classes"] == 2
-    changed = labels.content()
-    shutil.rmtree(labels.out)
-    labels(tars / "*.tar", "--threshold", 1)
-    assert labels.content() == changed
-
-
-def test_build__one_more_shard_parses_that_one(labels: Labels, tars: Path) -> None:
-    labels(tars / "00000.tar", "--threshold", 0)
-    assert labels.json(tars / "*.tar", "--threshold", 0)["shards_extracted"] == 1
-    assert labels.json(tars / "00001.tar", "--threshold", 0)["shards_extracted"] == 0
-    assert sorted(path.name for path in (labels.out / "shards").iterdir()) == ["00001.parquet"]
-
-
-def test_build__changed_tar_is_parsed_again(labels: Labels, tars: Path, write_tar: WriteTar) -> None:
-    labels(tars / "*.tar", "--threshold", 0)
-    write_tar(tars / "00001.tar", [("a.txt", b"a horse")])
-    found = labels.json(tars / "*.tar", "--threshold", 0)
-    assert found["shards_extracted"] == 1
-    assert labels.rows()["a"] == ["horse.n.01"]
-
-
-@pytest.mark.parametrize("file", ["shards/00000.parquet", "vocabulary.parquet", "labelset.json"])
-@pytest.mark.parametrize("how", ["gone", "changed"])
-def test_build__mends_a_damaged_label_set(labels: Labels, tars: Path, file: str, how: str) -> None:
-    labels(tars / "*.tar", "--threshold", 0)
-    before = labels.content()
-    if how == "gone":
-        (labels.out / file).unlink()
-    else:
-        (labels.out / file).write_bytes(b"\xffchanged")
-    assert labels.json(tars / "*.tar", "--threshold", 0)["shards_extracted"] == 0
-    assert labels.content() == before
-
-
-@pytest.mark.parametrize("file", ["00000.parquet", "settings.json"])
-def test_build__damaged_candidates(labels: Labels, tars: Path, file: str) -> None:
-    labels(tars / "*.tar", "--threshold", 0)
-    before = labels.content()
-    (labels.out / "_candidates" / file).write_bytes(b"\xffchanged")
-    arguments = ["--rebuild"] if file == "settings.json" else []
-    if file == "settings.json":
-        assert labels(tars / "*.tar", "--threshold", 1) == 1
-        assert re.search(r"settings\.json is damaged .* Use --rebuild", labels.stderr)
-    labels(tars / "*.tar", "--threshold", 1, *arguments)
-    labels(tars / "*.tar", "--threshold", 0)
-    assert labels.content() == before
-
-
-def test_build__lost_terms_ask_for_a_rebuild(labels: Labels, tars: Path) -> None:
-    labels(tars / "*.tar", "--threshold", 0)
-    (labels.out / "_candidates" / "00000.terms").unlink()
-    assert labels(tars / "*.tar", "--threshold", 1) == 0  # which reads no term
-    assert labels(tars / "*.tar", "--threshold", 1, "--policy", "first") == 1
-    assert "Run the same build with --rebuild." in labels.stderr
-    assert labels(tars / "*.tar", "--threshold", 1, "--policy", "first", "--rebuild") == 0
 
 
 def test_build__several_captions_are_one_sample(labels: Labels, tmp_path: Path, write_tar: WriteTar) -> None:
@@ -267,22 +124,6 @@ def test_build__captions_are_kept_when_asked_for(labels: Labels, tars: Path) -> 
     assert kept.to_pylist() == [[caption] for caption in CAPTIONS[3:]]
 
 
-@pytest.mark.parametrize("arguments", [["--caption-key", "alt"], ["--labeler", "pos-nouns"], ["--nouns", "tags"]])
-def test_build__changed_setting_is_named(labels: Labels, tars: Path, arguments: list[str]) -> None:
-    labels(tars / "*.tar", "--threshold", 0)
-    before = labels.content()
-    assert labels(tars / "*.tar", "--threshold", 0, *arguments) == 1
-    name = {"--caption-key": "caption_keys", "--labeler": "labeler", "--nouns": "nouns"}[arguments[0]]
-    assert f"_candidates was made with {name} = " in labels.stderr
-    assert labels.content() == before
-
-
-def test_build__default_nouns_over_those_of_tags_are_refused_too(labels: Labels, tars: Path) -> None:
-    labels(tars / "*.tar", "--threshold", 0, "--nouns", "tags")
-    assert labels(tars / "*.tar", "--threshold", 0) == 1
-    assert "_candidates was made with nouns = tags, and this build has chunks" in labels.stderr
-
-
 def test_build__nouns_of_a_labeler_without_chunks(labels: Labels, tars: Path) -> None:
     assert labels(tars / "*.tar", "--labeler", "pos-nouns", "--nouns", "tags") == 1
     assert "--nouns tags goes with --labeler noun-chunks" in labels.stderr
@@ -293,30 +134,6 @@ def test_build__says_why_the_parse_is_slow(labels: Labels, tars: Path, monkeypat
     monkeypatch.setattr(NounChunks, "slow", "its beam: 4 instead of 1")
     assert labels(tars / "*.tar", "--threshold", 0, "--rebuild") == 0
     assert "not built as expected (its beam: 4 instead of 1)" in " ".join(labels.stdout.split())
-
-
-def test_build__candidates_are_dropped_when_asked_for(labels: Labels, tars: Path) -> None:
-    assert labels(tars / "*.tar", "--threshold", 0, "--no-keep-candidates") == 0
-    assert sorted(path.name for path in labels.out.iterdir() if path.is_dir()) == ["shards"]
-    assert labels(tars / "*.tar", "--threshold", 0) == 0
-    assert "nothing to do" in labels.stdout
-    assert labels.json(tars / "*.tar", "--threshold", 1)["shards_extracted"] == 2
-    labels(tars / "*.tar", "--threshold", 1, "--no-keep-candidates")
-    assert "nothing to do" in labels.stdout
-    assert not (labels.out / "_candidates").exists()
-
-
-def test_build__nothing_left_shows_the_thresholds(labels: Labels, tars: Path) -> None:
-    labels(tars / "*.tar", "--threshold", 0)
-    before = labels.content()
-    assert labels(tars / "*.tar") == 1
-    assert labels.stderr.splitlines() == [
-        "Error: No synset occurs in more than 500 samples, so the vocabulary would be empty. Classes by threshold: "
-        "2 at 1, 0 at 5, 0 at 10, 0 at 25, 0 at 100, 0 at 500.",
-        "Choose a lower one, for example --threshold 1; no caption is parsed again.",
-    ]
-    assert labels.stdout == ""
-    assert labels.content() == before
 
 
 def test_build__tsv(labels: Labels, tmp_path: Path) -> None:
@@ -408,14 +225,6 @@ def test_build__bad_input_all_at_once(labels: Labels, tars: Path, write_tar: Wri
     assert labels(tars / "*.tar", "--threshold", 0) == 3
     assert labels.stderr.count("Warning: ") == 7
     assert "cut.tar is broken after" in labels.stderr
-
-
-def test_build__mended_file_is_read_by_the_next_run(labels: Labels, tars: Path) -> None:
-    good = (tars / "00001.tar").read_bytes()
-    (tars / "00001.tar").write_bytes(b"")
-    assert labels.json(tars / "*.tar", "--threshold", 0, code=3)["samples"] == 3
-    (tars / "00001.tar").write_bytes(good)
-    assert labels.json(tars / "*.tar", "--threshold", 0)["samples"] == 6
 
 
 def test_build__no_file_can_be_read(labels: Labels, tmp_path: Path) -> None:

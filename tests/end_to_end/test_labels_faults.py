@@ -14,7 +14,6 @@ import pytest
 from catlip_cli.main import run
 from tests.end_to_end.builds import (
     DEADLINE_SECONDS,
-    build,
     command,
     content,
     finish_here,
@@ -69,7 +68,9 @@ def test_build__sigterm_ends_it_cleanly(tars: Path, tmp_path: Path, undisturbed:
     assert finish_here(f"{tars}/*.tar", out) == undisturbed
 
 
-def test_slices__side_by_side_one_killed(tars: Path, tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
+def test_slices__side_by_side_one_killed(
+    tars: Path, tmp_path: Path, undisturbed: dict[str, bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
     out, sources = tmp_path / "labels", f"{tars}/*.tar"
     with (
         started(sources, out, "--slice", "0/2", "--workers", "1") as first,
@@ -79,16 +80,18 @@ def test_slices__side_by_side_one_killed(tars: Path, tmp_path: Path, undisturbed
         first.kill()
         _, error = second.communicate(timeout=DEADLINE_SECONDS)
         assert second.returncode == 0, error
-    finish = [*command(sources, out)[:4], "finish", str(out)]
-    done = subprocess.run(finish, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False)
+    # What is left to do, by this process.
+    finish = ["labels", "finish", str(out)]
+    capsys.readouterr()
+    code, error = run(finish), capsys.readouterr().err
     if (out / "_candidates" / "0.parquet").exists() and (out / "_candidates" / "2.parquet").exists():
-        assert done.returncode == 0, done.stderr  # it was killed too late
+        assert code == 0, error  # it was killed too late
     else:
-        assert done.returncode == 1
-        assert "--slice 0/2: " in done.stderr
-        assert "--slice 1/2" not in done.stderr
-    assert build(sources, out, "--slice", "0/2").returncode == 0
-    assert run(finish[3:]) == 0
+        assert code == 1
+        assert "--slice 0/2: " in error
+        assert "--slice 1/2" not in error
+    assert run(command(sources, out, "--slice", "0/2")[3:]) == 0
+    assert run(finish) == 0
     assert content(out) == undisturbed
 
 

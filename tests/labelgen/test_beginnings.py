@@ -46,7 +46,7 @@ def test_may_begin__of_plurals_and_other_spellings(beginnings: Beginnings, first
     assert not beginnings.may_begin(second, first)
 
 
-def test_is_written_as_one(beginnings: Beginnings) -> None:
+def test_is_written_as_one__in_one_order(beginnings: Beginnings) -> None:
     assert beginnings.is_written_as_one("sun", "glasses")
     assert not beginnings.is_written_as_one("glass", "sun")
 

@@ -56,7 +56,7 @@ def written(mention: Mention) -> str:
     return f"{name} > {mention.of.text}" if mention.of else name
 
 
-def test_golden(noun_chunks: NounChunks, labelling: Labelling, first: Labelling) -> None:
+def test_labelers__give_what_is_golden(noun_chunks: NounChunks, labelling: Labelling, first: Labelling) -> None:
     """Mentions of each caption; its labels by the default policy, all captions being the corpus, and by `first`."""
     entries: list[dict[str, Any]] = json.loads(GOLDEN.read_text())
     assert len(entries) >= 250

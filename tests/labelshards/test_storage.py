@@ -1,5 +1,11 @@
+import errno
 import os
 import resource
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -41,6 +47,37 @@ def test_write_bytes__full_disk_leaves_nothing_and_says_where(tmp_path: Path) ->
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert os.listdir(tmp_path) == ["x"]  # noqa: PTH208
     assert target.read_bytes() == b"old"
+
+
+def no_links(*_: object) -> None:
+    raise PermissionError(errno.EPERM, "Operation not permitted")
+
+
+@pytest.mark.parametrize("link", [os.link, no_links])
+@pytest.mark.parametrize("base", ["{}/deeper/file", "file://{}/file"])
+def test_create_bytes__of_many_at_once_one_wins_and_its_data_is_whole(
+    tmp_path: Path,
+    base: str,
+    link: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    several = 8
+    monkeypatch.setattr(os, "link", link)
+    request.addfinalizer(partial(sys.setswitchinterval, sys.getswitchinterval()))
+    sys.setswitchinterval(1e-6)  # so that threads take turns between any two lines
+    begin = threading.Barrier(several)
+
+    def create(uri: str, number: int) -> bool:
+        begin.wait()
+        return storage.create_bytes(uri, b"%d" % number * 10_000)
+
+    with ThreadPoolExecutor(several) as pool:
+        for turn in range(20):
+            uri = base.format(tmp_path / str(turn))
+            [winner] = [number for number, won in enumerate(pool.map(create, [uri] * several, range(several))) if won]
+            assert storage.read_bytes(uri) == b"%d" % winner * 10_000
+            assert storage.list_files(uri.rpartition("/")[0]) == ["file"]
 
 
 def test_whole_file__body_that_fails_leaves_nothing(tmp_path: Path) -> None:

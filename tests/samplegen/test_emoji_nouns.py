@@ -33,14 +33,14 @@ from samplegen.glyphs import aspect, glyph
         ("running shoe", "running shoes"),
     ],
 )
-def test_pluralize(singular: str, plural: str) -> None:
+def test_pluralize__as_english_does(singular: str, plural: str) -> None:
     assert pluralize(singular) == plural
 
 
 @pytest.mark.parametrize(
     "phrase", ["an owl", "an ice skate", "an umbrella", "a small owl", "a Ferris wheel", "a house", "an accordion"]
 )
-def test_with_article(phrase: str) -> None:
+def test_with_article__goes_by_sound(phrase: str) -> None:
     assert with_article(phrase.split(" ", 1)[1]) == phrase
 
 
@@ -77,6 +77,6 @@ def test_glyphs__differ() -> None:
     assert len({glyph(noun.emoji).tobytes() for noun in NOUNS}) == len(NOUNS)
 
 
-def test_probe_nouns() -> None:
+def test_probe_nouns__are_some_of_the_nouns() -> None:
     assert len(PROBE_NOUNS) == 24
     assert set(PROBE_NOUNS) <= set(NOUNS)

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from labelshards.errors import CatlipError
+from tests.hostile import touch_when_loaded
 from trainer import models
 from trainer.opening import open_model
 from trainer.probes import prompts, taps
@@ -118,3 +119,10 @@ def test_open_model__mistakes_are_named(tmp_path: Path) -> None:
             open_model(f"open_clip:{name}", weights, CPU)
     with pytest.raises(CatlipError, match="--best is for runs"):
         open_model("open_clip:tiny-vit", "random", CPU, best=True)
+
+
+def test_open_model__runs_nothing_that_weights_hold(tmp_path: Path) -> None:
+    touch_when_loaded(tmp_path / "evil.pt", tmp_path / "touched")
+    with pytest.raises(CatlipError, match="open_clip cannot make tiny-vit with weights"):
+        open_model("open_clip:tiny-vit", str(tmp_path / "evil.pt"), CPU)
+    assert not (tmp_path / "touched").exists()

@@ -49,7 +49,7 @@ def test_pickle__a_copy_opens_its_own_files(labels: Path) -> None:
     assert copy[3][1].tolist() == before[1].tolist() == [3]
 
 
-def test_unlabelled_and_several_sets(tmp_path: Path) -> None:
+def test_dataset__of_unlabelled_samples_and_several_sets(tmp_path: Path) -> None:
     bare = Item(key="x", labels=[], image=picture(COLOURS[0]))
     without = Item(key="y", labels=[1], image=None)
     first = write_label_set(tmp_path / "a", [[bare, without, *coloured(1, 3)[0]]])

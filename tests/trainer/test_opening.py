@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from timm.models import get_pretrained_cfg
 
 from labelshards.errors import CatlipError
+from tests.hostile import touch_when_loaded
 from tests.labelset_factory import COLOURS, picture
 from trainer import load_encoder
 from trainer.opening import open_model
@@ -94,6 +95,21 @@ def test_open_model__mistakes_are_named(trained: Path, tmp_path: Path) -> None:
     ):
         with pytest.raises(CatlipError, match=message):
             open_model(name, weights, CPU)
+
+
+@pytest.mark.parametrize("where", ["file", "folder"])
+def test_open_model__runs_nothing_that_weights_hold(where: str, tmp_path: Path) -> None:
+    """timm's own default was to run it until 1.0.26, for a folder with pytorch_model.bin."""
+    touch_when_loaded(tmp_path / "pytorch_model.bin", tmp_path / "touched")
+    config = {"architecture": "test_vit", "num_classes": 0, "pretrained_cfg": {}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    if where == "file":
+        name, weights, message = "test_vit", str(tmp_path / "pytorch_model.bin"), "is no checkpoint"
+    else:
+        name, weights, message = str(tmp_path), "pretrained", "timm cannot make local-dir:"
+    with pytest.raises(CatlipError, match=message):
+        open_model(name, weights, CPU)
+    assert not (tmp_path / "touched").exists()
 
 
 def test_open_model__best_is_for_runs_that_were_evaluated(trained: Path) -> None:

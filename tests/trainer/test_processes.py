@@ -4,7 +4,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +21,7 @@ from trainer import run
 
 pytestmark = pytest.mark.slow
 
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 MODULE = ["-m", "catlip_cli.main"]
 STEPS = 40
 SETTINGS = [f"plan.steps={STEPS}", "loop.log_every=5", "loop.checkpoint_every=5"]
@@ -50,17 +49,15 @@ def running(processes: list[Forked]) -> Iterator[list[Forked]]:
 
 
 @contextmanager
-def under_torchrun(words: Sequence[str]) -> Iterator["subprocess.Popen[str]"]:
-    """The real launcher, its ranks included in what is ended."""
-    with subprocess.Popen(
-        words, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as launcher:
-        try:
-            yield launcher
-        finally:
-            if launcher.poll() is None:
-                for pid in (*children(launcher.pid), launcher.pid):
-                    os.kill(pid, signal.SIGKILL)
+def under_torchrun(words: Sequence[str]) -> Iterator[Forked]:
+    """The real launcher, which starts real ranks; they are ended with it."""
+    launcher = Forked(words, ENVIRONMENT)
+    try:
+        yield launcher
+    finally:
+        if launcher.poll() is None:
+            for pid in (*children(launcher.pid), launcher.pid):
+                os.kill(pid, signal.SIGKILL)
 
 
 def finish(processes: list[Forked]) -> str:

@@ -7,6 +7,7 @@ import torch
 
 from labelshards.errors import CatlipError
 from labelshards.vocabulary import Vocabulary
+from tests.hostile import touch_when_loaded
 from tests.labelset_factory import vocabulary
 from tests.trainer.corenet.reference import forward, random_state
 from trainer import load_encoder
@@ -112,11 +113,7 @@ def test_open_checkpoint__mistakes_are_named(small: Path, tmp_path: Path) -> Non
 
 
 def test_read__runs_nothing(tmp_path: Path) -> None:
-    class Evil:
-        def __reduce__(self) -> tuple[object, tuple[str]]:
-            return Path.touch, (str(tmp_path / "touched"),)
-
-    torch.save({"cls_token": Evil()}, tmp_path / "evil.pt")
+    touch_when_loaded(tmp_path / "evil.pt", tmp_path / "touched")
     with pytest.raises(CatlipError, match="is no checkpoint"):
         checkpoint.read(tmp_path / "evil.pt")
     assert not (tmp_path / "touched").exists()
