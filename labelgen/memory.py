@@ -5,6 +5,11 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
+import numpy as np
+
+from labelgen.growing import Growing
+from labelgen.ragged import distinct
+
 _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value")
 
@@ -24,6 +29,27 @@ class Memory(dict[_Key, _Value], Generic[_Key, _Value]):
             self.clear()
         value = self[key] = self._find(key)
         return value
+
+
+_NEW = -1
+
+
+class NumberMemory:
+    """The same of numbers from 0 up, as an array: asked for many at once, and each answer is a number ≥ 0."""
+
+    def __init__(self, find: Callable[[int], int]) -> None:
+        self._find = find
+        self._found = Growing(np.int32)
+
+    def look_up(self, keys: np.ndarray) -> np.ndarray:
+        """int64 [n]: what was found for each of int64 [n]."""
+        if len(keys) and (missing := int(keys.max()) + 1 - len(self._found)) > 0:
+            self._found.append(np.full(missing, _NEW))
+        found = self._found.rows
+        for key in distinct(keys[found[keys] == _NEW]).tolist():
+            found[key] = self._find(key)
+        answers: np.ndarray = found[keys].astype(np.int64)
+        return answers
 
 
 def spare_collections() -> None:

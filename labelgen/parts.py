@@ -9,9 +9,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import pyarrow as pa
 
-from labelgen.chunkkinds import BEFORE_OF, COUNTED, DETERMINED, OPENS, Asked, Asks, ChunkKinds, kinds_of
+from labelgen.chunkkinds import BEFORE_OF, COUNTED, DETERMINED, NUM_AROUND, OPENS, Asked, Asks, ChunkKinds, kinds_of
 from labelgen.growing import Growing
-from labelgen.memory import Memory
+from labelgen.memory import Memory, NumberMemory
 from labelgen.mending import ADJECTIVE, AROUND, AT_THE_END, FACTS, IN_CHUNK, NOUN, TEXT, VERB
 from labelgen.parse import Numbers, Parses, Word
 from labelgen.ragged import Rows, spans
@@ -63,10 +63,11 @@ class Parts:
         self._starts.append([0, 0])
         self._new: list[tuple[int, int]] = []
         self._new_ends: list[int] = []
+        self._last_words = NumberMemory(self._of_last_word)
         self._tails = Memory(self._of_tail, sys.maxsize)
-        self._before = Memory(self._before_head, sys.maxsize)
+        self._before = NumberMemory(self._before_head)
         self._amid = Memory(self._of_part, sys.maxsize)
-        self._of_words = Memory(self._of_word, sys.maxsize)
+        self._of_words = NumberMemory(self._of_word)
         asks = self.words.beginnings
         self._of_pairs = tuple(
             Memory(self._of_texts(ask), sys.maxsize) for ask in (asks.may_begin, asks.is_written_as_one, asks.may_go_on)
@@ -106,9 +107,9 @@ class Parts:
         of_chunks[kinds.alone] = self._of_tails(columns, stops, kinds)
         of_chunks[~kinds.alone] = self._of_others(columns, mended.chunks, kinds)
         before, own = _before_tails(facts, starts, kinds)
-        of_before = _looked_up(self._before, columns[before, IN_CHUNK])
+        of_before = self._before.look_up(columns[before, IN_CHUNK])
         outside = _outside(facts, mended.chunks)
-        of_outside = _looked_up(self._of_words, mended.words[outside])
+        of_outside = self._of_words.look_up(mended.words[outside])
 
         rows = self._rows()
         heads = _heads(rows, of_chunks)
@@ -127,13 +128,19 @@ class Parts:
         captions, owners = captions[order][asked_by], owners[order][asked_by]
         return Found(captions, mentions[:, 0], np.where(owners == NONE, mentions[:, 1], owners))
 
-    def _of_tails(self, columns: np.ndarray, stops: np.ndarray, kinds: ChunkKinds) -> list[int]:
-        """The parts that the last words are of chunks around which nothing else matters."""
+    def _of_tails(self, columns: np.ndarray, stops: np.ndarray, kinds: ChunkKinds) -> np.ndarray:
+        """int64: the parts that the last words are of chunks around which nothing else matters."""
+        tails, stops, around = kinds.tails[kinds.alone], stops[kinds.alone], kinds.around[kinds.alone]
+        at_the_end = columns[:, AT_THE_END]
+        is_word = tails == stops - 1
+        parts = np.empty(len(tails), np.int64)
+        parts[is_word] = self._last_words.look_up((at_the_end[stops - 1] * NUM_AROUND + around)[is_word])
         words = columns[:, IN_CHUNK].astype(np.int32)
-        words[stops - 1] = columns[stops - 1, AT_THE_END]
+        words[stops - 1] = at_the_end[stops - 1]
         keys, memory = words.tobytes(), self._tails
-        tails = zip(*(each[kinds.alone].tolist() for each in (kinds.tails, stops, kinds.around)), strict=True)
-        return [memory[keys[_BYTES * tail : _BYTES * stop], around] for tail, stop, around in tails]
+        longer = zip(*(each[~is_word].tolist() for each in (tails, stops, around)), strict=True)
+        parts[~is_word] = [memory[keys[_BYTES * tail : _BYTES * stop], around] for tail, stop, around in longer]
+        return parts
 
     def _of_others(self, columns: np.ndarray, chunks: np.ndarray, kinds: ChunkKinds) -> list[int]:
         """The parts that the other chunks are. Part 0 gives nothing."""
@@ -155,9 +162,15 @@ class Parts:
             parts.append(part)
         return parts
 
+    def _of_last_word(self, key: int) -> int:
+        word, around = divmod(key, NUM_AROUND)
+        return self._of_words_alike((self.words.alike[word],), around)
+
     def _of_tail(self, key: tuple[bytes, int]) -> int:
         """key: the words by number, and what is around them."""
-        words, around = self._alike(key[0]), key[1]
+        return self._of_words_alike(self._alike(key[0]), key[1])
+
+    def _of_words_alike(self, words: tuple[Word, ...], around: int) -> int:
         stands_before = STANDS_FOR[bool(around & COUNTED), bool(around & DETERMINED)]
         seen = stands_before, *words, *((_OF,) if around & BEFORE_OF else ())
         return self._add(self._finder.part(seen, 0, 1 + len(words), bool(around & OPENS))[1])
@@ -234,8 +247,3 @@ def _asked(memory: Memory[tuple[int, int], bool], texts: np.ndarray) -> Asked:
         return np.fromiter(map(memory.__getitem__, pairs), np.bool_, len(firsts))
 
     return ask
-
-
-def _looked_up(memory: Memory[int, int], keys: np.ndarray) -> np.ndarray:
-    """int64 [n]: what is remembered of each key int64 [n]."""
-    return np.fromiter(map(memory.__getitem__, keys.tolist()), np.int64, len(keys))

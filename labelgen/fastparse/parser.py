@@ -16,13 +16,12 @@ from labelgen.fastparse.encoder import Encoder
 from labelgen.fastparse.recognise import recognise
 from labelgen.fastparse.transitions import Arcs, TransitionParser
 from labelgen.fastparse.words import WordTable
-from labelgen.growing import Growing
+from labelgen.memory import NumberMemory
 from labelgen.parse import Numbers, Parses, Word
 
 _BLOCK = 64
 # Distinct words, with and without a space behind them, after which all are forgotten; each takes 4.2 KB.
 _MAX_WORDS = 40_000
-_NEW = -1  # no number yet
 
 
 class FastParser:
@@ -117,17 +116,15 @@ class _Words:
 
     def forget(self) -> None:
         """Rows mean something else from now on."""
-        self._known = Growing(np.int32, (len(self._tags),))
+        self._known = NumberMemory(self._number)
 
     def in_numbers(self, numbers: Numbers, rows: np.ndarray, tags: np.ndarray) -> np.ndarray:
         """int64 [N]: the words with these rows and tags, int64 [N] both."""
         if numbers is not self._numbers:
             self._numbers = numbers
             self.forget()
-        self._known.append(np.full((len(self._table) - len(self._known), len(self._tags)), _NEW))
-        known = self._known.rows
-        is_new = known[rows, tags] == _NEW
-        for row, tag in set(zip(rows[is_new].tolist(), tags[is_new].tolist(), strict=True)):
-            known[row, tag] = numbers[Word(self._table.texts[row], self._tags[tag], self._table.spaced[row])]
-        found: np.ndarray = known[rows, tags].astype(np.int64)
-        return found
+        return self._known.look_up(rows * len(self._tags) + tags)
+
+    def _number(self, code: int) -> int:
+        row, tag = divmod(code, len(self._tags))
+        return self._numbers[Word(self._table.texts[row], self._tags[tag], self._table.spaced[row])]
