@@ -50,7 +50,7 @@ def run_local(
         unfinished: dict[Future[Outcome], InputShard] = {}
         suspects: list[InputShard] = []
         try:
-            for outcome in _run_pool(pending, make_extractor, num_workers, unfinished):
+            for outcome in _run_pool(tuple(pending), make_extractor, num_workers, unfinished):
                 yield outcome
                 pending.remove(outcome.shard)
         except BrokenProcessPool:

@@ -28,6 +28,8 @@ class Extractor:
         if shard.name.startswith("once") and not os.path.exists(shard.uri):
             open(shard.uri, "w").close()
             os.kill(os.getpid(), signal.SIGKILL)
+        if shard.name.startswith("who"):
+            raise SourceError(str(os.getpid()))
         if shard.name.startswith("told"):
             raise SourceError("spaCy is there" if "spacy" in sys.modules else "no spaCy")
         if shard.name.startswith("bug"):
@@ -85,6 +87,12 @@ def test_run_local__killed_once_is_done_the_second_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_run_local__one_worker_does_all_shards_of_a_run(tmp_path: Path) -> None:
+    lines = run(tmp_path, *(f"who-{number}" for number in range(6)), workers=1)
+    assert [line.split()[0] for line in lines] == [f"who-{number}" for number in range(6)]
+    assert len({line.split()[1] for line in lines}) == 1
+
+
 def test_run_local__each_shard_once_with_more_workers_than_shards(tmp_path: Path) -> None:
     assert run(tmp_path, "a", "b", workers=5) == ["a done", "b done"]
 
