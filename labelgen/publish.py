@@ -1,9 +1,10 @@
 """Candidate shards → label set: count, prune, encode, and vouch for the result. No caption is parsed here."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.metadata import version
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -69,8 +70,8 @@ def publish(
     unpruned = Edited(chosen, folder, edit) if edit and not edit.is_empty() else chosen
     if given is None:
         support = Support(choice.families)
-        for shard in shards:
-            support.add(unpruned.support(shard.name))
+        for counted in _ahead(lambda shard: unpruned.support(shard.name), shards, 2):
+            support.add(counted)
             steps.take()
         chosen.let_go()
         vocab = vocabulary(support, language.synsets, choice.families, edit.max_classes if edit else None)
@@ -96,7 +97,7 @@ def publish(
             digest=vocab.digest,
         )
 
-    for shard, (entry, encoded, report) in zip(shards, _one_ahead(encode, shards), strict=True):
+    for shard, (entry, encoded, report) in zip(shards, _ahead(encode, shards, 1), strict=True):
         entries.append(entry)
         steps.take()
         cooccurrence.add(encoded)
@@ -150,19 +151,22 @@ def publish(
     return manifest
 
 
-def _one_ahead(make: Callable[[InputShard], Encoded], shards: Sequence[InputShard]) -> Iterator[Encoded]:
-    """What `make` gives for each shard, in order; while it is looked at here, a thread makes the next one.
+_Made = TypeVar("_Made")
 
-    Most of that is reading, packing and writing, for which threads need not wait for each other.
+
+def _ahead(make: Callable[[InputShard], _Made], shards: Sequence[InputShard], num_threads: int) -> Iterator[_Made]:
+    """What `make` gives for each shard, in order; while one is looked at here, threads make the next ones.
+
+    Most of that is reading, sorting, packing and writing, for which threads need not wait for each other.
     """
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        following: Future[Encoded] | None = None
+    with ThreadPoolExecutor(num_threads) as threads:
+        under_way: deque[Future[_Made]] = deque()
         for shard in shards:
-            made, following = following, thread.submit(make, shard)
-            if made is not None:
-                yield made.result()
-        if following is not None:
-            yield following.result()
+            under_way.append(threads.submit(make, shard))
+            if len(under_way) > num_threads:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
 
 
 class _Told:

@@ -5,6 +5,7 @@ Senses are chosen for the families that are not there yet, and only for those.
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from threading import Lock
 from typing import TypeVar
 
 import msgspec
@@ -35,6 +36,7 @@ class Unpruned:
         self._keys = {family: resolved.key_of(choice, family, prints) for family in choice.families}
         self._hypernyms = Hypernyms(language.synsets, choice.hypernym_depth)
         self._resolver = cache(self._make_resolver)
+        self._is_making = Lock()  # of the resolver, which threads share
 
     def key(self, family: str) -> str:
         """What decides the labels of a family."""
@@ -73,7 +75,9 @@ class Unpruned:
         """Choose the labels of some families of one shard, and keep them."""
         made: dict[str, ResolvedShard] = {}
         if asked := families - {HYPERNYMS}:
-            chosen = self._resolver(asked).resolve(candidates.read_mentions(self._folder, name))
+            with self._is_making:
+                resolver = self._resolver(asked)
+            chosen = resolver.resolve(candidates.read_mentions(self._folder, name))
             for family in asked:
                 made[family] = pack_labels(chosen.num_rows, chosen.by_family[family], chosen.produced[family])
         if HYPERNYMS in families:
