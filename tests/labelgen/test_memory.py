@@ -1,8 +1,11 @@
 import gc
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from labelgen.memory import Memory, collections_spared
+from labelgen.memory import Memory, NumberMemory, collections_spared
 
 
 def test_memory__asks_once_and_forgets_when_full() -> None:
@@ -32,3 +35,18 @@ def test_collections_spared__leaves_the_collector_as_it_was(is_enabled: bool) ->
         assert gc.isenabled() is is_enabled
     finally:
         (gc.enable if before else gc.disable)()
+
+
+@given(batches=st.lists(st.lists(st.integers(0, 5_000))))
+def test_number_memory__asks_once_for_each_number(batches: list[list[int]]) -> None:
+    asked: list[int] = []
+
+    def find(number: int) -> int:
+        asked.append(number)
+        return 2 * number
+
+    memory = NumberMemory(find)
+    for batch in batches:
+        numbers = np.array(batch, np.int64)
+        np.testing.assert_array_equal(memory.look_up(numbers), 2 * numbers)
+    assert len(asked) == len(set(asked)) == len({number for batch in batches for number in batch})
