@@ -60,7 +60,10 @@ class ChunkKinds(NamedTuple):
 
 
 def kinds_of(mended: Parses, facts: np.ndarray, captions: np.ndarray, asks: Asks) -> ChunkKinds:
-    """facts: int64 [N], of each word; captions: int64 [C], that each chunk is in."""
+    """What has to be looked at for each chunk of `mended`.
+
+    facts: int64 [N], of each word, as in mending.FACTS; captions: int64 [C], that each chunk is in.
+    """
     starts, stops = mended.chunks[:, 0], mended.chunks[:, 1]
     firsts, lasts = mended.starts[captions], mended.ends[captions]
     facts = np.append(facts, (0, 0))

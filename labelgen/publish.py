@@ -55,7 +55,7 @@ def publish(
     candidate_folder: str | None = None,
     edit: Edit | None = None,
 ) -> Manifest:
-    """Write the label set of `shards`, all of them extracted, one or two in memory at a time.
+    """Write the label set of `shards`, all of them extracted, three in memory at most.
 
     The vocabulary is counted and pruned as `choice` says, or taken from the label set `vocabulary_from`. Until the
     manifest is written, last, the folder is no label set. `on_step` hears of steps done and in all. candidate_folder:

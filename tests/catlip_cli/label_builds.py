@@ -54,8 +54,11 @@ class Labels:
 
     def content(self) -> dict[str, bytes]:
         """Bytes of every file that is part of the label set."""
-        files = [path for path in self.out.rglob("*") if path.is_file()]
-        names = {str(path.relative_to(self.out)): path for path in files}
-        return {
-            name: path.read_bytes() for name, path in names.items() if not name.startswith(("_candidates", ".build"))
-        }
+        return content_of(self.out)
+
+
+def content_of(out: Path) -> dict[str, bytes]:
+    """Bytes of every file of a label set, by name; not of what it was made from."""
+    files = [path for path in out.rglob("*") if path.is_file()]
+    names = {str(path.relative_to(out)): path for path in files}
+    return {name: path.read_bytes() for name, path in names.items() if not name.startswith(("_candidates", ".build"))}

@@ -12,6 +12,7 @@ from catlip_cli import labels
 from catlip_cli.main import run
 from labelgen import engines, locks
 from labelshards.labelset import LabelSet
+from tests.catlip_cli.label_builds import content_of
 
 pytestmark = pytest.mark.usefixtures("one_process")
 
@@ -44,11 +45,7 @@ class Folder:
         return found
 
     def content(self) -> dict[str, bytes]:
-        files = [path for path in self.out.rglob("*") if path.is_file()]
-        names = {str(path.relative_to(self.out)): path for path in files}
-        return {
-            name: path.read_bytes() for name, path in names.items() if not name.startswith(("_candidates", ".build"))
-        }
+        return content_of(self.out)
 
 
 @pytest.fixture
