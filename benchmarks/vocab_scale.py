@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from labelgen.atlas import Atlas, read_atlas
-from labelgen.ragged import Rows, distinct, offsets
-from labelgen.wordnet import Pos, synset_id, wnid_of
+from labelgen.arrays.ragged import Rows, distinct, offsets
+from labelgen.dictionary.wordnet import Pos, synset_id, wnid_of
+from labelgen.meaning.atlas import Atlas, read_atlas
 from labelshards import parquet, schema, storage
 from labelshards.images import ImageFile
 from labelshards.labelset import Manifest, Provenance, ShardEntry, Totals

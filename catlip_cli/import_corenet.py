@@ -38,8 +38,8 @@ def import_corenet(checkpoint: Path, vocab: str | None, image_size: int, out: Pa
     from trainer.export import folder
 
     def name_classes(number: int) -> "Vocabulary":
-        from labelgen.atlas import read_atlas
-        from labelgen.corenet_vocabulary import read_vocabulary
+        from labelgen.classes.corenet_vocabulary import read_vocabulary
+        from labelgen.meaning.atlas import read_atlas
 
         assert vocab is not None, "asked for only with --vocab"
         return read_vocabulary(vocab, read_atlas(), number)

@@ -217,7 +217,8 @@ def setup() -> None:
     Example:
       catlip labels setup
     """
-    from labelgen import language_data, nouns, wordnet
+    from labelgen import labelers, language_data
+    from labelgen.dictionary import wordnet
     from labelshards.errors import CatlipError
 
     try:
@@ -234,7 +235,7 @@ def setup() -> None:
         folder = language_data.fetch_wordnet()
         wordnet.verify(folder)
     stderr.print("Compiling the parse, unless that was done …")
-    compiled = nouns.compile_loops(model)
+    compiled = labelers.compile_loops(model)
     facts = [("spaCy model", model), ("WordNet 3.0", str(folder))]
     facts.append(("compiled parse", str(compiled or "kept nowhere: the cache folder cannot be written to")))
     print_facts("Language data is in place", facts)

@@ -130,8 +130,8 @@ def _rules(
 
     hierarchy = None
     if roll_up:
-        from labelgen.atlas import read_atlas
-        from labelgen.rollup import hierarchy_of
+        from labelgen.audit.rollup import hierarchy_of
+        from labelgen.meaning.atlas import read_atlas
 
         hierarchy = hierarchy_of(vocabulary, read_atlas())
     if thresholds:

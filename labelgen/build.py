@@ -10,11 +10,15 @@ from typing import NamedTuple
 
 import msgspec
 
-from labelgen import candidates, engines, labelers, language_data, locks, sources, state, wordlists
+from labelgen import candidates, engines, labelers, language_data, sources
 from labelgen.distill import keep, teach
 from labelgen.engines.worker import Done
 from labelgen.extract import Extractor, Seconds, Settings, fingerprint
-from labelgen.nouns import DISTILLED
+from labelgen.folder import locks, state
+from labelgen.folder.outfolder import refuse_strangers
+from labelgen.folder.state import Plan, Status
+from labelgen.meaning import wordlists
+from labelgen.meaning.resolve import Language
 from labelgen.options import (
     RULES,
     Options,
@@ -27,12 +31,10 @@ from labelgen.options import (
     settings_for,
 )
 from labelgen.outcome import Progress, Result, Slice, SliceResult, Watcher
-from labelgen.outfolder import refuse_strangers
+from labelgen.parsing.nouns import DISTILLED
 from labelgen.publish import publish
-from labelgen.resolve import Language
 from labelgen.sources import stdin
 from labelgen.sources.sample import InputShard
-from labelgen.state import Plan, Status
 from labelshards import schema, storage
 from labelshards.errors import CatlipError, LabelSetError
 from labelshards.labelset import FailedShard, LabelSet, Manifest, is_intact, read_manifest

@@ -6,14 +6,15 @@ from contextlib import ExitStack, contextmanager
 
 import msgspec
 
-from labelgen import candidates, locks, state
-from labelgen.atlas import read_atlas
+from labelgen import candidates
 from labelgen.build import language_of
-from labelgen.edit import Edit, Edits
+from labelgen.classes.edit import Edit, Edits
+from labelgen.folder import locks, state
+from labelgen.folder.outfolder import refuse_built, refuse_strangers
+from labelgen.folder.state import Plan
+from labelgen.meaning.atlas import read_atlas
 from labelgen.options import RULES
-from labelgen.outfolder import refuse_built, refuse_strangers
 from labelgen.publish import publish
-from labelgen.state import Plan
 from labelshards import schema, storage
 from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet, Manifest

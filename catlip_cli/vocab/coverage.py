@@ -44,9 +44,9 @@ def coverage(folder: str, against: str, alpha: float, limit: int, as_json: bool)
       catlip vocab coverage labels --against coco --alpha 0.33
       catlip vocab coverage labels --against my_classes.txt --json > coverage.json
     """
-    from labelgen.atlas import read_atlas
     from labelgen.audit import coverage as covering
     from labelgen.audit.targets import read_targets
+    from labelgen.meaning.atlas import read_atlas
     from labelshards.labelset import LabelSet
 
     label_set = LabelSet.open(folder)

@@ -21,8 +21,8 @@ def import_corenet(file: str, out: str, max_classes: int | None, as_json: bool) 
       catlip vocab import-corenet vocab.pkl --out corenet
       catlip vocab import-corenet vocab.pkl --out corenet --max-classes 24320
     """
-    from labelgen.atlas import read_atlas
-    from labelgen.corenet_vocabulary import import_corenet as take_over
+    from labelgen.classes.corenet_vocabulary import import_corenet as take_over
+    from labelgen.meaning.atlas import read_atlas
 
     label_set = take_over(file, out, read_atlas(), max_classes)
     vocab = label_set.vocabulary
@@ -55,7 +55,7 @@ def export(folder: str, form: str, out: str) -> None:
       catlip vocab export labels --format timm --out label_names.json
       catlip vocab export labels --format corenet --out vocab.pkl
     """
-    from labelgen.export import export as write
+    from labelgen.classes.export import export as write
     from labelshards.labelset import LabelSet
 
     label_set = LabelSet.open(folder)

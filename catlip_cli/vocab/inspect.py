@@ -8,8 +8,8 @@ from catlip_cli.terminal import old_and_new, print_next, progress, stderr, write
 from catlip_cli.vocab import one_class, overview, report
 
 if TYPE_CHECKING:
-    from labelgen.atlas import Atlas
     from labelgen.audit.totals import Totals
+    from labelgen.meaning.atlas import Atlas
     from labelshards.labelset import LabelSet
 
 
@@ -139,7 +139,7 @@ def inspect(
 
 def _atlas() -> "Atlas | None":
     """WordNet's map, or None, and a line that says what is missing."""
-    from labelgen.atlas import read_atlas
+    from labelgen.meaning.atlas import read_atlas
     from labelshards.errors import CatlipError
 
     try:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from catlip_cli.terminal import print_facts, print_json, print_next, print_table, stdout
 
 if TYPE_CHECKING:
-    from labelgen.atlas import Atlas
     from labelgen.audit.oneclass import Neighbour, OneClass
     from labelgen.audit.totals import Totals
+    from labelgen.meaning.atlas import Atlas
     from labelshards.labelset import LabelSet
 
 _NEIGHBOURS = 8

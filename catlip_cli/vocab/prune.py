@@ -42,7 +42,7 @@ def prune(
       catlip vocab prune labels --deny deny.txt --merge merge.tsv --out labels-clean
       catlip vocab prune labels --under animal.n.01 --under plant.n.02 --out labels-nature
     """
-    from labelgen.edit import read_edit
+    from labelgen.classes.edit import read_edit
     from labelgen.prune import prune as prune_label_set
     from labelshards.labelset import LabelSet
 

@@ -6,14 +6,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelgen.atlas import THINGS, Atlas, Meant
+from labelgen.arrays.ragged import offsets
 from labelgen.audit import flags
 from labelgen.audit.branches import branches
-from labelgen.edit import Edits, edit_of
-from labelgen.encode import number_of
-from labelgen.ragged import offsets
-from labelgen.resolve import COMPOUND_BITS
-from labelgen.wordnet import Pos
+from labelgen.classes.edit import Edits, edit_of
+from labelgen.classes.encode import number_of
+from labelgen.dictionary.wordnet import Pos
+from labelgen.meaning.atlas import THINGS, Atlas, Meant
+from labelgen.meaning.resolve import COMPOUND_BITS
 from labelshards import schema
 from labelshards.errors import LabelSetError
 from labelshards.labelset import LabelSet

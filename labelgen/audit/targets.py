@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from labelgen import language_data, wordlists
-from labelgen.atlas import Atlas
-from labelgen.lexicon import Lexicon
-from labelgen.wordnet import Pos, id_of
+from labelgen import language_data
+from labelgen.dictionary.lexicon import Lexicon
+from labelgen.dictionary.wordnet import Pos, id_of
+from labelgen.meaning import wordlists
+from labelgen.meaning.atlas import Atlas
 from labelshards import storage
 from labelshards.errors import CatlipError
 

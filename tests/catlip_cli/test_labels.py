@@ -12,7 +12,7 @@ import pytest
 
 from catlip_cli.main import run
 from labelgen import candidates
-from labelgen.fastparse import native
+from labelgen.arrays import native
 from labelgen.labelers import NounChunks
 from labelgen.sources import text
 from labelshards.errors import LabelSetError

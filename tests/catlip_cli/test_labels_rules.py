@@ -8,7 +8,9 @@ import pytest
 
 from catlip_cli import rules
 from catlip_cli.main import run
-from labelgen import labelers, nouns, policies
+from labelgen import labelers
+from labelgen.meaning import policies
+from labelgen.parsing import nouns
 from labelshards.labelset import LabelSet
 from labelshards.schema import FAMILIES, NOUNS
 

@@ -187,7 +187,7 @@ def test_probe__zeroshot_and_transfer_say_what_matched(
 def test_probe__without_wordnet_names_are_matched_all_the_same(
     trained: Path, colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "labelgen.atlas", None)  # as where the labels half is not installed
+    monkeypatch.setitem(sys.modules, "labelgen.meaning.atlas", None)  # as where the labels half is not installed
     options = ["--task", "zeroshot", "--out", str(tmp_path), "--json"]
     assert run(["probe", str(trained), "--data", str(colours), *options]) == 0
     said = capsys.readouterr()

@@ -125,7 +125,7 @@ def test_inspect__without_wordnet_shows_the_rest(folder: str, said: Said, monkey
     def missing() -> None:
         raise CatlipError("WordNet 3.0 was not found. Run: catlip labels setup")
 
-    monkeypatch.setattr("labelgen.atlas.read_atlas", missing)
+    monkeypatch.setattr("labelgen.meaning.atlas.read_atlas", missing)
     assert run(["vocab", "inspect", folder]) == 0
     out, err = said()
     assert "dog.n.01" in out

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from catlip_cli.main import run
-from labelgen import lease
+from labelgen.folder import lease
 from labelshards import parquet, storage
 from labelshards.labelset import LabelSet
 from tests.end_to_end.builds import content, started, wait_until

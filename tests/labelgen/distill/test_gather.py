@@ -4,13 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelgen.atonce import AllAtOnce
+from labelgen.dictionary.lexicon import Lexicon
 from labelgen.distill.labeler import Distilled
 from labelgen.distill.table import Table
-from labelgen.gather import Example, Gathered, Gatherer, OneByOne
-from labelgen.labelers import Captions, FromTable
-from labelgen.lexicon import Lexicon
-from labelgen.terms import Term
+from labelgen.labelers import FromTable
+from labelgen.mentions.atonce import AllAtOnce
+from labelgen.mentions.gather import Example, Gathered, Gatherer, OneByOne
+from labelgen.mentions.reader import Captions
+from labelgen.mentions.terms import Term
 from tests.labelgen.shards import entries_of, examples_of
 
 Pair = tuple[Term, Term | None]
