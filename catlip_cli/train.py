@@ -1,4 +1,4 @@
-"""`catlip train`: options → trainer.train → progress and a summary."""
+"""`catlip train`: options → trainer.training.train → progress and a summary."""
 
 import os
 from contextlib import ExitStack
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from trainer.config import Config
     from trainer.distributed import World
     from trainer.metrics import Metrics
-    from trainer.session import Outcome, Start
+    from trainer.training.session import Outcome, Start
 
 
 @click.command()
@@ -71,7 +71,7 @@ def train(
         raise click.UsageError("Missing option '--out'; only --dry-run and --plan need none.")
     from trainer import distributed
     from trainer.config import load
-    from trainer.train import train as train_run
+    from trainer.training.train import train as train_run
 
     if max_bad_fraction is not None:
         overrides = (*overrides, f"data.max_bad_fraction={max_bad_fraction}")
@@ -99,7 +99,7 @@ def train(
 
 
 def _dry_run(config: "Config", labels: tuple[str, ...], world: "World", moved: dict[str, str], as_json: bool) -> int:
-    from trainer import dryrun
+    from trainer.training import dryrun
 
     with terminal.stderr.status("Opening") as status:
         found = dryrun.measure(config, labels=labels, world=world, moved=moved, on_phase=status.update)

@@ -16,8 +16,8 @@ def show(config: "Config", labels: tuple[str, ...], num_processes: int, moved: d
     import torch
 
     from trainer import planning
-    from trainer.data import Data
     from trainer.distributed import World
+    from trainer.stream.data import Data
 
     if labels:
         data = Data.open(config, labels, World(device=torch.device("cpu")), moved)

@@ -22,7 +22,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
-_IMPORTED = ("catlip_cli.main", "trainer.train", "trainer.probes.tasks", "torch.distributed.checkpoint.hf_storage")
+_IMPORTED = (
+    "catlip_cli.main",
+    "trainer.training.train",
+    "trainer.probes.tasks",
+    "torch.distributed.checkpoint.hf_storage",
+)
 _POLL_SECONDS = 0.01
 
 

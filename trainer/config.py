@@ -10,16 +10,16 @@ import msgspec
 
 from labelshards.errors import CatlipError
 from trainer.distributed import DistributedConfig
-from trainer.evaluation import EvalConfig
-from trainer.loader import DataConfig
-from trainer.loop import LoopConfig
+from trainer.encoders.models import ModelConfig
+from trainer.encoders.range_augment import AugmentConfig
 from trainer.losses.config import LossConfig
-from trainer.models import ModelConfig
 from trainer.objectives.text import TextConfig
 from trainer.optim import OptimConfig
-from trainer.range_augment import AugmentConfig
-from trainer.steps import PlanConfig
-from trainer.tracking import TrackingConfig
+from trainer.stream.loader import DataConfig
+from trainer.stream.steps import PlanConfig
+from trainer.training.evaluation import EvalConfig
+from trainer.training.loop import LoopConfig
+from trainer.training.tracking import TrackingConfig
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -17,9 +17,10 @@ from labelshards import storage
 from labelshards.errors import CatlipError
 from labelshards.schema import VOCABULARY_NAME
 from labelshards.vocabulary import Vocabulary
-from trainer import clip_towers, models, run
+from trainer import run
 from trainer.corenet import vit as _corenet_vit  # noqa: F401  (timm knows the imported models from there)
-from trainer.encoder import Encoder, PictureInput
+from trainer.encoders import clip_towers, models
+from trainer.encoders.encoder import Encoder, PictureInput
 from trainer.export.config import origin_of
 from trainer.objectives.kinds import kind_of
 from trainer.objectives.texts import TextSide

@@ -16,10 +16,10 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from labelshards.errors import CatlipError
-from trainer import models, token_dropout
 from trainer.config import Config
+from trainer.encoders import models, token_dropout
 from trainer.objectives.kinds import kind_of
-from trainer.steps import Steps
+from trainer.stream.steps import Steps
 
 # Without a label set: as many classes as the published vocabulary for DataComp has.
 USUAL_CLASSES = 24_320

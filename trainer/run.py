@@ -27,10 +27,11 @@ from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
 from labelshards.schema import VOCABULARY_NAME
 from labelshards.vocabulary import Vocabulary
-from trainer import checkpoints, config
+from trainer import config
 from trainer.metrics import Metrics
 from trainer.objectives.kinds import kind_of
 from trainer.objectives.texts import TextSide
+from trainer.training import checkpoints
 
 RECORD_NAME = "run.json"
 METRICS_NAME = "metrics.jsonl"

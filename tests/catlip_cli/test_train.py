@@ -81,7 +81,7 @@ def test_train__without_a_folder_is_a_mistake_in_use(labels: Path, capsys: pytes
 
 @pytest.fixture
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    from trainer import dryrun
+    from trainer.training import dryrun
 
     measure = dryrun.measure
     monkeypatch.setattr(dryrun, "measure", lambda *given, **named: measure(*given, **named, seconds=0.05))

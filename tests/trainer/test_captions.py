@@ -7,17 +7,17 @@ import numpy as np
 import open_clip
 import pytest
 import torch
+from tests.trainer.test_loader import copied, equal, make_reader, read
 
 from labelshards.errors import CatlipError
 from tests.labelset_factory import COLOURS, Item, coloured, picture, write_label_set
 from tests.tiny_run import go
 from tests.trainer.objectives.tiny_text import TEXT
-from tests.trainer.test_loader import copied, equal, make_reader, read
-from trainer.batch import Batch
 from trainer.objectives.text import TextConfig, Tokenizer
-from trainer.reader import StepReader
-from trainer.samples import Samples
-from trainer.steps import MultiScale
+from trainer.stream.batch import Batch
+from trainer.stream.reader import StepReader
+from trainer.stream.samples import Samples
+from trainer.stream.steps import MultiScale
 
 TOKENIZER = Tokenizer("ViT-B-16", 8)
 

@@ -6,7 +6,7 @@ import pytest
 from labelshards import storage
 from labelshards.errors import CatlipError
 from trainer.config import Config, differences, earlier_identity, flatten, identity, load
-from trainer.steps import Steps
+from trainer.stream.steps import Steps
 
 
 @pytest.fixture

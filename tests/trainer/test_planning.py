@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from labelshards.errors import CatlipError
-from trainer import models
 from trainer.config import load
+from trainer.encoders import models
 from trainer.planning import RunPlan, plan
 
 RECIPES = Path(__file__).parents[2] / "recipes"

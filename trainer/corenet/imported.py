@@ -10,7 +10,7 @@ from labelshards.errors import CatlipError
 from labelshards.vocabulary import Vocabulary
 from trainer.corenet import checkpoint, vit
 from trainer.corenet.checkpoint import Arguments
-from trainer.encoder import PictureInput
+from trainer.encoders.encoder import PictureInput
 from trainer.export import card, config
 from trainer.export.sources import Exportable
 

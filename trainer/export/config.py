@@ -13,8 +13,8 @@ from torch import nn
 
 from labelshards.errors import CatlipError
 from labelshards.vocabulary import Vocabulary
-from trainer import models
-from trainer.encoder import PictureInput
+from trainer.encoders import models
+from trainer.encoders.encoder import PictureInput
 
 NAME = "config.json"
 

@@ -12,7 +12,7 @@ from torch import nn
 from torch.export import Dim
 
 from labelshards.errors import CatlipError
-from trainer import models
+from trainer.encoders import models
 
 INPUT, OUTPUT = "pictures", "output"
 MOST_DIFFERENCE = 1e-4

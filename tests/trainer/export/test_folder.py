@@ -12,10 +12,11 @@ from timm.data.config import resolve_model_data_config
 
 from labelshards.errors import CatlipError
 from tests.labelset_factory import COLOURS, picture
-from trainer import load_encoder, models, run
+from trainer import load_encoder, run
+from trainer.encoders import models
+from trainer.encoders.models import ModelConfig
 from trainer.export import folder, sources
 from trainer.export.sources import Exportable
-from trainer.models import ModelConfig
 
 
 def opened(model: Path, *, backbone_only: bool = False, averaged: bool = True) -> Exportable:
@@ -155,7 +156,7 @@ def test_open_exportable__mistakes_are_named(exported: Path, tmp_path: Path) -> 
 
 
 def test_timm_arguments__are_those_that_build_takes() -> None:
-    from trainer import models
+    from trainer.encoders import models
 
     for name in ("vit_tiny_patch16_224", "test_resnet"):
         config = ModelConfig(name=name, image_size=64)

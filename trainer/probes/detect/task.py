@@ -9,7 +9,7 @@ from torchvision.models.detection import MaskRCNN
 
 from labelshards import storage
 from labelshards.errors import CatlipError
-from trainer import models
+from trainer.encoders import models
 from trainer.probes.detect.model import Detecting, Pyramid, build
 from trainer.probes.detect.scenes import Scenes, learnable
 from trainer.probes.detect.scoring import detect, precision

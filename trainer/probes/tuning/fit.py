@@ -13,17 +13,18 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
-from trainer import checkpoints, run, workers
-from trainer.checkpoints import CheckpointInfo
+from trainer import run, workers
 from trainer.distributed import World, replicate, wait_for_all
-from trainer.loop import Loop, LoopBatch, LoopConfig
 from trainer.metrics import Metrics, StepResult
 from trainer.optim import Ema, learning_rate
 from trainer.probes import features
 from trainer.probes.plans import Tick
 from trainer.probes.tuning.settings import Tuning
-from trainer.state import TrainState
-from trainer.steps import Steps
+from trainer.stream.steps import Steps
+from trainer.training import checkpoints
+from trainer.training.checkpoints import CheckpointInfo
+from trainer.training.loop import Loop, LoopBatch, LoopConfig
+from trainer.training.state import TrainState
 
 _LOG_EVERY = 10
 _EMA = "ema."
