@@ -60,10 +60,10 @@ def offsets(lengths: np.ndarray) -> np.ndarray:
 
 def spans(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """int64: starts[i] … starts[i] + lengths[i] - 1 for each i, one after another."""
-    ends = np.cumsum(lengths)
-    total = int(ends[-1]) if len(ends) else 0
-    found: np.ndarray = np.arange(total) + np.repeat(starts - (ends - lengths), lengths)
-    return found
+    before = np.cumsum(lengths) - lengths
+    numbers: np.ndarray = np.repeat(starts - before, lengths)
+    numbers += np.arange(len(numbers))
+    return numbers
 
 
 def rank_in_row(rows: np.ndarray) -> np.ndarray:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from labelgen.arrays.ragged import spans
 from labelgen.parsing.fastparse import layers
 from labelgen.parsing.fastparse.arithmetic import Maxout, in_groups, product
-from labelgen.parsing.fastparse.ranges import ranges
 
 _BLOCK = 32
 # Words that are taken through the layers together: their activations fit into a core's caches.
@@ -86,7 +86,7 @@ class Encoder:
             np.matmul(_blocks(inputs), weights[:, None], out=_blocks(products))
             layers.settle(self._products, layer.b, layer.gain, layer.shift, rows, lengths, beyond)
         before = layers.MARGIN * np.arange(1, 2 * len(lengths), 2)
-        vectors: np.ndarray = rows[ranges(np.cumsum(lengths) - lengths + before, lengths)]
+        vectors: np.ndarray = rows[spans(np.cumsum(lengths) - lengths + before, lengths)]
         return vectors
 
     def _make_room(self, num_rows: int) -> None:
