@@ -12,7 +12,6 @@ import msgspec
 from labelgen import candidates, sources
 from labelgen.extract import Settings, fingerprint
 from labelgen.meaning.resolve import Choice
-from labelgen.parsing.nouns import CHUNKS
 from labelgen.sources.sample import InputShard
 from labelshards import storage
 from labelshards.errors import CatlipError
@@ -118,7 +117,6 @@ def claim(folder: str, settings: Settings, *, rebuild: bool) -> None:
             raise CatlipError(f"{where} is damaged ({error}). Use --rebuild to parse all captions again.") from error
         now = msgspec.json.decode(msgspec.json.encode(settings))
         was, now = was.pop("fields", {}) | was, now.pop("fields") | now
-        was = {"nouns": CHUNKS, "table": ""} | was  # an earlier version had no such choice
         for name in now:
             if was.get(name) != now[name]:
                 raise CatlipError(
