@@ -8,11 +8,11 @@ from typing import Any
 import fsspec
 import pytest
 import torch
-from tests.trainer.test_loader import make_reader, read
 
 from labelshards import storage
 from labelshards.errors import LabelSetError
 from labelshards.images import ImageFile
+from tests.trainer.stream.test_loader import make_reader, read
 from trainer.config import load
 from trainer.distributed import World
 from trainer.stream.data import Data

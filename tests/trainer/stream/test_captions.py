@@ -7,12 +7,12 @@ import numpy as np
 import open_clip
 import pytest
 import torch
-from tests.trainer.test_loader import copied, equal, make_reader, read
 
 from labelshards.errors import CatlipError
 from tests.labelset_factory import COLOURS, Item, coloured, picture, write_label_set
 from tests.tiny_run import go
 from tests.trainer.objectives.tiny_text import TEXT
+from tests.trainer.stream.test_loader import copied, equal, make_reader, read
 from trainer.objectives.text import TextConfig, Tokenizer
 from trainer.stream.batch import Batch
 from trainer.stream.reader import StepReader
