@@ -118,6 +118,12 @@ class StepReader:
             self._share = step, places.start + mine, located[mine]
         return self._share[1:]
 
+    def names(self, step: int) -> list[str]:
+        """The names of a step's samples, on all ranks, as the plan has them."""
+        places = self.steps[step].places
+        samples = self._opened()
+        return [samples.name(shard, nth) for shard, nth in self.plan.locate(places.start, places.stop).tolist()]
+
     def files(self, step: int) -> list[ImageFile]:
         """The image files that `read` opens for a step."""
         shards = np.unique(self.share(step)[1][:, 0]).tolist()

@@ -73,7 +73,7 @@ B = TypeVar("B", bound=LoopBatch)
 class Loop(Generic[B]):
     """What drives the steps; `run` does them.
 
-    step(step, batch): one optimiser step. rate(step): its learning rate. save(step, bad): writes a checkpoint.
+    step(step, batch): one optimiser step. save(step, bad): writes a checkpoint.
     report(metrics | None, step): called after every step, with metrics at log steps. name_samples(step): a sentence
     that says which samples a step had. list_broken(step, [(name, reason)]): keeps the broken pictures that this rank
     met since the last report, and says in a sentence where; called on all ranks if any met one. evaluate(step): called
@@ -82,7 +82,6 @@ class Loop(Generic[B]):
     """
 
     step: Callable[[int, B], StepResult]
-    rate: Callable[[int], float]
     world: World
     steps: Steps
     config: LoopConfig
@@ -162,7 +161,7 @@ class Loop(Generic[B]):
             step=done,
             samples=samples,
             loss=math.fsum(losses) / len(losses),
-            lr=self.rate(done - 1),
+            lr=interval.lr,
             grad_norm=grad_norms[-1] if math.isfinite(grad_norms[-1]) else None,
             images_per_second=rate,
             images_per_second_per_process=rate / self.world.size,

@@ -14,12 +14,10 @@ from trainer import run
 from trainer.distributed import World, gather_to_main, sum_over_ranks
 from trainer.metrics import Metrics
 from trainer.objectives.kinds import kind_of
-from trainer.optim import learning_rate
 from trainer.stream import loader
 from trainer.stream.batch import Batch
 from trainer.stream.data import Data
 from trainer.stream.reader import REASONS
-from trainer.stream.samples import Samples
 from trainer.training import checkpoints
 from trainer.training.assembly import Assembly
 from trainer.training.checkpoints import CheckpointInfo
@@ -139,11 +137,10 @@ class Session:
         return info.step, info.bad
 
     def _loop(self) -> Loop[Batch]:
-        config, num_steps = self.record.config, self.record.num_steps
+        config = self.record.config
         step = self.assembly.stepper(config, self.data.reader.steps, self.world)
         return Loop(
             step=step,
-            rate=lambda step: learning_rate(config.optim, step, num_steps),
             world=self.world,
             steps=self.data.reader.steps,
             config=config.loop,
@@ -211,11 +208,7 @@ class Session:
         """A sentence about the samples of a step; the main rank writes their names into a file."""
         if not self.world.is_main:
             return ""
-        reader = self.data.reader
-        samples = Samples(reader.label_sets, unlabelled=reader.unlabelled, moved=reader.moved)
-        places = reader.steps[step].places
-        located = reader.plan.locate(places.start, places.stop)
-        names = [samples.name(shard, nth) for shard, nth in located.tolist()]
+        names = self.data.reader.names(step)
         path = self.out / run.STOPPED_NAME
         storage.write_bytes(str(path), "".join(f"{name}\n" for name in names).encode())
         return f"The step's {len(names):,} samples are listed in {path} ({', '.join(names[:3])}, …)."

@@ -67,7 +67,7 @@ class Stepper:
                 loss += self._backward(part, self.steps[step].batch_size / self.world.size, self.target_psnr(step))
         grad_norm = self._move()
         self.after_step(step)
-        return StepResult(loss, grad_norm)
+        return StepResult(loss, grad_norm, lr)
 
     def _backward(self, part: Batch, mean_over: float, target_psnr: float) -> torch.Tensor:
         """This part's loss; its gradients are added to those of the parts before."""

@@ -128,7 +128,6 @@ class Fitting:
     def _loop(self) -> Loop[Any]:
         return Loop(
             step=self._step,
-            rate=lambda step: learning_rate(self._optim, step, self.steps.num_steps),
             world=self.world,
             steps=self.steps,
             config=self._loop_config(),
@@ -155,7 +154,7 @@ class Fitting:
         norm = nn.utils.clip_grad_norm_(moved, self.settings.clip_norm)
         optimizer.step()
         self._state.ema.update(self.objective, step)
-        return StepResult(loss.detach(), norm.detach())
+        return StepResult(loss.detach(), norm.detach(), rate)
 
     def _report(self, metrics: Metrics | None, step: int) -> None:
         if self.world.is_main:
