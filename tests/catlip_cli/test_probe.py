@@ -208,10 +208,10 @@ def test_compare__table_markdown_csv_json_and_plot(
     assert "knn on colours: 3 classes, 13 pictures to train on, 6 to test" in said
     assert "fewshot on colours" in said
     assert f"Next: {' '.join(['catlip', *compare])} --plot probes.png" in said
-    assert run([*compare, "--task", "knn", "--form", "markdown", "--plot", str(tmp_path / "plot.png")]) == 0
+    assert run([*compare, "--task", "knn", "--format", "markdown", "--plot", str(tmp_path / "plot.png")]) == 0
     assert capsys.readouterr().out.startswith("### knn on colours")
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
-    assert run([*compare, "--form", "csv"]) == 0
+    assert run([*compare, "--format", "csv"]) == 0
     assert capsys.readouterr().out.startswith("data,task,protocol,model,")
     assert run([*compare, "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)["results"]) == 2

@@ -25,7 +25,7 @@ def test_train__summary_and_next_command(labels: Path, tmp_path: Path, capsys: p
     assert "Trained after step 12 of 12" in said
     assert "96 (there are 20)" in said
     assert "step-00000012.safetensors" in said
-    assert f"Next: catlip probe {out} --data DIR" in said
+    assert f"Next: catlip probe {out} --data DATA" in said
     assert run(words(labels, out)) == 0
     assert f"Nothing to do: {out} is finished (12 steps)." in capsys.readouterr().out
 
@@ -99,7 +99,7 @@ def test_dry_run__says_what_bounds(labels: Path, tmp_path: Path, capsys: pytest.
     found = json.loads(capsys.readouterr().out)
     assert found["together"] == pytest.approx(1 / (1 / found["loader"] + 1 / found["step"]))
     assert found["cores_needed"] == pytest.approx(found["step"] / found["loader"])
-    assert found["bound_by"] == min(("loader", "step"), key=lambda part: found[part])
+    assert found["bound_by"] == min(("loader", "step"), key=lambda part: found[f"{part}_images_per_second"])
     assert not (tmp_path / "run").exists()
 
 
