@@ -18,12 +18,9 @@ _OF_STEP = 1 << 31  # above any number of a term
 class AllAtOnce:
     """Like gather.OneByOne. Entries are numbered as they first occur, so how captions are batched does not matter."""
 
-    def __init__(self, reader: Reader, *, repeats_count: bool) -> None:
-        """`repeats_count`: whether a caption that comes again at once counts among the few examples of an entry, in
-        which it stands once in any case. With a table it does; a change would be one of all such label sets."""
+    def __init__(self, reader: Reader) -> None:
         reader.forget()
         self._reader = reader
-        self._repeats_count = repeats_count
         self._texts: list[str] = []
         self._counts: list[int] = []  # of each sample's texts
         self._found: list[Found] = []
@@ -80,9 +77,6 @@ class AllAtOnce:
         """What terms_table takes of the examples: the first captions of each entry, one repeated at once only once."""
         pairs = distinct(numbers * (len(self._texts) + 1) + captions)
         entries, captions = np.divmod(pairs, len(self._texts) + 1)
-        if self._repeats_count:
-            few = rank_in_row(entries) < EXAMPLES_PER_ENTRY
-            entries, captions = entries[few], captions[few]
         numbers_of_texts: dict[str, int] = {}
         texts = np.array([numbers_of_texts.setdefault(text, len(numbers_of_texts)) for text in self._texts], np.int64)
         own = texts[captions]

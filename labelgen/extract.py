@@ -101,7 +101,7 @@ class Extractor:
 
     def _gatherer(self) -> Gatherer:
         if isinstance(self._labeler, NounChunks | FromTable):
-            return AllAtOnce(self._labeler.reader, repeats_count=isinstance(self._labeler, FromTable))
+            return AllAtOnce(self._labeler.reader)
         return OneByOne(self._labeler)
 
     def _label(self, samples: list[Sample], rows: "_Rows", gatherer: Gatherer, seconds: Seconds) -> None:

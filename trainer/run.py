@@ -72,7 +72,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     def continues(self, info: checkpoints.CheckpointInfo) -> bool:
         """True if a checkpoint is one of this run."""
-        known = {self.config_digest, _digest(config.earlier_identity(self.config)), *self.earlier_configs}
+        known = {self.config_digest, *self.earlier_configs}
         return info.vocabulary_digest == self.vocabulary_digest and info.config_digest in known
 
 
