@@ -134,7 +134,7 @@ def _read(recipe: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(recipe.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise CatlipError(f"There is no recipe {recipe}.") from error
+        raise CatlipError(f"There is no recipe {recipe}. Name a TOML file, like those in recipes/.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CatlipError(f"{recipe} is not valid TOML: {error}.") from error
 

@@ -219,11 +219,13 @@ def open_run(folder: Path, *, best: bool = False, averaged: bool = True) -> Trai
         )
     path, info = found
     if not record.continues(info):
-        raise CatlipError(f"{path} does not belong to {folder / RECORD_NAME}: their digests differ.")
+        raise CatlipError(
+            f"{path} does not belong to {folder / RECORD_NAME}: their digests differ. Bring back the files of one run."
+        )
     where = str(folder / VOCABULARY_NAME)
     vocabulary = Vocabulary.from_bytes(storage.read_bytes(where), where)
     if vocabulary.digest != record.vocabulary_digest:
-        raise CatlipError(f"{where} is not the vocabulary that {folder} was trained with.")
+        raise CatlipError(f"{where} is not the vocabulary that {folder} was trained with. Bring that back.")
     kind = kind_of(record.config)
     model = kind.build(record.config, record.num_classes)
     model.load_state_dict(checkpoints.read_tensors(path, "ema." if averaged else "model."))

@@ -88,7 +88,7 @@ def read_all(paths: Sequence[Path], tasks: Sequence[str] | None = None) -> list[
         if tasks is None or each.task in tasks
     ]
     if not found:
-        of = f" of {', '.join(tasks)}" if tasks else ""
+        of = f" of task {', '.join(tasks)}" if tasks else ""
         raise CatlipError(f"{', '.join(map(str, paths))}: no result{of}. `catlip probe` writes them to probes/*.json.")
     return found
 
