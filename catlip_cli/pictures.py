@@ -72,7 +72,7 @@ def print_summary(
 def print_damage(damaged: dict[str, str]) -> int:
     """Tell on stderr of tars that break off; the exit code."""
     for source, damage in damaged.items():
-        terminal.stderr.print(f"{source} is {damage}.", markup=False, soft_wrap=True)
+        terminal.stderr.print(f"Warning: {source} is {damage}.", style="yellow", markup=False, soft_wrap=True)
     return terminal.EXIT_SOME_FAILED if damaged else 0
 
 

@@ -18,7 +18,7 @@ from catlip_cli.terminal import duration, print_facts, print_json, print_next, p
 @click.option("--image-size", default=96, show_default=True, type=click.IntRange(32, 1024), metavar="PX",
               help="Side of the pictures, in pixels.")  # fmt: skip
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), metavar="N",
-              help="Seed of what is drawn: another one, another set.")  # fmt: skip
+              help="Seed of what is drawn: another seed, another set.")  # fmt: skip
 @json_option
 def sample(directory: Path, scenes: int, heldout: int, image_size: int, seed: int, as_json: bool) -> None:
     """Make a small set of drawn scenes with captions in DIR, without a download.

@@ -8,6 +8,8 @@ import click
 from catlip_cli import terminal
 from catlip_cli.options import best_option, credit_option, json_option, moved_option, out_option
 
+_SEED = 0  # of which pictures are drawn
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
@@ -15,8 +17,6 @@ from catlip_cli.options import best_option, credit_option, json_option, moved_op
 @best_option
 @moved_option
 @out_option("FILE", "the picture, PNG")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), metavar="N",
-              help="Seed of what is drawn: which pictures.")  # fmt: skip
 @click.option("--count", default=12, show_default=True, type=click.IntRange(1, 200), metavar="N",
               help="Pictures to draw.")  # fmt: skip
 @credit_option
@@ -27,7 +27,6 @@ def sheet(
     best: bool,
     moved: dict[str, str],
     out: str,
-    seed: int,
     count: int,
     credit: str,
     as_json: bool,
@@ -46,7 +45,7 @@ def sheet(
 
     opened = open_run(run, best=best)
     label_set = open_matching(opened.vocabulary, labels)
-    predictions = predict(opened, label_set, count=count, seed=seed, device=default_device(), moved=moved)
+    predictions = predict(opened, label_set, count=count, seed=_SEED, device=default_device(), moved=moved)
     names = [lemmas[0].replace("_", " ") for lemmas in opened.vocabulary.lemmas]
     title = f"{opened.record.config.model.name} after {opened.checkpoint.samples:,} samples, {len(names):,} classes"
     buffer = BytesIO()

@@ -193,7 +193,7 @@ def _print_summary(outcome: "Outcome", out: Path) -> None:
     if outcome.finished:
         terminal.print_next("catlip", "probe", str(out), "--data", "DATA")
     else:
-        terminal.stderr.print("Interrupted; the checkpoint is saved. Run the same command to go on.")
+        terminal.stderr.print("Interrupted; the checkpoint is saved. Run the same command again to go on.")
 
 
 def _by_reason(bad: dict[str, int], out: Path) -> str:

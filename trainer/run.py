@@ -102,13 +102,13 @@ def writing(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         opened = (folder / ".lock").open("w")
     except OSError as error:
-        raise CatlipError(f"No run can be written to {folder} ({error.strerror}). Take another --out.") from error
+        raise CatlipError(f"No run can be written to {folder} ({error.strerror}). Choose another --out.") from error
     with opened as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise CatlipError(
-                f"Another catlip command is writing {folder}. Wait for it, or take another --out."
+                f"Another catlip command is writing {folder}. Wait for it, or choose another --out."
             ) from error
         for part in (folder, folder / CHECKPOINT_FOLDER):
             storage.remove_leftovers(str(part))
@@ -247,7 +247,7 @@ def _read_record(folder: Path) -> RunRecord | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except msgspec.MsgspecError as error:
-        raise CatlipError(f"{path} cannot be read by this catlip ({error}). Use another --out.") from error
+        raise CatlipError(f"{path} cannot be read by this catlip ({error}). Choose another --out.") from error
 
 
 def _toml(value: object) -> str:

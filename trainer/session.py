@@ -132,7 +132,8 @@ class Session:
         self.checkpoint, info = found
         if not self.record.continues(info):
             raise CatlipError(
-                f"{self.checkpoint} does not belong to {self.out}: its digests differ. Remove it, or use another --out."
+                f"{self.checkpoint} does not belong to {self.out}: its digests differ. "
+                "Remove it, or choose another --out."
             )
         state = self.assembly.state
         state.load(checkpoints.read_tensors(self.checkpoint, places=state.places()))

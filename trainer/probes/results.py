@@ -105,7 +105,7 @@ def check_writable(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise CatlipError(f"No result can be written to {folder} ({error.strerror}). Take another --out.") from error
+        raise CatlipError(f"No result can be written to {folder} ({error.strerror}). Choose another --out.") from error
 
 
 def write(folder: Path, result: Result) -> Path:
