@@ -1,37 +1,18 @@
 """`catlip probe compare`: results beside each other, as tables, Markdown, CSV or a picture."""
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from catlip_cli import terminal
-from catlip_cli.options import json_option
+from catlip_cli.options import TASKS, WordList, json_option
 
 if TYPE_CHECKING:
     from trainer.probes.compare import Group
 
-TASKS = ("linear", "knn", "fewshot", "multilabel", "zeroshot", "finetune", "segment", "detect")
 FORMS = ("table", "markdown", "csv")
-
-
-class WordList(click.ParamType[list[str]]):
-    """Words parted by commas, out of some."""
-
-    name = "LIST"
-
-    def __init__(self, known: Sequence[str]) -> None:
-        self._known = known
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
-        """Raises BadParameter for a word that is none of them."""
-        words = list(dict.fromkeys(word.strip() for word in str(value).split(",")))
-        for word in words:
-            if word not in self._known:
-                self.fail(f"{word!r} is none of {', '.join(self._known)}.", param, ctx)
-        return words
 
 
 @click.command(short_help="Set results of probes beside each other.")

@@ -12,6 +12,26 @@ import click
 
 Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
 
+# The names in trainer.probes.tasks, which is not imported for a help text; a test compares.
+TASKS = ("linear", "knn", "fewshot", "multilabel", "zeroshot", "finetune", "segment", "detect")
+
+
+class WordList(click.ParamType[list[str]]):
+    """Words parted by commas, out of some."""
+
+    name = "LIST"
+
+    def __init__(self, known: Sequence[str]) -> None:
+        self._known = known
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
+        """Raises BadParameter for a word that is none of them."""
+        words = list(dict.fromkeys(word.strip() for word in str(value).split(",")))
+        for word in words:
+            if word not in self._known:
+                self.fail(f"{word!r} is none of {', '.join(self._known)}.", param, ctx)
+        return words
+
 
 def _places(_ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:
     """`OLD=NEW` of each → old beginning of a path → new one."""

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from catlip_cli import terminal
-from catlip_cli.compare import TASKS, WordList, compare
+from catlip_cli.compare import compare
 from catlip_cli.matches import match_names, print_matches
-from catlip_cli.options import best_option, json_option, out_option, weights_option
+from catlip_cli.options import TASKS, WordList, best_option, json_option, out_option, weights_option
 
 if TYPE_CHECKING:
     from trainer.probes.probing import Report

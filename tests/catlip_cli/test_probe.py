@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from catlip_cli import options as shared
 from catlip_cli import probe as command
 from catlip_cli.main import run
 from tests.forked import Forked
@@ -158,7 +159,7 @@ def test_tasks_and_protocols__are_those_of_the_library() -> None:
     from trainer.probes.finetune import task as finetune
     from trainer.probes.segment import task as segment
 
-    assert list(command.TASKS) == list(tasks.TASKS)
+    assert list(shared.TASKS) == list(tasks.TASKS)
     assert command.INITS == transfer.INITS
     known = {"linear": linear.PROTOCOLS, "finetune": finetune.PROTOCOLS, "segment": segment.PROTOCOLS}
     assert {task: list(protocols) for task, protocols in command.PROTOCOLS.items()} == {
