@@ -31,6 +31,7 @@ def test_measure__with_loader_processes(labels: Path) -> None:
     config = load(None, [*TINY, "data.num_workers=2"])
     found = measure(config, labels=[str(labels)], world=World(device=torch.device("cpu")), seconds=0.05)
     assert (found.num_workers, found.batch_size, found.image_size) == (2, 8, 32)
-    assert found.images_per_second == min(found.loader_images_per_second, found.step_images_per_second)
-    assert found.cores_needed == pytest.approx(2 * found.step / found.loader)
+    loader, step = found.loader_images_per_second, found.step_images_per_second
+    assert found.images_per_second == min(loader, step)
+    assert found.cores_needed == pytest.approx(2 * step / loader)
     assert not multiprocessing.active_children()
