@@ -35,7 +35,7 @@ def test_html__of_several_as_json(folder: str, tmp_path: Path, capsys: pytest.Ca
     assert run(["vocab", "inspect", folder, other, "--html", str(file), "--thumbnails", "0", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found == {
-        "file": str(file), "bytes": file.stat().st_size, "classes": 8, "flagged": 8, "pictures": 0, "notes": {},
+        "out": str(file), "bytes": file.stat().st_size, "classes": 8, "flagged": 8, "pictures": 0, "notes": {},
     }  # fmt: skip
 
 
