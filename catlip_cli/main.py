@@ -11,6 +11,7 @@ from importlib.metadata import version
 
 import click
 
+from catlip_cli.helps import examples_last
 from catlip_cli.terminal import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_USAGE, Terminated, stderr
 
 # command → (module, its short help); groups have sub-commands of the same form.
@@ -20,9 +21,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Make a small set of drawn scenes with captions, to try everything without a download.",
     ),
     "labels": ("catlip_cli.labels", "Turn captions into label sets."),
-    "vocab": ("catlip_cli.vocab", "Look at a label set's classes."),
+    "vocab": ("catlip_cli.vocab", "Look at a label set's classes, and decide which to keep."),
     "train": ("catlip_cli.train", "Train an image encoder on a label set."),
-    "probe": ("catlip_cli.probe", "Measure what a trained encoder knows."),
+    "probe": ("catlip_cli.probe", "Measure what an encoder knows."),
     "export": ("catlip_cli.export", "Write a trained encoder for timm, ONNX, or a hub."),
     "import-corenet": ("catlip_cli.import_corenet", "Take over a CatLIP model that Apple released."),
     "calibrate": ("catlip_cli.calibrate", "Find a threshold for each class, for tagging."),
@@ -45,6 +46,7 @@ class LazyGroup(click.Group):
             return None
         module = importlib.import_module(COMMANDS[cmd_name][0])
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        examples_last(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -67,6 +69,9 @@ def cli(debug: bool) -> None:
       catlip train --labels demo/labels --recipe recipes/demo_cpu.toml --out demo/run
       catlip probe demo/run --data demo/data/objects
     """
+
+
+examples_last(cli)
 
 
 def main() -> None:

@@ -81,7 +81,10 @@ def install_spacy_model() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise CatlipError(f"The spaCy model could not be installed with pip: {reason}")
+        raise CatlipError(
+            f"The spaCy model could not be installed with pip: {reason}\n"
+            f"Where there is no package index, install one of {' and '.join(SPACY_MODELS)} from a file instead."
+        )
     importlib.invalidate_caches()
 
 

@@ -38,7 +38,8 @@ def prune(
     plan = _plan_of(label_set)
     if edit.split and HYPERNYMS in plan.choice.families:
         raise CatlipError(
-            "Classes with the family hypernyms cannot be split: a label does not say what it stands above."
+            "Classes with the family hypernyms cannot be split: a label does not say what it stands above. "
+            "Leave out --split."
         )
     refuse_strangers(out)
     refuse_built(out, plan.sources)

@@ -71,10 +71,6 @@ FREE_KEYS = frozenset(
 )
 
 
-# Settings that runs from before there were objectives do not name.
-_LATER_KEYS = frozenset({"objective", *(f"text.{name}" for name in TextConfig.__struct_fields__)})
-
-
 def load(recipe: Path | None, overrides: Sequence[str] = ()) -> Config:
     """The configuration of a recipe with `key=value` overrides, in this order, over the defaults.
 
@@ -134,17 +130,11 @@ def identity(config: Config) -> dict[str, Any]:
     return {key: value for key, value in flat.items() if key not in FREE_KEYS}
 
 
-def earlier_identity(config: Config) -> dict[str, Any]:
-    """The same as it was before there were objectives, where they have their defaults."""
-    defaults = identity(Config())
-    return {key: value for key, value in identity(config).items() if key not in _LATER_KEYS or value != defaults[key]}
-
-
 def _read(recipe: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(recipe.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise CatlipError(f"There is no recipe {recipe}.") from error
+        raise CatlipError(f"There is no recipe {recipe}. Name a TOML file, like those in recipes/.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CatlipError(f"{recipe} is not valid TOML: {error}.") from error
 

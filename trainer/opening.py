@@ -164,7 +164,9 @@ def _vocabulary(folder: Path, model: nn.Module) -> Vocabulary | None:
         return None
     vocabulary = Vocabulary.from_bytes(storage.read_bytes(where), where)
     if len(vocabulary) != model.num_classes:
-        raise CatlipError(f"{where} has {len(vocabulary):,} classes, the head beside it {model.num_classes:,}.")
+        raise CatlipError(
+            f"{where} has {len(vocabulary):,} classes, the head beside it {model.num_classes:,}. Export the run again."
+        )
     return vocabulary
 
 
@@ -235,7 +237,10 @@ def _picture_input(model: nn.Module, name: str) -> PictureInput:
     config: dict[str, Any] = resolve_model_data_config(model)  # type: ignore[no-untyped-call]
     channels, height, width = config["input_size"]
     if channels != 3 or height != width:
-        raise CatlipError(f"{name} takes pictures of {channels} x {height} x {width}; probes want 3 channels, square.")
+        raise CatlipError(
+            f"{name} takes pictures of {channels} x {height} x {width}; they should have 3 channels and be square. "
+            "Take another model."
+        )
     return PictureInput(
         image_size=height,
         mean=_channels(config["mean"]),
@@ -257,7 +262,9 @@ def _check_features(encoder: Encoder, name: str) -> None:
     except Exception as error:  # a model of another kind fails anywhere
         raise CatlipError(f"{name} gives no features: {_first_line(error)}") from error
     if found.ndim != 2:
-        raise CatlipError(f"{name} gives features of {found.ndim - 1} dimensions; a probe takes one row a picture.")
+        raise CatlipError(
+            f"{name} gives features of {found.ndim - 1} dimensions, not one row a picture. Take another model."
+        )
 
 
 def _count(model: nn.Module) -> int:

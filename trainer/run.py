@@ -73,7 +73,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     def continues(self, info: checkpoints.CheckpointInfo) -> bool:
         """True if a checkpoint is one of this run."""
-        known = {self.config_digest, _digest(config.earlier_identity(self.config)), *self.earlier_configs}
+        known = {self.config_digest, *self.earlier_configs}
         return info.vocabulary_digest == self.vocabulary_digest and info.config_digest in known
 
 
@@ -103,13 +103,13 @@ def writing(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         opened = (folder / ".lock").open("w")
     except OSError as error:
-        raise CatlipError(f"No run can be written to {folder} ({error.strerror}). Take another --out.") from error
+        raise CatlipError(f"No run can be written to {folder} ({error.strerror}). Choose another --out.") from error
     with opened as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise CatlipError(
-                f"Another catlip command is writing {folder}. Wait for it, or take another --out."
+                f"Another catlip command is writing {folder}. Wait for it, or choose another --out."
             ) from error
         for part in (folder, folder / CHECKPOINT_FOLDER):
             storage.remove_leftovers(str(part))
@@ -220,11 +220,13 @@ def open_run(folder: Path, *, best: bool = False, averaged: bool = True) -> Trai
         )
     path, info = found
     if not record.continues(info):
-        raise CatlipError(f"{path} does not belong to {folder / RECORD_NAME}: their digests differ.")
+        raise CatlipError(
+            f"{path} does not belong to {folder / RECORD_NAME}: their digests differ. Bring back the files of one run."
+        )
     where = str(folder / VOCABULARY_NAME)
     vocabulary = Vocabulary.from_bytes(storage.read_bytes(where), where)
     if vocabulary.digest != record.vocabulary_digest:
-        raise CatlipError(f"{where} is not the vocabulary that {folder} was trained with.")
+        raise CatlipError(f"{where} is not the vocabulary that {folder} was trained with. Bring that back.")
     kind = kind_of(record.config)
     model = kind.build(record.config, record.num_classes)
     model.load_state_dict(checkpoints.read_tensors(path, "ema." if averaged else "model."))
@@ -246,7 +248,7 @@ def _read_record(folder: Path) -> RunRecord | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except msgspec.MsgspecError as error:
-        raise CatlipError(f"{path} cannot be read by this catlip ({error}). Use another --out.") from error
+        raise CatlipError(f"{path} cannot be read by this catlip ({error}). Choose another --out.") from error
 
 
 def _toml(value: object) -> str:

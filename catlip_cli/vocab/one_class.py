@@ -33,7 +33,7 @@ def show(
     if others:
         stdout.print(f"Other classes with the word {name!r}: {', '.join(others)}.", markup=False, soft_wrap=True)
     above = told.around.path[-2:-1] or [told.synset]
-    print_next(f"catlip vocab inspect {label_set.root} --under {above[0]}")
+    print_next("catlip", "vocab", "inspect", label_set.root, "--under", above[0])
 
 
 def _show(told: "OneClass") -> None:

@@ -99,7 +99,8 @@ def terms_of(label_set: LabelSet) -> Given:
         return Given(np.arange(len(vocab) + 1), lemmas, vocab.support, np.arange(len(vocab)), False)
     classes = table["class_id"].to_numpy().astype(np.int64)
     if len(classes) and int(classes.max()) >= len(vocab):
-        raise LabelSetError(f"{label_set.root}: {schema.EXAMPLES_NAME} names a class that the vocabulary has not.")
+        where = f"{label_set.root}: {schema.EXAMPLES_NAME}"
+        raise LabelSetError(f"{where} names a class that the vocabulary has not. Build the label set again.")
     starts = offsets(np.bincount(classes, minlength=len(vocab)))
     return Given(starts, table["term"].combine_chunks(), table["count"].to_numpy(), classes, True)
 

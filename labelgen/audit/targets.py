@@ -76,7 +76,7 @@ def _lines(where: str) -> Iterator[tuple[str, str, str]]:
             f"There is no list {where!r}. Lists: {', '.join(NAMES)}; or a file with a class name or ImageNet id a line."
         ) from error
     except UnicodeDecodeError as error:
-        raise CatlipError(f"{where} is not UTF-8 ({error}).") from error
+        raise CatlipError(f"{where} is not UTF-8 ({error}). Save it as UTF-8.") from error
     for number, line in enumerate(text.splitlines(), 1):
         name, _, synsets = line.partition("\t")
         if name.strip() and not name.lstrip().startswith("#"):

@@ -35,6 +35,9 @@ _OPCODES_TEXT = """
 _OPCODES = frozenset(_OPCODES_TEXT.split())
 
 
+_WANTED = "Give a vocabulary as CoreNet publishes them."
+
+
 class _Nothing(pickle.Unpickler):
     """Knows no class and no function."""
 
@@ -54,15 +57,18 @@ def read_pickle(uri: str) -> dict[str, int]:
                 raise pickle.UnpicklingError("it asks for more memory than it has use for")
         found = _Nothing(io.BytesIO(data), encoding="ascii").load()
     except Exception as error:  # a broken pickle can raise anything
-        raise CatlipError(f"{uri} was refused, it is no pickled dict of strings to integers: {error}.") from error
+        raise CatlipError(
+            f"{uri} was refused, it is no pickled dict of strings to integers: {error}. {_WANTED}"
+        ) from error
     if type(found) is not dict or not found:
-        raise CatlipError(f"{uri} holds {'nothing' if found == {} else 'no dict'}, where a vocabulary should be.")
+        what = "nothing" if found == {} else "no dict"
+        raise CatlipError(f"{uri} holds {what}, where a vocabulary should be. {_WANTED}")
     for key, count in found.items():
         if type(key) is not str or not _KEY.fullmatch(key):
             told = repr(key[:40]) if type(key) is str else f"of type {type(key).__name__}"
-            raise CatlipError(f"{uri} has a key {told}; CoreNet's are WordNet offsets like n2084071.")
+            raise CatlipError(f"{uri} has a key {told}; CoreNet's are WordNet offsets like n2084071. {_WANTED}")
         if type(count) is not int or not 0 <= count < _MOST:
-            raise CatlipError(f"{uri} has for {key} what is no count: counts are whole numbers, 0 or more.")
+            raise CatlipError(f"{uri} has for {key} what is no count, a whole number, 0 or more. {_WANTED}")
     return found
 
 
@@ -79,10 +85,10 @@ def read_vocabulary(uri: str, atlas: Atlas, max_classes: int | None = None) -> V
         unknown = [ordered[at][0] for at in np.flatnonzero(places < 0)]
         raise CatlipError(
             f"{uri}: WordNet 3.0 has no nouns at {len(unknown):,} of {len(ordered):,} keys ({', '.join(unknown[:3])}). "
-            "It was made with another WordNet."
+            f"It was made with another WordNet. {_WANTED}"
         )
     if len(set(places.tolist())) < len(places):
-        raise CatlipError(f"{uri} has keys that mean the same synset.")
+        raise CatlipError(f"{uri} has keys that mean the same synset. {_WANTED}")
     return _vocabulary(places, [count for _, count in ordered], atlas)
 
 

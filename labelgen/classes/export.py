@@ -38,7 +38,9 @@ def _corenet(vocab: Vocabulary) -> bytes:
     """CoreNet's: a pickled dict, WordNet offset without leading zeros → count, by class id."""
     others = sorted(set(vocab.families) - {NOUNS})
     if others:
-        raise CatlipError(f"CoreNet's vocabularies hold nouns alone, and this one has {', '.join(others)}.")
+        raise CatlipError(
+            f"CoreNet's vocabularies hold nouns alone, and this one has {', '.join(others)}. Choose another --format."
+        )
     keys = [f"n{int(wnid[1:])}" for wnid in vocab.wnids]
     return pickle.dumps(dict(zip(keys, vocab.support.tolist(), strict=True)), protocol=4)
 

@@ -74,7 +74,9 @@ def _vocabulary(
 ) -> Vocabulary:
     kept = support.kept(thresholds)[:max_classes]
     if not kept and not support.classes_at((0,))[0]:
-        raise CatlipError("No class is left: no sample has any noun that may be a label.")
+        raise CatlipError(
+            "No class is left: no sample has any noun that may be a label. `catlip labels explain CAPTION` says why."
+        )
     if not kept:
         table = ", ".join(f"{count:,} at {at}" for at, count in support.classes_at().items())
         raise CatlipError(

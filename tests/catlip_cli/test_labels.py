@@ -319,3 +319,7 @@ def test_setup__everything_is_in_place(capsys: pytest.CaptureFixture[str]) -> No
     assert said.out.startswith("Language data is in place\n  spaCy model     en_core_web_sm")
     assert str(native.folder()) in said.out
     assert said.err == "Compiling the parse, unless that was done …\n"
+    assert run(["labels", "setup", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["spacy_model"].startswith("en_core_web_sm")
+    assert found["compiled_parse"] == str(native.folder())

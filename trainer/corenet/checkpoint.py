@@ -59,9 +59,13 @@ def read(path: Path) -> dict[str, torch.Tensor]:
     except OSError:
         raise
     except Exception as error:  # unpickling raises whatever it meets; torch's own text says how to run the file
-        raise CatlipError(f"{path} is no checkpoint of weights alone, or is damaged; nothing in it was run.") from error
+        raise CatlipError(
+            f"{path} is no checkpoint of weights alone, or is damaged; nothing in it was run. Fetch it anew."
+        ) from error
     if not isinstance(found, dict) or not all(isinstance(each, torch.Tensor) for each in found.values()):
-        raise CatlipError(f"{path} holds more than weights by name; the published checkpoints hold nothing else.")
+        raise CatlipError(
+            f"{path} holds more than weights by name; the published checkpoints hold nothing else. Give one of those."
+        )
     return found
 
 
@@ -70,7 +74,9 @@ def arguments(state: Mapping[str, torch.Tensor], image_size: int) -> Arguments:
     try:
         width, num_classes = state["cls_token"].shape[-1], len(state["classifier.weight"])
     except KeyError as error:
-        raise CatlipError(f"This is no ViT of CoreNet for classification: it has no {error}.") from error
+        raise CatlipError(
+            f"This is no ViT of CoreNet for classification: it has no {error}. Give a checkpoint of CatLIP."
+        ) from error
     if width % HEAD_WIDTH or image_size % PATCH:
         what = f"{width} features" if width % HEAD_WIDTH else f"--image-size {image_size}"
         whole = HEAD_WIDTH if width % HEAD_WIDTH else PATCH

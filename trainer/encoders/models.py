@@ -122,9 +122,11 @@ def check_sizes(model: nn.Module, image_sizes: Sequence[int]) -> None:
     own = embed.img_size if getattr(embed, "strict_img_size", False) else None
     for size in image_sizes:
         if own and (size, size) != tuple(own):
-            raise CatlipError(f"This encoder takes pictures of {own[0]} pixels a side, not of {size}.")
+            raise CatlipError(f"This encoder takes pictures of {own[0]} pixels a side, not of {size}. Ask for those.")
         if any(size % side for side in patch):
-            raise CatlipError(f"{size} pixels a side are no multiple of the encoder's patches, which have {patch[0]}.")
+            raise CatlipError(
+                f"{size} pixels a side are no multiple of the encoder's patches, which have {patch[0]}. Ask for one."
+            )
 
 
 def has_fixed_size(model: nn.Module) -> bool:

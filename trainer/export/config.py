@@ -109,7 +109,7 @@ def read(folder: Path) -> ExportConfig:
     try:
         return msgspec.json.decode(path.read_bytes(), type=ExportConfig)
     except (OSError, msgspec.MsgspecError) as error:
-        raise CatlipError(f"{path} was not written by catlip export ({error}).") from error
+        raise CatlipError(f"{path} was not written by `catlip export` ({error}). Export the run again.") from error
 
 
 def origin_of(folder: Path) -> Origin | None:

@@ -44,7 +44,7 @@ def write(exportable: Exportable, out: Path, form: str) -> Written:
     Raises CatlipError if `out` holds anything else, or if ONNX Runtime computes something else than PyTorch.
     """
     if out.resolve() == exportable.folder.resolve():
-        raise CatlipError(f"{out} is what is exported. Take another --out.")
+        raise CatlipError(f"{out} is what is exported. Choose another --out.")
     _refuse_strangers(out)
     unfinished = storage.unfinished(out)
     storage.remove(str(unfinished))
@@ -83,9 +83,9 @@ def _refuse_strangers(out: Path) -> None:
     if out.is_dir() and (names := {path.name for path in out.iterdir()}):
         if names <= _NAMES and _is_ours(out):
             return
-        raise CatlipError(f"{out} holds files that no export put there. Take another --out, or move them away.")
+        raise CatlipError(f"{out} holds files that no export put there. Choose another --out, or move them away.")
     if out.exists() and not out.is_dir():
-        raise CatlipError(f"{out} is a file; an export is a folder. Take another --out.")
+        raise CatlipError(f"{out} is a file; an export is a folder. Choose another --out.")
 
 
 def _is_ours(folder: Path) -> bool:

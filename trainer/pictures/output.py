@@ -43,7 +43,7 @@ def write(
                 storage.remove(folder)  # nothing of it is needed
             if done.identity != found.identity:
                 how = done.differs(model, work.settings)
-                raise CatlipError(f"{out} was made {how}. Remove it, or take another --out.")
+                raise CatlipError(f"{out} was made {how}. Remove it, or choose another --out.")
             return done, False
         left = list(found.left())
         before = sum(unit.size for unit in units) - sum(unit.size for unit, _ in left)
@@ -68,7 +68,7 @@ def read_summary(out: str) -> Summary | None:
             data = storage.read_bytes(where)
         return msgspec.json.decode(data, type=Summary)
     except (pa.ArrowException, msgspec.MsgspecError) as error:
-        raise CatlipError(f"{where} was not written by this catlip. Take another --out.") from error
+        raise CatlipError(f"{where} was not written by this catlip. Choose another --out.") from error
 
 
 def tables(out: str) -> Iterator[pa.Table]:
@@ -127,7 +127,7 @@ def _held(out: str) -> Iterator[str]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise CatlipError(f"Another catlip is writing {out}. Wait for it, or take another --out.") from error
+            raise CatlipError(f"Another catlip is writing {out}. Wait for it, or choose another --out.") from error
         storage.remove_leftovers(folder)
         yield folder
 

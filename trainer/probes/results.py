@@ -105,7 +105,7 @@ def check_writable(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise CatlipError(f"No result can be written to {folder} ({error.strerror}). Take another --out.") from error
+        raise CatlipError(f"No result can be written to {folder} ({error.strerror}). Choose another --out.") from error
 
 
 def write(folder: Path, result: Result) -> Path:
@@ -122,7 +122,7 @@ def read(path: Path) -> Result:
     except FileNotFoundError as error:
         raise CatlipError(f"{path} does not exist. `catlip probe` writes such files.") from error
     except msgspec.MsgspecError as error:
-        raise CatlipError(f"{path} is no result of catlip probe ({error}).") from error
+        raise CatlipError(f"{path} is no result of `catlip probe` ({error}). Run the probe again.") from error
     if (found.format, found.format_version) != (FORMAT, FORMAT_VERSION):
         raise CatlipError(f"{path} is a result of another version. Run the probe again.")
     return found

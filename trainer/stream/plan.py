@@ -39,7 +39,10 @@ class Shuffled:
     def __init__(self, counts: np.ndarray, *, seed: int | tuple[int, ...], window_shards: int) -> None:
         self.num_samples = int(counts.sum())
         if not self.num_samples:
-            raise CatlipError("There is nothing to train on: no sample of the label set has an image and labels.")
+            raise CatlipError(
+                "There is nothing to train on: no sample of the label set has an image and labels. Build it from "
+                "image-text shards, or with a lower --threshold."
+            )
         self._counts = counts
         self._seed = seed if isinstance(seed, tuple) else (seed,)
         self._window_shards = window_shards

@@ -69,7 +69,9 @@ class PlanConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def check(self, num_label_sets: int, world_size: int, image_size: int) -> None:
         """Raise CatlipError if settings do not go together, or with so many label sets or ranks."""
         if self.weights and len(self.weights) != num_label_sets:
-            raise CatlipError(f"plan.weights has {len(self.weights)} numbers for {num_label_sets} label sets.")
+            raise CatlipError(
+                f"plan.weights has {len(self.weights)} numbers for {num_label_sets} label sets. Give one for each."
+            )
         ends = [phase.until for phase in self.phases]
         if any(b <= a for a, b in itertools.pairwise(ends)):
             raise CatlipError(f"plan.phases must end one after the other, not at {ends}.")
@@ -78,7 +80,7 @@ class PlanConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         if self.multi_scale.min_size > self.multi_scale.max_size or self.multi_scale.sizes()[0] < 1:
             raise CatlipError(
                 f"plan.multi_scale: {self.multi_scale.min_size} to {self.multi_scale.max_size} pixels in multiples of "
-                f"{self.multi_scale.multiple} are no sizes."
+                f"{self.multi_scale.multiple} are no sizes. Choose ends with a multiple between them."
             )
         smallest = min(_batch_sizes(self, image_size))
         if smallest < world_size:

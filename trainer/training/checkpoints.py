@@ -122,7 +122,10 @@ def read_info(path: Path) -> CheckpointInfo:
     except (SafetensorError, OSError, KeyError, UnicodeDecodeError, msgspec.MsgspecError) as error:
         raise CatlipError(f"{path} is not a readable checkpoint ({type(error).__name__}: {error}).") from error
     if info.format_version != FORMAT_VERSION:
-        raise CatlipError(f"{path} has checkpoint format {info.format_version}; this catlip reads {FORMAT_VERSION}.")
+        raise CatlipError(
+            f"{path} has checkpoint format {info.format_version}; this catlip reads {FORMAT_VERSION}. "
+            "Read it with the one that wrote it."
+        )
     return info
 
 

@@ -22,20 +22,20 @@ _WARM_UP = 2
 
 
 class DryRun(msgspec.Struct, frozen=True, kw_only=True):
-    """Images per second of one rank.
+    """Rates of one rank.
 
-    loader: of all its loader processes, or of the trainer's own where there are none. step: forward, backward and
-    optimiser. together: what a run would reach. cores_needed: loader processes, a core each, that keep up with the
-    step. bound_by: "loader" or "step".
+    loader_images_per_second: of all its loader processes, or of the trainer's own where there are none.
+    step_images_per_second: forward, backward and optimiser. images_per_second: what a run would reach. cores_needed:
+    loader processes, a core each, that keep up with the step. bound_by: "loader" or "step".
     """
 
     device: str
     num_workers: int
     batch_size: int
     image_size: int
-    loader: float
-    step: float
-    together: float
+    loader_images_per_second: float
+    step_images_per_second: float
+    images_per_second: float
     cores_needed: float
     bound_by: str
 
@@ -49,9 +49,9 @@ def judge(*, device: str, num_workers: int, batch_size: int, image_size: int, lo
         num_workers=num_workers,
         batch_size=batch_size,
         image_size=image_size,
-        loader=loader,
-        step=step,
-        together=together,
+        loader_images_per_second=loader,
+        step_images_per_second=step,
+        images_per_second=together,
         cores_needed=step / (loader / max(1, num_workers)),
         bound_by="loader" if loader < step else "step",
     )

@@ -103,7 +103,9 @@ class Evaluation:
         firsts = np.concatenate([[0], np.cumsum(counts)])
         total = int(firsts[-1])
         if not total:
-            raise CatlipError(f"eval.labels = {config.labels} has no sample with an image and labels.")
+            raise CatlipError(
+                f"eval.labels = {config.labels} has no sample with an image and labels. Name another, or leave it out."
+            )
         drawn = np.sort(np.random.default_rng(0).choice(total, size=min(total, config.samples), replace=False))
         shards = np.searchsorted(firsts, drawn, side="right") - 1
         places = np.stack([shards, drawn - firsts[shards]], axis=1)
@@ -125,7 +127,9 @@ class Evaluation:
             return None, []
         scores_NJ, truth_NJ, precision_N2 = (np.concatenate(parts) for parts in zip(*shares, strict=True))
         if not len(scores_NJ):
-            raise CatlipError(f"No picture of eval.labels = {self.config.labels} can be read.")
+            raise CatlipError(
+                f"No picture of eval.labels = {self.config.labels} can be read. `catlip labels verify --deep` says why."
+            )
         means = mean_average_precisions(scores_NJ, truth_NJ, self.label_set.vocabulary.support[self.classes_J])
         return Score(
             step=step,

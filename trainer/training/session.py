@@ -131,7 +131,10 @@ class Session:
             return 0, {}
         self.checkpoint, info = found
         if not self.record.continues(info):
-            raise CatlipError(f"{self.checkpoint} does not belong to {self.out}: its digests differ.")
+            raise CatlipError(
+                f"{self.checkpoint} does not belong to {self.out}: its digests differ. "
+                "Remove it, or choose another --out."
+            )
         state = self.assembly.state
         state.load(checkpoints.read_tensors(self.checkpoint, places=state.places()))
         return info.step, info.bad

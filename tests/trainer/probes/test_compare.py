@@ -136,9 +136,9 @@ def test_read_all__files_folders_and_tasks(tmp_path: Path) -> None:
     written = [results.write(tmp_path, each) for each in (*TWO, result({"x": [0.5]}, task="knn"))]
     assert read_all([tmp_path]) == read_all(sorted(written))
     assert read_all([written[0], tmp_path, written[0]])[0] == TWO[0]
-    assert [each.task for each in read_all([tmp_path], "knn")] == ["knn"]
+    assert [each.task for each in read_all([tmp_path], ["knn"])] == ["knn"]
     with pytest.raises(CatlipError, match=r"no result of task fewshot\. `catlip probe` writes them"):
-        read_all([tmp_path], "fewshot")
+        read_all([tmp_path], ["fewshot"])
     (tmp_path / "run" / "probes").mkdir(parents=True)
     with pytest.raises(CatlipError, match="no result"):
         read_all([tmp_path / "run"])

@@ -22,7 +22,7 @@ def test_judge__of_a_step_with_1200_images_a_second(
     num_workers: int, loader: float, together: float, cores: float, bound_by: str
 ) -> None:
     found = judge(device="cuda", num_workers=num_workers, batch_size=8, image_size=224, loader=loader, step=1_200.0)
-    assert found.together == pytest.approx(together)
+    assert found.images_per_second == pytest.approx(together)
     assert found.cores_needed == pytest.approx(cores)
     assert found.bound_by == bound_by
 
@@ -31,6 +31,7 @@ def test_measure__with_loader_processes(labels: Path) -> None:
     config = load(None, [*TINY, "data.num_workers=2"])
     found = measure(config, labels=[str(labels)], world=World(device=torch.device("cpu")), seconds=0.05)
     assert (found.num_workers, found.batch_size, found.image_size) == (2, 8, 32)
-    assert found.together == min(found.loader, found.step)
-    assert found.cores_needed == pytest.approx(2 * found.step / found.loader)
+    loader, step = found.loader_images_per_second, found.step_images_per_second
+    assert found.images_per_second == min(loader, step)
+    assert found.cores_needed == pytest.approx(2 * step / loader)
     assert not multiprocessing.active_children()

@@ -136,7 +136,7 @@ def test_train__two_writers_of_one_run_are_refused(labels: Path, tmp_path: Path)
 @pytest.mark.parametrize("name", ["file", "file/below"])
 def test_train__a_folder_that_cannot_be_is_one_line(labels: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(CatlipError, match=r"No run can be written to .*file.* \(.*\)\. Take another --out\."):
+    with pytest.raises(CatlipError, match=r"No run can be written to .*file.* \(.*\)\. Choose another --out\."):
         go(labels, tmp_path / name)
 
 
