@@ -235,10 +235,13 @@ def _picture_input(model: nn.Module, name: str) -> PictureInput:
     channels, height, width = config["input_size"]
     if channels != 3 or height != width:
         raise CatlipError(f"{name} takes pictures of {channels} x {height} x {width}; probes want 3 channels, square.")
+    mean, std = _channels(config["mean"]), _channels(config["std"])
+    if not (all(map(math.isfinite, mean)) and all(0 < each < math.inf for each in std)):
+        raise CatlipError(f"{name} takes pixels of mean {mean} and standard deviation {std}, which cannot be.")
     return PictureInput(
         image_size=height,
-        mean=_channels(config["mean"]),
-        std=_channels(config["std"]),
+        mean=mean,
+        std=std,
         crop_share=float(config["crop_pct"]) if config["crop_pct"] else 1.0,
     )
 
