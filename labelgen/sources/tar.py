@@ -16,7 +16,8 @@ from labelgen.sources.sample import Found, Image, InputShard, Problem, Sample, S
 from labelgen.sources.side import SideCaptions, column_of, side_of
 from labelgen.sources.tar_member import Member
 from labelshards import storage
-from labelshards.images import TAR_BLOCK_BYTES, TAR_ENCODING, TAR_ERRORS, ImageFile, member_key
+from labelshards.images import ImageFile, member_key
+from labelshards.tars import TAR_BLOCK_BYTES, TAR_ENCODING, TAR_ERRORS
 
 HEEDS = frozenset({"caption_keys", "captions_from", "key_column"})
 
@@ -75,8 +76,6 @@ def _members(file: IO[bytes], shard: InputShard) -> Iterator[tuple[str, str, tar
         with tarfile.open(fileobj=file, mode="r:", encoding=TAR_ENCODING, errors=TAR_ERRORS, tarinfo=Member) as archive:
             for member in archive:
                 archive.members = []  # type: ignore[attr-defined]  # tarfile keeps every header it saw
-                if member.size < 0:  # tarfile would go back, and never end
-                    raise SourceDamageError(f"{shard.uri} is broken after {last} (a member of negative size).")
                 if member.offset_data + member.size > shard.size:
                     raise SourceDamageError(f"{shard.uri} is cut off inside {member.name!r}.")
                 last = repr(member.name)
