@@ -48,7 +48,7 @@ def from_bytes(data: bytes, schema: pa.Schema, where: str) -> pa.Table:
         raise LabelSetError(f"{where} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}.")
     try:
         return table.select(schema.names).cast(schema.with_metadata(table.schema.metadata)).combine_chunks()
-    except (pa.ArrowException, ValueError) as error:
+    except (pa.ArrowException, ValueError, KeyError) as error:
         raise LabelSetError(f"{where} has columns of other types than the format says ({error}).") from error
 
 

@@ -79,19 +79,24 @@ class LabelShard:
     def from_bytes(cls, data: bytes, *, vocabulary_digest: str, with_captions: bool, where: str) -> "LabelShard":
         """Read shards/NAME.parquet. Raises LabelSetError if it belongs to another vocabulary or is not whole."""
         table = parquet.from_bytes(data, schema.label_shard(with_captions), where)
-        found = table.schema.metadata.get(schema.META_VOCABULARY, b"").decode()
+        metadata = table.schema.metadata
+        found = metadata.get(schema.META_VOCABULARY, b"").decode(errors="replace")
         if found != vocabulary_digest:
             raise LabelSetError(
                 f"{where} was encoded with vocabulary {found or 'unknown'}, the label set's is {vocabulary_digest}. "
                 "Run `catlip labels build` again."
             )
         labels = _one_chunk(table["labels"])
+        try:
+            image_files = tuple(_IMAGE_FILES.decode(metadata.get(schema.META_IMAGE_FILES, b"")))
+        except (ValueError, RecursionError) as error:
+            raise LabelSetError(f"{where} does not say in which files its images lie ({error}).") from error
         return cls(
             keys=_one_chunk(table["key"]),
             offsets=labels.offsets.to_numpy().astype(np.int64),
             values=labels.values.to_numpy(zero_copy_only=False),
             images=_one_chunk(table["image"]),
-            image_files=tuple(_IMAGE_FILES.decode(table.schema.metadata[schema.META_IMAGE_FILES])),
+            image_files=image_files,
             captions=_one_chunk(table["captions"]) if with_captions else None,
         )
 

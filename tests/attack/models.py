@@ -81,7 +81,7 @@ def _export(folder: Path) -> None:
         picture=PictureInput(image_size=16, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
         origin=export_config.Origin(made_from="run", vocabulary_digest=_WORDS.digest),
     )  # fmt: skip
-    exported = Exportable(folder=folder, model=model, config=made_config, vocabulary=_WORDS, card="# A model\n")
+    exported = Exportable(folder=Path("run"), model=model, config=made_config, vocabulary=_WORDS, card="# A model\n")
     export_folder.write(exported, folder, export_folder.TIMM)
 
 

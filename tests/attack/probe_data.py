@@ -76,6 +76,8 @@ def _read(split: Split) -> None:
             continue
     if split.objects:
         assert split.objects.digest
+        for number in range(min(4, len(split))):
+            split.objects.masks(number)
 
 
 def _lookup(masks: Masks, classes: tuple[str, ...], number: int) -> None:

@@ -67,8 +67,8 @@ def read_summary(out: str) -> Summary | None:
         else:
             data = storage.read_bytes(where)
         return msgspec.json.decode(data, type=Summary)
-    except (pa.ArrowException, msgspec.MsgspecError) as error:
-        raise CatlipError(f"{where} was not written by this catlip. Take another --out.") from error
+    except (pa.ArrowException, OSError, ValueError, RecursionError) as error:
+        raise CatlipError(f"{where} was not written by this catlip ({error}). Take another --out.") from error
 
 
 def tables(out: str) -> Iterator[pa.Table]:
