@@ -55,10 +55,13 @@ def from_bytes(data: bytes, schema: pa.Schema, where: str) -> pa.Table:
 def read_table(data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
     """The Parquet file in `data`, all of it or those of `columns` that it has, read by this thread alone.
 
-    `pq.read_table` reads in threads of its own, and one that still holds `data` when Python ends aborts the process.
+    Raises OSError and pa.ArrowException. `pq.read_table` reads in threads of its own, and one that still holds `data` when Python ends aborts the process.
     """
     file = pq.ParquetFile(pa.BufferReader(data), pre_buffer=False)
-    return file.read(columns=columns, use_threads=False)
+    try:
+        return file.read(columns=columns, use_threads=False)
+    except UnicodeDecodeError as error:
+        raise pa.ArrowInvalid(f"a name in it is not UTF-8: {error}") from error
 
 
 def _leaf_names(schema: pa.Schema) -> list[str]:

@@ -138,3 +138,10 @@ def limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
+def keep(folder: Path, name: str, finding: Finding, data: bytes) -> None:
+    """The first input of each kind of finding, and what was said."""
+    place = "".join(c if c.isalnum() or c in "._" else "-" for c in f"{name} {finding.kind} {finding.place}")[:120]
+    if not (folder / place).exists():
+        (folder / place).mkdir(parents=True)
+        (folder / place / "input").write_bytes(data)
+        (folder / place / "said.txt").write_text(finding.told, errors="backslashreplace")

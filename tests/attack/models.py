@@ -133,7 +133,8 @@ _RESULT = results.Result(
 
 def _compared(file: Path, _out: Path) -> None:
     found = compare.group(compare.read_all([file]))
-    compare.to_markdown(found)
+    for group in found:
+        compare.to_markdown(group)
     compare.to_csv(found)
     compare.panels(found, None)
 

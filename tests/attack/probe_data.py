@@ -42,7 +42,7 @@ def _grid(mode: str) -> Image.Image:
 _MASK = _encoded(_grid("L").point([value % 3 for value in range(256)]), "PNG")
 _PICTURES = [
     *(picture(COLOURS[0], size=(12, 10), form=form) for form in _FORMS),
-    *(_encoded(_grid(mode), "PNG") for mode in ("RGBA", "LA", "P", "1", "I")),
+    *(_encoded(_grid(mode), "PNG") for mode in ("RGBA", "LA", "P", "1", "I;16")),
     _encoded(_grid("CMYK"), "JPEG"),
     _MASK,
 ]

@@ -52,14 +52,14 @@ class Arguments(NamedTuple):
 
 def read(path: Path) -> dict[str, torch.Tensor]:
     """The tensors of a checkpoint file, nothing of which is run. Raises CatlipError if it is none."""
-    try:
-        with path.open("rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of how other files were pickled
+    with path.open("rb") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of how other files were pickled
+        try:
             found = torch.load(file, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
-    except Exception as error:  # unpickling raises whatever it meets; torch's own text says how to run the file
-        raise CatlipError(f"{path} is no checkpoint of weights alone, or is damaged; nothing in it was run.") from error
+        except Exception as error:  # unpickling raises whatever it meets; torch's own text says how to run the file
+            raise CatlipError(
+                f"{path} is no checkpoint of weights alone, or is damaged; nothing in it was run."
+            ) from error
     if not isinstance(found, dict) or not all(isinstance(each, torch.Tensor) for each in found.values()):
         raise CatlipError(f"{path} holds more than weights by name; the published checkpoints hold nothing else.")
     return found

@@ -32,7 +32,7 @@ class FeatureTable:
         try:
             status_N = np.load(_status_file(name), mmap_mode="r+")
             features_ND = np.load(_features_file(name), mmap_mode="r")
-        except (OSError, ValueError, EOFError):
+        except Exception:  # headers of NumPy's files are Python, and raise as a parser of it does
             return cls(name, num_rows, None)
         whole = status_N.shape == (num_rows,) and features_ND.ndim == 2 and len(features_ND) == num_rows
         return cls(name, num_rows, status_N if whole else None)

@@ -47,7 +47,7 @@ class TablePictures:
             try:
                 column = pq.ParquetFile(self.files[file]).read_row_group(within, columns=[self.column])[self.column]
             except (pa.ArrowException, OSError, KeyError) as error:
-                raise CatlipError(f"{self.files[file]}: row group {within} cannot be read ({error}).") from error
+                raise CatlipError(f"{self.files[file]}: row group {within} cannot be read ({_first_line(error)}).") from error
             self._held.update(group=group, column=column)
         value = self._held["column"][row - int(self._starts[group])].as_py()
         data = value.get("bytes") if isinstance(value, dict) else value
@@ -85,7 +85,7 @@ def open_tables(files: Sequence[Path]) -> Split:
         image, label = _image_column(schema, files[0]), _label_column(schema, files[0])
         column = pa.concat_tables([pq.read_table(file, columns=[label]) for file in files])[label]
     except (pa.ArrowException, OSError, KeyError) as error:
-        raise CatlipError(f"{files[0].parent}: not Parquet files with the same columns ({error}).") from error
+        raise CatlipError(f"{files[0].parent}: not Parquet files with the same columns ({_first_line(error)}).") from error
     if not _holds_labels(column.type):
         raise CatlipError(f"{files[0]} has {column.type} in {label!r}; labels are whole numbers, text, or lists of them.")
     values: list[Any] = column.to_pylist()
@@ -110,6 +110,10 @@ def open_tables(files: Sequence[Path]) -> Split:
             pictures, classes, [np.array([ids[name] for name in each], np.int64) for each in kept], skipped
         )
     return Split.of_one(pictures, classes, np.array([ids[name] for [name] in kept], np.int64), skipped)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 def _is_class(value: object, names: list[str] | None) -> bool:
