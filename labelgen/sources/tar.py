@@ -11,7 +11,7 @@ from typing import IO
 from labelgen.sources.fields import Fields
 from labelgen.sources.identity import identity_and_size
 from labelgen.sources.pictures import IMAGE_SUFFIXES, size_problem
-from labelgen.sources.record import captions_beside
+from labelgen.sources.record import MAX_BESIDE_BYTES, captions_beside
 from labelgen.sources.sample import Found, Image, InputShard, Problem, Sample, SourceDamageError, SourceError
 from labelgen.sources.side import SideCaptions, column_of, side_of
 from labelgen.sources.tar_member import Member
@@ -149,4 +149,4 @@ def _sample(
 
 def _bytes(file: IO[bytes], member: tarfile.TarInfo) -> bytes:
     file.seek(member.offset_data)
-    return file.read(member.size)
+    return file.read(min(member.size, MAX_BESIDE_BYTES))
