@@ -100,7 +100,7 @@ def writing(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        opened = (folder / ".lock").open("w")
+        opened = (folder / ".lock").open("a")
     except OSError as error:
         raise CatlipError(f"No run can be written to {folder} ({error.strerror}). Take another --out.") from error
     with opened as lock:

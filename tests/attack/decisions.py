@@ -5,6 +5,7 @@ import pickletools
 import random
 from functools import cache
 from pathlib import Path
+from unittest import mock
 
 from labelgen import corenet_vocabulary, language_data, wordlists
 from labelgen.atlas import Atlas, read_atlas
@@ -14,6 +15,9 @@ from labelgen.lexicon import Lexicon
 from labelgen.synsets import Synsets
 from tests.attack.reader import Reader
 from tests.attack.shapes import of_columns
+
+
+load_lexicon = Lexicon.load
 
 
 @cache
@@ -28,7 +32,7 @@ def _synsets() -> Synsets:
 
 @cache
 def _lexicon() -> Lexicon:
-    return Lexicon.load(language_data.find_wordnet(), wordlists.read_terms(None))
+    return load_lexicon(language_data.find_wordnet(), wordlists.read_terms(None))
 
 
 def _senses(file: Path, _out: Path) -> None:
@@ -51,7 +55,13 @@ def _edits(kind: str) -> Reader:
     return Reader(name=kind, file=f"{kind}.tsv", seeds=[seeds[kind]], call=call, shapes=(of_columns("\t"),))
 
 
-_COUNTS = {"n2084071": 12, "n2121620": 9, "n1503061": 3, "n999999": 1}
+def _targets(file: Path, _out: Path) -> None:
+    """With a lexicon that is loaded once."""
+    with mock.patch.object(Lexicon, "load", lambda *_: _lexicon()):
+        targets.read_targets(str(file), _atlas())
+
+
+_COUNTS = {"n2084071": 12, "n2121620": 9, "n1503061": 3}
 _PICKLES = [pickle.dumps(_COUNTS, protocol) for protocol in range(6)]
 
 
@@ -82,7 +92,7 @@ READERS = (
     *map(_edits, ("deny", "merge", "split")),
     Reader(name="class-list", file="classes.txt", shapes=(of_columns("\t"),),
            seeds=[b"# of mine\ndog\nn02084071\nhockey/arena\nspray, mist\nbank\tbank.n.01, bank.n.02\nauto showroom\n"],
-           call=lambda file, _out: targets.read_targets(str(file), _atlas())),
+           call=_targets),
     Reader(name="corenet-vocabulary", file="vocab.pkl", seeds=_PICKLES, shapes=(of_pickle,),
            call=lambda file, _out: corenet_vocabulary.read_vocabulary(str(file), _atlas())),
 )  # fmt: skip

@@ -112,7 +112,6 @@ _METRICS = Metrics(
 
 def _run_record(file: Path, _out: Path) -> None:
     run.continued(file.parent, _RECORD, {"labels"})
-    run.open_run(file.parent)
 
 
 def _metrics(file: Path, out: Path) -> None:

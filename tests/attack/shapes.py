@@ -145,7 +145,7 @@ _COLUMNS: tuple[tuple[Sequence[Any], pa.DataType], ...] = (
     ([0, 2**32 - 1, None], pa.uint32()),
     ([float("nan"), float("inf"), -0.0, 1e300], pa.float64()),
     ([True, False, None], pa.bool_()),
-    ([2**62, -(2**62), 0], pa.timestamp("s")),
+    ([2**62, -(2**62), 0], pa.timestamp("us")),
     ([2**62, -(2**62), 0], pa.timestamp("us", "Nowhere/Land")),
     ([2**31 - 1, -(2**31)], pa.date32()),
     ([2**62], pa.duration("us")),

@@ -123,7 +123,7 @@ def _held(out: str) -> Iterator[str]:
         return
     path = Path(storage.filesystem(folder)[1])
     path.mkdir(parents=True, exist_ok=True)
-    with (path / ".lock").open("w") as lock:
+    with (path / ".lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

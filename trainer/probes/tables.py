@@ -85,7 +85,7 @@ class FeatureTable:
 @contextmanager
 def held(path: Path) -> Iterator[None]:
     """Be the only one that fills these tables. Raises CatlipError if another process does."""
-    with path.open("w") as lock:
+    with path.open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
