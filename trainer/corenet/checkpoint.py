@@ -17,6 +17,7 @@ from trainer.corenet.vit import HEAD_WIDTH, PATCH
 
 _SIZES = {(768, 12): "ViT-B/16", (1024, 24): "ViT-L/16", (1280, 32): "ViT-H/16"}
 _POSITIONS = "pos_embed.pos_embed.pos_embed"
+_NDIMS = {"cls_token": 3, "classifier.weight": 2, _POSITIONS: 4}
 _DROPPED = "neural_augmentor."
 # What is in front of the last dot in CoreNet and in timm. Attention has two names for its last product: with flash
 # attention and without.
@@ -60,17 +61,19 @@ def read(path: Path) -> dict[str, torch.Tensor]:
             raise CatlipError(
                 f"{path} is no checkpoint of weights alone, or is damaged; nothing in it was run."
             ) from error
-    if not isinstance(found, dict) or not all(isinstance(each, torch.Tensor) for each in found.values()):
+    if not isinstance(found, dict) or not all(
+        isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in found.items()
+    ):
         raise CatlipError(f"{path} holds more than weights by name; the published checkpoints hold nothing else.")
     return found
 
 
 def arguments(state: Mapping[str, torch.Tensor], image_size: int) -> Arguments:
     """The architecture that a CoreNet state is of. Raises CatlipError if it is no ViT, or has no such resolution."""
-    try:
-        width, num_classes = state["cls_token"].shape[-1], len(state["classifier.weight"])
-    except KeyError as error:
-        raise CatlipError(f"This is no ViT of CoreNet for classification: it has no {error}.") from error
+    for name, ndim in _NDIMS.items():
+        if name not in state or state[name].ndim != ndim or not state[name].numel():
+            raise CatlipError(f"This is no ViT of CoreNet for classification: it has no {name} of {ndim} dimensions.")
+    width, num_classes = state["cls_token"].shape[-1], len(state["classifier.weight"])
     if width % HEAD_WIDTH or image_size % PATCH:
         what = f"{width} features" if width % HEAD_WIDTH else f"--image-size {image_size}"
         whole = HEAD_WIDTH if width % HEAD_WIDTH else PATCH
