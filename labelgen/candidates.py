@@ -223,8 +223,7 @@ def _read(where: str, columns: Sequence[str]) -> pa.Table:
     with _told(where):
         table = parquet.read_table(storage.read_bytes(where), columns)
         there = [name for name in columns if name != "captions" or name in table.column_names]
-        typed = pa.schema([_FIELDS[name] for name in there], table.schema.metadata)
-        return table.select(there).cast(typed)
+        return parquet.typed(table, pa.schema([_FIELDS[name] for name in there]))
 
 
 @contextlib.contextmanager
