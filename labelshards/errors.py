@@ -6,7 +6,7 @@ _MOST_CHARACTERS = 3_000
 class CatlipError(Exception):
     """Something outside the program is wrong. The text says what, where, and how to mend it, in one or two lines.
 
-    What it cites of a file may be long, and may hold what moves a terminal's cursor: it is shown shortened and spelled out.
+    What it cites of a file may be long, and may hold what moves a terminal's cursor: it is shortened, and spelled out.
     """
 
     def __str__(self) -> str:

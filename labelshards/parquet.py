@@ -69,7 +69,8 @@ def typed(table: pa.Table, schema: pa.Schema) -> pa.Table:
 def read_table(data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
     """The Parquet file in `data`, all of it or those of `columns` that it has, read by this thread alone.
 
-    Raises OSError and pa.ArrowException. `pq.read_table` reads in threads of its own, and one that still holds `data` when Python ends aborts the process.
+    Raises OSError and pa.ArrowException. `pq.read_table` reads in threads of its own, and one that still holds `data`
+    when Python ends aborts the process.
     """
     file = pq.ParquetFile(pa.BufferReader(data), pre_buffer=False)
     try:

@@ -15,6 +15,7 @@ _MOST_EXTENSION_BYTES = 1 << 20
 _MOST_BYTES = 1 << 62  # no file is larger, and tarfile cannot seek further
 # tarfile tries each digit of a run as the first one of a length, and goes through the rest of them each time.
 _ENDLESS = re.compile(rb"\d{1000}")
+_BrokenHeader: type[tarfile.HeaderError] = tarfile.SubsequentHeaderError  # type: ignore[attr-defined]
 
 
 class BoundedMember(tarfile.TarInfo):
@@ -33,14 +34,14 @@ class BoundedMember(tarfile.TarInfo):
         if block[156:157] in _EXTENSIONS:
             claimed = cls.frombuf(block, TAR_ENCODING, TAR_ERRORS).size
             if not 0 <= claimed <= _MOST_EXTENSION_BYTES or _ENDLESS.search(file.read(claimed)):
-                raise tarfile.SubsequentHeaderError(f"a name of {claimed:,} bytes, or one that never ends")
+                raise _BrokenHeader(f"a name of {claimed:,} bytes, or one that never ends")
         file.seek(offset)
         try:
             member = super().fromtarfile(archive)
         except tarfile.HeaderError:
             raise
         except Exception as error:
-            raise tarfile.SubsequentHeaderError(f"a header that makes no sense: {error}") from error
+            raise _BrokenHeader(f"a header that makes no sense: {error}") from error
         if not 0 <= member.size <= _MOST_BYTES:
-            raise tarfile.SubsequentHeaderError(f"a member of {'negative' if member.size < 0 else 'impossible'} size")
+            raise _BrokenHeader(f"a member of {'negative' if member.size < 0 else 'impossible'} size")
         return member

@@ -107,7 +107,7 @@ def read_overrides(overrides: Sequence[str]) -> Iterator[tuple[str, object]]:
 
 
 def assign(tree: dict[str, Any], key: str, value: object) -> None:
-    """Set a dotted key in nested tables, which are made where they are missing. Raises CatlipError where none can be."""
+    """Set a dotted key in nested tables, which are made where they are missing. Raises CatlipError if one cannot be."""
     *tables, name = key.split(".")
     for table in tables:
         tree = tree.setdefault(table, {})

@@ -30,8 +30,8 @@ def whole_file(uri: str, num_bytes: int, problems: list[Problem]) -> Image | Non
 def find(path: str | None, root: str, problems: list[Problem]) -> Image | None:
     """The picture at `path` (relative to the folder `root`, absolute, or a URI), or None, and why in `problems`.
 
-    The web is not asked: a label set needs pictures that stay. Nor are chains of file systems (`zip://a::ftp://b`): what
-    stands in a table may come from anybody, and shall make nothing be fetched or unpacked.
+    The web is not asked: a label set needs pictures that stay. Nor are chains of file systems (`zip://a::ftp://b`):
+    what stands in a table may come from anybody, and shall make nothing be fetched or unpacked.
     """
     try:
         if not path or "::" in path or path.startswith(("http://", "https://")) or path.lower().endswith(".tar"):

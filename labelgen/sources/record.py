@@ -48,8 +48,8 @@ def captions_beside(
 ) -> tuple[str, ...]:
     """Captions of an image from the files beside it; each is read only if it is needed.
 
-    Each gives MAX_BESIDE_BYTES at most. All strings under `caption_keys` (if none is chosen, under `captions`) in the JSON; without those the text file;
-    without that the JSON's `caption`.
+    Each gives MAX_BESIDE_BYTES at most. All strings under `caption_keys` (if none is chosen, under `captions`) in the
+    JSON; without those the text file; without that the JSON's `caption`.
     """
     record = decode_object(json_bytes()) if json_bytes else {}
     if record is None:

@@ -19,6 +19,7 @@ from tests.attack.reader import Reader
 SECONDS = 10
 MEMORY_BYTES = 2 << 30
 READ = "read"
+_SHAPED = 0.7  # the share of inputs that are edited as what they are, and not byte by byte
 _MOST_LINES, _MOST_CHARACTERS = 3, 6_000
 _OWN = ("labelshards", "labelgen", "trainer", "catlip_cli")
 
@@ -101,13 +102,13 @@ def _finding(error: Exception, kind: str | None = None) -> Finding:
 
 def changed(rng: random.Random, reader: Reader, data: bytes, others: Sequence[bytes]) -> bytes:
     """`data` edited once or more often, by shape or byte by byte, and sealed again."""
-    shaped = rng.choice(reader.shapes)(rng, data) if reader.shapes and rng.random() < 0.5 else None
+    shaped = rng.choice(reader.shapes)(rng, data) if reader.shapes and rng.random() < _SHAPED else None
     edited = mutated(rng, data, others) if shaped is None else shaped
     return reader.seal(edited)[:MAX_BYTES]
 
 
 def blind(reader: Reader, root: Path, seed: int, count: int) -> tuple[Counter[str], list[tuple[Finding, bytes]]]:
-    """(how inputs ended, findings) of the seeds and of `count` inputs made of them, without a look at what they reach."""
+    """(how inputs ended, findings) of the seeds and of `count` inputs made of them, whatever those reach."""
     rng = random.Random(seed)
     sandbox = Sandbox(root, reader)
     ended: Counter[str] = Counter()

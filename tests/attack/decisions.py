@@ -16,7 +16,6 @@ from labelgen.synsets import Synsets
 from tests.attack.reader import Reader
 from tests.attack.shapes import of_columns
 
-
 load_lexicon = Lexicon.load
 
 
@@ -57,7 +56,7 @@ def _edits(kind: str) -> Reader:
 
 def _targets(file: Path, _out: Path) -> None:
     """With a lexicon that is loaded once."""
-    with mock.patch.object(Lexicon, "load", lambda *_: _lexicon()):
+    with mock.patch.object(Lexicon, "load", return_value=_lexicon()):
         targets.read_targets(str(file), _atlas())
 
 
@@ -81,14 +80,14 @@ def of_pickle(rng: random.Random, data: bytes) -> bytes | None:
 
 _FOREIGN = [
     pickle.dumps(each)
-    for each in (Path("x"), {"n1": 1.5}, [{}] * 9, {"n1": 2**70}, ({"a"},), {b"n1": True}, bytearray(b"x"), range(3), print)
-]  # fmt: skip
+    for each in (Path("x"), {"n1": 1.5}, [{}] * 9, {"n1": 2**70}, ({"a"},), {b"n1": True}, bytearray(b"x"), print)
+]
 
 READERS = (
-    Reader(name="terms", file="terms.tsv", seeds=[b"doggo\tdog.n.01 # a dog\nselfie\t-\n*\t-\n"], shapes=(of_columns("\t"),),
-           call=lambda file, _out: wordlists.read_terms(str(file))),
+    Reader(name="terms", file="terms.tsv", seeds=[b"doggo\tdog.n.01 # a dog\nselfie\t-\n*\t-\n"],
+           shapes=(of_columns("\t"),), call=lambda file, _out: wordlists.read_terms(str(file))),
     Reader(name="senses", file="senses.tsv", call=_senses, shapes=(of_columns("\t"),),
-           seeds=["mouse\tmouse.n.04(keyboard desk) > mouse.n.01\ndog\tdog.n.01\n*\t!dog.n.03\n*\t-\n".encode()]),
+           seeds=[b"mouse\tmouse.n.04(keyboard desk) > mouse.n.01\ndog\tdog.n.01\n*\t!dog.n.03\n*\t-\n"]),
     *map(_edits, ("deny", "merge", "split")),
     Reader(name="class-list", file="classes.txt", shapes=(of_columns("\t"),),
            seeds=[b"# of mine\ndog\nn02084071\nhockey/arena\nspray, mist\nbank\tbank.n.01, bank.n.02\nauto showroom\n"],

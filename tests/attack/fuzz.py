@@ -1,11 +1,11 @@
 """Attacks readers of files that other people made, and says what came of it.
 
     python -m tests.attack.fuzz                                       the readers there are
-    python -m tests.attack.fuzz --reader tar --minutes 10 --seed 1    attacks one, guided by coverage (needs atheris)
+    python -m tests.attack.fuzz --reader tar --minutes 10 --seed 1    attacks one, guided by coverage, by atheris
 
-A line for each reader: inputs tried, inputs a second, branches reached, how inputs ended, findings, peak memory. Of each
-finding the input and what was said lie in OUT/READER/findings. What was learned of a reader (OUT/READER/corpus) is where
-the next attack begins.
+A line for each reader: inputs tried, inputs a second, branches reached, how inputs ended, findings, peak memory. Of
+each finding the input and what was said lie in OUT/READER/findings. What was learned of a reader (OUT/READER/corpus)
+is where the next attack begins.
 """
 
 import argparse
@@ -56,7 +56,13 @@ def attack(reader: str, seconds: float, seed: int, folder: Path) -> Attacked:
     begun = time.monotonic()
     while (left := seconds - (time.monotonic() - begun)) > 0:
         (folder / "notes.json").unlink(missing_ok=True)
-        words = [room_of(reader), reader, str(max(_SHORTEST_SECONDS, int(left))), str(seed + attacked.restarts), str(folder)]
+        words = [
+            room_of(reader),
+            reader,
+            str(max(_SHORTEST_SECONDS, int(left))),
+            str(seed + attacked.restarts),
+            str(folder),
+        ]
         with (folder / "log.txt").open("wb") as log:
             code = subprocess.call([sys.executable, "-m", "tests.attack.guided", *words], stdout=log, stderr=log)
         said = (folder / "log.txt").read_text(errors="replace")

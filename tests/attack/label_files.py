@@ -62,7 +62,7 @@ def _open(file: Path, _out: Path) -> None:
 
 
 def _vouched(name: str) -> Callable[[Path, Path], None]:
-    """A label set whose manifest has the hash of a changed file `name`, and what else of it a forger would put right."""
+    """A label set whose manifest has the hash of a changed file `name`, and what else a forger would put right."""
 
     def call(file: Path, out: Path) -> None:
         root = out / "labels"
@@ -188,7 +188,8 @@ READERS = (
            beside=_beside("x.parquet", _CANDIDATES), shapes=(of_table,)),
     Reader(name="terms-of-candidates", file="x.terms", seeds=[_CANDIDATES["x.terms"]], call=_candidates,
            beside=_beside("x.terms", _CANDIDATES), shapes=(of_table,)),
-    Reader(name="resolved", file="x.nouns.resolved", seeds=[*made(_write_resolved).values()], call=_resolved, seal=sealed),
+    Reader(name="resolved", file="x.nouns.resolved", seeds=[*made(_write_resolved).values()], call=_resolved,
+           seal=sealed),
     Reader(name="plan", file=state.PLAN_NAME, seeds=[msgspec.json.encode(_PLAN)], call=_plan, shapes=(of_json,)),
     Reader(name="settings", file=candidates.SETTINGS_NAME, seeds=[msgspec.json.encode(_SETTINGS)], call=_claim,
            shapes=(of_json,)),

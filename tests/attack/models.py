@@ -38,8 +38,8 @@ _ALONE = World(device=torch.device("cpu"))
 _WORDS = vocabulary(3)
 _RECIPE = (
     b'objective = "catlip"\nseed = 1\n[plan]\nbatch_size = 8\nsteps = 10\n[model]\nname = "vit_tiny_patch16_224"\n'
-    b"image_size = 32\nkwargs = {depth = 1, embed_dim = 16}\nmean = [0.5, 0.5, 0.5]\n[optim]\nlr = 5e-4\nbetas = [0.9, 0.95]\n"
-    b'[loss]\nkind = "bce"\n[data]\nnum_workers = 0\n'
+    b"image_size = 32\nkwargs = {depth = 1, embed_dim = 16}\nmean = [0.5, 0.5, 0.5]\n[optim]\nlr = 5e-4\n"
+    b'betas = [0.9, 0.95]\n[loss]\nkind = "bce"\n[data]\nnum_workers = 0\n'
 )
 
 
@@ -170,8 +170,8 @@ def _call(read: Callable[[str], object]) -> Callable[[Path, Path], object]:
 READERS = (
     Reader(name="recipe", file="recipe.toml", seeds=[_RECIPE], shapes=(of_toml,),
            call=lambda file, _out: config.load(file, ["plan.steps=3", "model.kwargs.depth=2", "optim.lr=1e-3"])),
-    Reader(name="set", file="set.txt", seeds=[b"plan.steps=4\nmodel.kwargs={depth=2}\noptim.lr=5e-4\nmodel.kwargs.depth=3\n"],
-           call=_set, shapes=(of_toml,)),
+    Reader(name="set", file="set.txt", call=_set, shapes=(of_toml,),
+           seeds=[b"plan.steps=4\nmodel.kwargs={depth=2}\noptim.lr=5e-4\nmodel.kwargs.depth=3\n"]),
     Reader(name="checkpoint", file="step-00000004.safetensors", seeds=[*_checkpoint_files().values()], call=_checkpoint,
            shapes=(of_safetensors,)),
     Reader(name="corenet-checkpoint", file="vit.pt", seeds=[_saved(random_state(64, 1, 3))], call=_corenet),

@@ -101,8 +101,8 @@ def of_names(rng: random.Random, data: bytes) -> bytes | None:
 
 
 _NAMES: Sequence[bytes] = (
-    b"-1\t1\t1\t1\tx", b"256\t1\t1\t1\tx", b"9" * 5000 + b"\tx", "\u0661\t1\t1\t1\tx".encode(), b"\xff", b"", b"1", b"\t\t",
-    "\u00b2\tx".encode(),
+    b"-1\t1\t1\t1\tx", b"256\t1\t1\t1\tx", b"9" * 5000 + b"\tx", "\u0661\t1\t1\t1\tx".encode(), b"\xff", b"", b"1",
+    b"\t\t", "\u00b2\tx".encode(),
 )  # fmt: skip
 _TAR = tar_of([("a.jpg", _RED), ("a.cls", b"0"), ("b.jpg", _GREEN), ("b.cls", b"1"), ("c.png", b"x"), ("c.cls", b"x")])
 _FEATURES = json.dumps({"info": {"features": {"label": {"names": ["red", "green"]}}}}).encode()

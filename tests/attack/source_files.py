@@ -99,17 +99,19 @@ def of_tar(rng: random.Random, data: bytes) -> bytes | None:
 
 
 _SIZES = (
-    b"77777777777\0", b"00000000000\0", b"-0000000001\0", b"10000000000\0", b"           \0", b"\x80" + b"\0" * 7 + b"\1\0\0\0",
-    b"\xff" * 12, b"\x80" + b"\xff" * 11, b"9999\0", b"\0" * 12,
+    b"77777777777\0", b"00000000000\0", b"-0000000001\0", b"10000000000\0", b"           \0",
+    b"\x80" + b"\0" * 7 + b"\1\0\0\0", b"\xff" * 12, b"\x80" + b"\xff" * 11, b"9999\0", b"\0" * 12,
 )  # fmt: skip
 _HEADER_FIELDS: tuple[tuple[int, Sequence[bytes]], ...] = (
     (156, [bytes([kind]) for kind in b"01234567LKSxgXDMNVA\0\xff "]),
     (124, _SIZES),
-    (0, (b"../../up.jpg\0", b"/abs.txt\0", b"\0", b"a" * 100, b".jpg\0", b"__x__\0", b"\xff.txt\0", b"e\xcc\x81.jpg\0")),
+    (0, (b"../../up.jpg\0", b"/abs.txt\0", b"\0", b"a" * 100, b".jpg\0", b"__x__\0", b"\xff.txt\0")),
+    (0, (b"e\xcc\x81.jpg\0", b"\xc3\xa9.jpg\0")),
     (157, (b"00000.jpg\0", b"/etc/passwd\0", b"../up\0")),
     (257, (b"ustar  \0", b"ustar\x0000", b"ustar\0\xff\xff")),
     (345, (b"a" * 155, b"../..\0", b"\xff" * 155)),
-    (512, (b"30 size=-1\n", b"11 path=\n", b"99 path=x\n", b"0 \n", b"25 GNU.sparse.map=1,2,x\n", b"22 GNU.sparse.major=1\n")),
+    (512, (b"30 size=-1\n", b"11 path=\n", b"99 path=x\n", b"0 \n")),
+    (512, (b"25 GNU.sparse.map=1,2,x\n", b"22 GNU.sparse.major=1\n")),
 )  # fmt: skip
 
 _JPG = picture(COLOURS[0], size=(8, 8))

@@ -1,7 +1,6 @@
 """Label sets and what builds remember, forged so that their hashes are right."""
 
 import io
-import os
 from pathlib import Path
 
 import msgspec
@@ -42,8 +41,8 @@ def test_label_shard__whatever_its_columns_and_its_footer_say_is_one_line() -> N
     digest = metadata[schema.META_VOCABULARY].decode()
     assert len(read_shard(written(table, metadata), digest)) == 3
     for key, value in (
-        (schema.META_IMAGE_FILES, b"\xff"), (schema.META_IMAGE_FILES, b"[" * 100_000), (schema.META_IMAGE_FILES, b"[3]"),
-        (schema.META_VOCABULARY, b"\xff"), (schema.META_IMAGE_FILES, None),
+        (schema.META_IMAGE_FILES, b"\xff"), (schema.META_IMAGE_FILES, b"[" * 100_000),
+        (schema.META_IMAGE_FILES, b"[3]"), (schema.META_VOCABULARY, b"\xff"), (schema.META_IMAGE_FILES, None),
     ):  # fmt: skip
         forged = {name: each for name, each in {**metadata, key: value}.items() if each is not None}
         with pytest.raises(LabelSetError, match=SHARD):
@@ -67,7 +66,11 @@ def test_candidates__whatever_a_column_holds_is_one_line(tmp_path: Path, name: s
     whole = {**given.beside, given.file: given.seeds[0]}
     table = parquet.read_table(whole[name])
     for number, column in enumerate(table.column_names):
-        for values in (pa.array([None] * len(table), pa.null()), pa.array([{"a": 1}] * len(table)), pa.array(["?"] * len(table))):
+        for values in (
+            pa.array([None] * len(table), pa.null()),
+            pa.array([{"a": 1}] * len(table)),
+            pa.array(["?"] * len(table)),
+        ):
             if (column, values.type) in (("key", pa.string()), ("text", pa.string()), ("image", pa.null())):
                 continue
             for path, data in whole.items():
@@ -127,7 +130,17 @@ def test_edit_of__what_no_catlip_writes_is_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["below ", "+", "a+b+c", "dog.n.01+", "noun.nowhere", "n99999999999999999999", "dog.n." + "9" * 5_000, "\u2028x", "é\t\t\t"],
+    [
+        "below ",
+        "+",
+        "a+b+c",
+        "dog.n.01+",
+        "noun.nowhere",
+        "n99999999999999999999",
+        "dog.n." + "9" * 5_000,
+        "\u2028x",
+        "é\t\t\t",
+    ],
 )
 def test_edits__names_that_are_none_are_one_line(tmp_path: Path, atlas: Atlas, line: str) -> None:
     (tmp_path / "deny.txt").write_text(f"{line}\n", encoding="utf-8")
@@ -138,10 +151,15 @@ def test_edits__names_that_are_none_are_one_line(tmp_path: Path, atlas: Atlas, l
 
 def test_corenet_vocabulary__pickles_that_would_do_more_or_take_more(tmp_path: Path, atlas: Atlas) -> None:
     """A bomb of references to references; an index of 4 GB; a function; a dict that holds itself; words without end."""
-    laughs = b"(" + b"]q\x00" + b"".join(b"](" + b"h" + bytes([n]) + b"h" + bytes([n]) + b"eq" + bytes([n + 1]) for n in range(90))
+    laughs = (
+        b"("
+        + b"]q\x00"
+        + b"".join(b"](" + b"h" + bytes([n]) + b"h" + bytes([n]) + b"eq" + bytes([n + 1]) for n in range(90))
+    )
     for data in (
         laughs + b".", b"\x80\x04}r\xff\xff\xff\xff.", b"cos\nsystem\n(S'true'\ntR.", b"\x80\x02}q\x00h\x00h\x00s.",
-        b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x7f", b"I" + b"9" * 5_000 + b"\n.", b"\x80\x02}(" + b"K\x01" * 10**5 + b"u.",
+        b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x7f", b"I" + b"9" * 5_000 + b"\n.",
+        b"\x80\x02}(" + b"K\x01" * 10**5 + b"u.",
     ):  # fmt: skip
         (tmp_path / "v.pkl").write_bytes(data)
         with pytest.raises(CatlipError, match=r"v.pkl"):
@@ -175,7 +193,7 @@ def test_run__where_nobody_can_write_is_one_line(
     root = write_label_set(tmp_path, coloured(1, 2))
     (tmp_path / "a.tsv").write_text("a dog\thttp://x\n")
     (tmp_path / "file").write_text("kept")
-    os.symlink(tmp_path / "loop", tmp_path / "loop")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
     where = out.replace("FILE", str(tmp_path / "file")).replace("LOOP", str(tmp_path / "loop"))
     words = [each.replace("OUT", where).replace("SOURCE", str(tmp_path / "a.tsv")).replace("LABELS", str(root))
              for each in WRITES[name]]  # fmt: skip
@@ -189,7 +207,7 @@ def test_run__where_nobody_can_write_is_one_line(
 
 def test_write_bytes__a_link_in_the_place_of_a_file_is_replaced_and_not_followed(tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("kept")
-    os.symlink(tmp_path / "precious", tmp_path / "labelset.json")
+    (tmp_path / "labelset.json").symlink_to(tmp_path / "precious")
     storage.write_bytes(str(tmp_path / "labelset.json"), b"new")
     assert (tmp_path / "precious").read_text() == "kept"
     assert (tmp_path / "labelset.json").read_bytes() == b"new"

@@ -1,7 +1,6 @@
 """Checkpoints, exported folders and results that say what is not so."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +129,7 @@ def test_held__a_link_in_the_place_of_a_lock_empties_nothing(tmp_path: Path) -> 
     """A run may come from elsewhere, and a link in it may lead anywhere."""
     precious = tmp_path / "precious.txt"
     precious.write_text("kept")
-    os.symlink(precious, tmp_path / ".lock")
+    (tmp_path / ".lock").symlink_to(precious)
     for hold in (run.writing(tmp_path), held(tmp_path / ".lock"), output._held(str(tmp_path))):
         with hold:
             pass

@@ -136,16 +136,16 @@ def test_open_tables__what_is_no_label_is_one_line(tmp_path: Path, data: bytes, 
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("names", [5, {"a": 1}, [[]], "ab", None, [None, 1]])
+@pytest.mark.parametrize("names", [5, {"a": 1}, [[]], None, [None], "a"])
 def test_open_tables__names_that_are_none(tmp_path: Path, names: object) -> None:
+    """Either numbers are the names, or there is one class, of which no probe can be made."""
     for split in ("train", "test"):
         (tmp_path / f"{split}.parquet").write_bytes(table(pa.array([0, 1]), features(names)))
-    try:
-        train, _ = open_splits(tmp_path)
-    except CatlipError as error:
-        assert "one class alone" in str(error) or "no labelled picture" in str(error)
+    if names in (5, None):
+        assert open_splits(tmp_path)[0].classes == ("0", "1")
     else:
-        assert len(train.classes) >= 2
+        with pytest.raises(CatlipError, match="one class alone"):
+            open_splits(tmp_path)
 
 
 def test_open_tables__bytes_that_are_gone_or_broken_are_one_line(tmp_path: Path) -> None:
@@ -164,7 +164,14 @@ def test_open_tars__a_class_of_a_gigabyte_and_numbers_without_end(tmp_path: Path
     from tests.attack.source_files import tar_of
 
     red = picture(COLOURS[0], size=(8, 8))
-    long = [("a.jpg", red), ("a.cls", b"9" * 5_000), ("b.jpg", red), ("b.cls", b"1"), ("c.jpg", red), ("c.cls", b"x" * 10**6)]
+    long = [
+        ("a.jpg", red),
+        ("a.cls", b"9" * 5_000),
+        ("b.jpg", red),
+        ("b.cls", b"1"),
+        ("c.jpg", red),
+        ("c.cls", b"x" * 10**6),
+    ]
     for split in ("train", "test"):
         (tmp_path / f"{split}.tar").write_bytes(tar_of(long))
     train, _ = open_splits(tmp_path)

@@ -126,9 +126,9 @@ def test_read__members_are_never_unpacked(tmp_path: Path) -> None:
     outside.write_text("secret")
     with tarfile.open(tmp_path / "x.tar", "w") as archive:
         for name, kind in (
-            ("../../up.txt", tarfile.REGTYPE), (str(tmp_path / "abs.txt"), tarfile.REGTYPE), ("hard.txt", tarfile.LNKTYPE),
-            ("soft.txt", tarfile.SYMTYPE), ("char.txt", tarfile.CHRTYPE), ("block.txt", tarfile.BLKTYPE),
-            ("fifo.txt", tarfile.FIFOTYPE), ("folder.txt", tarfile.DIRTYPE),
+            ("../../up.txt", tarfile.REGTYPE), (str(tmp_path / "abs.txt"), tarfile.REGTYPE),
+            ("hard.txt", tarfile.LNKTYPE), ("soft.txt", tarfile.SYMTYPE), ("char.txt", tarfile.CHRTYPE),
+            ("block.txt", tarfile.BLKTYPE), ("fifo.txt", tarfile.FIFOTYPE), ("folder.txt", tarfile.DIRTYPE),
         ):  # fmt: skip
             member = tarfile.TarInfo(name)
             member.type, member.linkname = kind, str(outside)
@@ -136,7 +136,7 @@ def test_read__members_are_never_unpacked(tmp_path: Path) -> None:
             archive.addfile(member, io.BytesIO(b"a dog"))
     before = sorted(os.walk(tmp_path))
     reading = read(tmp_path / "x.tar")
-    assert reading.keys == ["../../up", str(tmp_path / "abs").lstrip("/")] or reading.keys[0] == "../../up"
+    assert reading.keys == ["../../up", str(tmp_path / "abs")]
     assert [text for texts in reading.captions for text in texts] == ["a dog", "a dog"]
     assert sorted(os.walk(tmp_path)) == before
 
@@ -167,12 +167,15 @@ def test_read__names_that_look_alike_stay_two(tmp_path: Path) -> None:
 
 def test_read__json_without_bottom_and_numbers_without_end(tmp_path: Path) -> None:
     lines = [
-        "[" * 100_000, '{"caption": ' + "[" * 100_000 + "]" * 100_000 + "}", '{"caption": "a dog", "n": ' + "9" * 10_000 + "}",
-        '{"caption": "a cat", "n": NaN, "m": -Infinity, "o": 1e999}', '{"caption": "a bird", "key": ' + "9" * 4_000 + "}",
+        "[" * 100_000, '{"caption": ' + "[" * 100_000 + "]" * 100_000 + "}",
+        '{"caption": "a dog", "n": ' + "9" * 10_000 + "}", '{"caption": "a cat", "n": NaN, "m": -Infinity, "o": 1e999}',
+        '{"caption": "a bird", "key": ' + "9" * 4_000 + "}",
     ]  # fmt: skip
     (tmp_path / "a.jsonl").write_text("\n".join(lines))
     reading = read(tmp_path / "a.jsonl")
-    assert [problems for problems in reading.problems if Problem.BROKEN_JSON in problems] == [(Problem.BROKEN_JSON,)] * 3
+    assert [problems for problems in reading.problems if Problem.BROKEN_JSON in problems] == [
+        (Problem.BROKEN_JSON,)
+    ] * 3
     assert reading.captions[3:] == [("a cat",), ("a bird",)]
     for text in ("[" * 100_000, '{"images": [{"id": ' + "9" * 10_000 + '}], "annotations": []}'):
         (tmp_path / "c.json").write_text(text)
@@ -195,7 +198,7 @@ def test_read__parquet_with_rows_that_are_only_claimed(tmp_path: Path) -> None:
 
 
 def _with_rows(footer: bytes, claimed: int) -> bytes:
-    """Thrift's compact form: the number of rows is a zigzag varint behind the byte 0x16, between schema and row groups."""
+    """Thrift's compact form: the number of rows is a zigzag varint behind 0x16, between schema and row groups."""
 
     def varint(number: int) -> bytes:
         zigzag, out = (number << 1) ^ (number >> 63), bytearray()
@@ -235,7 +238,18 @@ def test_read__keys_of_types_that_are_none(tmp_path: Path) -> None:
 def test_read__what_a_record_says_of_pictures_is_looked_for_and_not_believed(tmp_path: Path) -> None:
     """Names of folders, devices, tars, the web: none is a picture; nothing is waited for."""
     os.mkfifo(tmp_path / "pipe.jpg")
-    names = ["..", "/dev/zero", "pipe.jpg", "a.tar", "http://x/y.jpg", "nowhere://x", "\0", "a" * 5_000, "zip://a::b", ""]
+    names = [
+        "..",
+        "/dev/zero",
+        "pipe.jpg",
+        "a.tar",
+        "http://x/y.jpg",
+        "nowhere://x",
+        "\0",
+        "a" * 5_000,
+        "zip://a::b",
+        "",
+    ]
     (tmp_path / "a.jsonl").write_text("\n".join(json.dumps({"caption": "a dog", "image_path": name}) for name in names))
     reading = read(tmp_path / "a.jsonl")
     assert reading.problems == [(Problem.MISSING_IMAGE,)] * len(names)

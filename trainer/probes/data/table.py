@@ -17,7 +17,13 @@ from labelshards.errors import CatlipError
 from trainer.probes.data.folder import identity
 from trainer.probes.data.split import NO_LABEL, OUT_OF_RANGE, Split, number_classes
 
-_LABEL_TYPES = (pa.types.is_integer, pa.types.is_boolean, pa.types.is_string, pa.types.is_large_string, pa.types.is_null)
+_LABEL_TYPES = (
+    pa.types.is_integer,
+    pa.types.is_boolean,
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_null,
+)
 _LABELS = ("label", "labels", "cls", "class", "category", "fine_label", "coarse_label")
 
 
@@ -47,7 +53,9 @@ class TablePictures:
             try:
                 column = pq.ParquetFile(self.files[file]).read_row_group(within, columns=[self.column])[self.column]
             except (pa.ArrowException, OSError, KeyError) as error:
-                raise CatlipError(f"{self.files[file]}: row group {within} cannot be read ({_first_line(error)}).") from error
+                raise CatlipError(
+                    f"{self.files[file]}: row group {within} cannot be read ({_first_line(error)})."
+                ) from error
             self._held.update(group=group, column=column)
         value = self._held["column"][row - int(self._starts[group])].as_py()
         data = value.get("bytes") if isinstance(value, dict) else value
@@ -85,9 +93,13 @@ def open_tables(files: Sequence[Path]) -> Split:
         image, label = _image_column(schema, files[0]), _label_column(schema, files[0])
         column = pa.concat_tables([pq.read_table(file, columns=[label]) for file in files])[label]
     except (pa.ArrowException, OSError, KeyError) as error:
-        raise CatlipError(f"{files[0].parent}: not Parquet files with the same columns ({_first_line(error)}).") from error
+        raise CatlipError(
+            f"{files[0].parent}: not Parquet files with the same columns ({_first_line(error)})."
+        ) from error
     if not _holds_labels(column.type):
-        raise CatlipError(f"{files[0]} has {column.type} in {label!r}; labels are whole numbers, text, or lists of them.")
+        raise CatlipError(
+            f"{files[0]} has {column.type} in {label!r}; labels are whole numbers, text, or lists of them."
+        )
     values: list[Any] = column.to_pylist()
     names = _class_names(schema, label)
     many = pa.types.is_list(column.type) or pa.types.is_large_list(column.type)

@@ -32,10 +32,11 @@ def test_is_outline__no_text_covers_more_than_the_picture(text: str) -> None:
 @pytest.mark.parametrize(
     "outline",
     [
-        [], [[]], [[0, 0, 4, 4]], [[0, 0, 4, 0, 4, 4, 1]], [[0, 0, 4, 0, 4, 1e9]], [[0, 0, 4, 0, 4, -1e9]], [None], 3, "x",
-        [["a"] * 6], {"counts": [35]}, {"size": [5, 7], "counts": []}, {"size": [5, 7], "counts": [36]},
+        [], [[]], [[0, 0, 4, 4]], [[0, 0, 4, 0, 4, 4, 1]], [[0, 0, 4, 0, 4, 1e9]], [[0, 0, 4, 0, 4, -1e9]], [None], 3,
+        "x", [["a"] * 6], {"counts": [35]}, {"size": [5, 7], "counts": []}, {"size": [5, 7], "counts": [36]},
         {"size": [5, 7], "counts": [-1, 36]}, {"size": [7, 5], "counts": [35]}, {"size": [5, 7], "counts": "oooooooo0"},
-        {"size": [5, 7], "counts": [2**40, 35 - 2**40]}, {"size": [5, 7], "counts": "S"}, {"size": [5, 7], "counts": "é"},
+        {"size": [5, 7], "counts": [2**40, 35 - 2**40]}, {"size": [5, 7], "counts": "S"},
+        {"size": [5, 7], "counts": "é"},
     ],
 )  # fmt: skip
 def test_is_outline__refuses_what_would_be_written_past_the_picture(outline: Any) -> None:  # noqa: ANN401
