@@ -104,7 +104,7 @@ class LabelSet:
         return cls(root, manifest, vocabulary)
 
     def read_shard(self, index: int) -> LabelShard:
-        """Label shard number `index` of the manifest's list, its hash, row count and vocabulary checked."""
+        """Label shard number `index` of the manifest's list, its hash, row count, vocabulary and labels checked."""
         entry = self.manifest.shards[index]
         name = shard_file(entry)
         shard = LabelShard.from_bytes(
@@ -115,6 +115,7 @@ class LabelSet:
         )
         if len(shard) != entry.rows:
             raise LabelSetError(f"{self.root}/{name} has {len(shard)} rows, the manifest says {entry.rows}.")
+        shard.check(len(self.vocabulary), storage.join(self.root, name))
         return shard
 
     def examples(self) -> pa.Table:

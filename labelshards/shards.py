@@ -91,11 +91,14 @@ class LabelShard:
             image_files = tuple(_IMAGE_FILES.decode(metadata.get(schema.META_IMAGE_FILES, b"")))
         except (ValueError, RecursionError) as error:
             raise LabelSetError(f"{where} does not say in which files its images lie ({error}).") from error
+        images = _one_chunk(table["image"])
+        if wrong := _wrong_places(images, len(image_files)):
+            raise LabelSetError(f"{where} points to {wrong}.")
         return cls(
             keys=_one_chunk(table["key"]),
             offsets=labels.offsets.to_numpy().astype(np.int64),
             values=labels.values.to_numpy(zero_copy_only=False),
-            images=_one_chunk(table["image"]),
+            images=images,
             image_files=image_files,
             captions=_one_chunk(table["captions"]) if with_captions else None,
         )
@@ -109,6 +112,15 @@ def labelled_rows(shard: LabelShard) -> np.ndarray:
 def image_rows(shard: LabelShard) -> np.ndarray:
     """int64 row numbers of the samples that have an image."""
     return np.flatnonzero(pc.is_valid(shard.images).to_numpy(zero_copy_only=False))
+
+
+def _wrong_places(images: pa.StructArray, num_files: int) -> str:
+    """What of `images` (schema.IMAGE) cannot be, in words; "" if all can."""
+    there = images.drop_null()
+    files, offsets, sizes = (there.field(name).to_numpy() for name in schema.IMAGE.names)
+    if files.max(initial=0) >= max(1, num_files) or (len(there) and not num_files):
+        return f"image file {files.max(initial=0)}, and lists {num_files}"
+    return "bytes in front of a file" if min(offsets.min(initial=0), sizes.min(initial=0)) < 0 else ""
 
 
 def _one_chunk(column: pa.ChunkedArray) -> pa.Array:

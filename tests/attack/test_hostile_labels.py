@@ -18,6 +18,7 @@ from labelshards import parquet, schema, storage
 from labelshards.errors import CatlipError, LabelSetError
 from labelshards.labelset import LabelSet, Manifest
 from labelshards.shards import LabelShard
+from labelshards.vocabulary import Vocabulary
 from tests.attack.label_files import READERS
 from tests.labelset_factory import coloured, write_label_set
 
@@ -52,6 +53,9 @@ def test_label_shard__whatever_its_columns_and_its_footer_say_is_one_line() -> N
         ("labels", pa.array([[-1], [0], []])), ("key", pa.array([None, "a", "b"])), ("image", pa.array([1, 2, 3])),
         ("image", pa.array([{"file": None, "offset": 1, "size": 2}] * 3)), ("key", pa.array([b"\xff"] * 3)),
         ("key", pa.array([b"\xff"] * 3).view(pa.string())),
+        ("image", pa.array([{"file": 1, "offset": 1, "size": 2}] * 3)),
+        ("image", pa.array([{"file": 0, "offset": -1, "size": 2}] * 3)),
+        ("image", pa.array([{"file": 0, "offset": 1, "size": -2}] * 3)),
     ):  # fmt: skip
         forged_table = table.set_column(table.column_names.index(name), name, column)
         with pytest.raises(LabelSetError, match=SHARD):
@@ -117,6 +121,28 @@ def test_distilled__a_table_that_breaks_off_is_one_line(tmp_path: Path, cut: int
     (tmp_path / "t.parquet").write_bytes(data)
     with pytest.raises(CatlipError, match=r"t.parquet is no table"):
         distilled.read(str(tmp_path / "t.parquet"))
+
+
+@pytest.mark.parametrize(("labels", "expected"), [([[9], [0], []], "holds class 9"), ([[1, 0], [0], []], "not sorted")])
+def test_read_shard__labels_that_no_head_has_are_one_line(
+    tmp_path: Path, labels: list[list[int]], expected: str
+) -> None:
+    """They would be found by an index behind the logits, on a GPU."""
+    given = GIVEN["shard"]
+    table = parquet.read_table(given.seeds[0])
+    forged = table.set_column(1, "labels", pa.array(labels, pa.list_(pa.uint32())))
+    for name, data in {**given.beside, given.file: written(forged, table.schema.metadata)}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    with pytest.raises(LabelSetError, match=expected):
+        given.call(tmp_path / given.file, _fresh(tmp_path))
+
+
+def test_vocabulary__a_class_without_a_name_is_one_line() -> None:
+    table = parquet.read_table(GIVEN["vocabulary"].seeds[0])
+    forged = table.set_column(4, "lemmas", pa.array([[]] * len(table), pa.list_(pa.string())))
+    with pytest.raises(LabelSetError, match="a class without a name"):
+        Vocabulary.from_bytes(written(forged, table.schema.metadata), "vocabulary.parquet")
 
 
 def test_edit_of__what_no_catlip_writes_is_one_line(tmp_path: Path) -> None:

@@ -186,6 +186,20 @@ def test_open_coco__what_is_no_json_of_instances_is_one_line(tmp_path: Path) -> 
             open_splits(tmp_path)
 
 
+def test_open_coco__names_that_no_file_can_have(tmp_path: Path) -> None:
+    """A picture that is not there is a picture that is not there, however it is called."""
+    put(tmp_path, GIVEN["probe-coco"].beside)
+    content = json.loads(GIVEN["probe-coco"].seeds[0])
+    for number, name in enumerate(["\0", "a" * 5_000, "..", ""], 3):
+        content["images"].append({"id": number, "file_name": name, "width": 8, "height": 8})
+    (tmp_path / "instances_train.json").write_text(json.dumps(content))
+    train, _ = open_splits(tmp_path)
+    assert train.pictures.digest
+    for number in range(2, 6):
+        with pytest.raises((OSError, CatlipError)):
+            train.pictures.read(number)
+
+
 def test_open_coco__an_outline_that_would_be_written_past_its_picture_is_counted(tmp_path: Path) -> None:
     """pycocotools writes as many pixels as the runs say, into as many as the picture has."""
     put(tmp_path, GIVEN["probe-coco"].beside)
