@@ -5,7 +5,8 @@ row a sample: key, numbers of its terms, image, captions). NAME.parquet is writt
 shard's report and fingerprint: where it stands, the shard is done. Each reader takes the columns that it needs.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -38,6 +39,8 @@ TERMS = pa.schema(
     ]
 )
 
+_FIELDS = {field.name: field for field in (*schema.label_shard(with_captions=True), *TERMS)}
+
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What extracting one shard found. `problems` counts samples by reason. `slow`: why spaCy's own pipeline parsed."""
@@ -66,7 +69,7 @@ class CandidateShard:
 
     def mentioned(self) -> "Mentions":
         """What senses are chosen from."""
-        return _mentions(self.mentions, self.terms)
+        return _mentions(self.mentions, self.terms, "a shard")
 
 
 class Mentions(NamedTuple):
@@ -150,13 +153,14 @@ def write(folder: str, name: str, shard: CandidateShard) -> None:
 def read_mentions(folder: str, name: str) -> Mentions:
     """What senses are chosen from. Raises CatlipError if the shard is gone or broken."""
     rows = _read(storage.join(folder, f"{name}.parquet"), ["labels"])["labels"].combine_chunks()
-    terms = _read(storage.join(folder, f"{name}.terms"), ["text", "role", "form", "head", "rows"])
-    return _mentions(rows, terms)
+    where = storage.join(folder, f"{name}.terms")
+    return _mentions(rows, _read(where, ["text", "role", "form", "head", "rows"]), where)
 
 
 def read_entries(folder: str, name: str) -> Entries:
     """The entries of one shard alone. Raises CatlipError like `read_mentions`."""
-    return _entries(_read(storage.join(folder, f"{name}.terms"), ["text", "role", "form", "head"]))
+    where = storage.join(folder, f"{name}.terms")
+    return _entries(_read(where, ["text", "role", "form", "head"]), where)
 
 
 def read_lengths(folder: str, name: str) -> np.ndarray:
@@ -170,7 +174,8 @@ def read_samples(folder: str, name: str) -> Samples:
     where = storage.join(folder, f"{name}.parquet")
     table = _read(where, ["key", "image", "captions"])
     columns = {column: table[column].combine_chunks() for column in table.column_names}
-    report = msgspec.json.decode(table.schema.metadata[_META_REPORT], type=Report)
+    with _told(where):
+        report = msgspec.json.decode((table.schema.metadata or {})[_META_REPORT], type=Report)
     return Samples(columns["key"], columns["image"], columns.get("captions"), report)
 
 
@@ -192,16 +197,17 @@ def read_report(folder: str, name: str) -> Report | None:
         with fs.open(path, "rb") as file:
             footer = pq.read_metadata(file).metadata or {}
         return msgspec.json.decode(footer[_META_REPORT], type=Report)
-    except (OSError, KeyError, pa.ArrowException, msgspec.MsgspecError):
+    except (OSError, KeyError, pa.ArrowException, ValueError, RecursionError):
         return None
 
 
-def _mentions(mentions: pa.ListArray, terms: pa.Table) -> Mentions:
-    return Mentions(*_unpacked(mentions), _entries(terms), Rows(*_unpacked(terms["rows"].combine_chunks())))
+def _mentions(mentions: pa.ListArray, terms: pa.Table, where: str) -> Mentions:
+    return Mentions(*_unpacked(mentions), _entries(terms, where), Rows(*_unpacked(terms["rows"].combine_chunks())))
 
 
-def _entries(terms: pa.Table) -> Entries:
-    kinds = kinds_of(terms["role"].combine_chunks(), terms["form"].combine_chunks())
+def _entries(terms: pa.Table, where: str) -> Entries:
+    with _told(where):
+        kinds = kinds_of(terms["role"].combine_chunks(), terms["form"].combine_chunks())
     return Entries(terms["text"].to_pylist(), kinds, terms["head"].to_numpy().astype(np.int64))
 
 
@@ -213,8 +219,17 @@ def _unpacked(lists: pa.ListArray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _read(where: str, columns: Sequence[str]) -> pa.Table:
-    """The columns that there are of those named."""
+    """These columns in their types; `captions`, which need not be kept, if they are there."""
+    with _told(where):
+        table = parquet.read_table(storage.read_bytes(where), columns)
+        there = [name for name in columns if name != "captions" or name in table.column_names]
+        return parquet.typed(table, pa.schema([_FIELDS[name] for name in there]))
+
+
+@contextlib.contextmanager
+def _told(where: str) -> Iterator[None]:
+    """Whatever is wrong with what a build left, another one mends."""
     try:
-        return parquet.read_table(storage.read_bytes(where), columns)
-    except (OSError, pa.ArrowException) as error:
+        yield
+    except (OSError, pa.ArrowException, KeyError, ValueError, RecursionError) as error:
         raise CatlipError(f"{where} cannot be read ({error}). Run the same build with --rebuild.") from error

@@ -1,8 +1,21 @@
 """Errors that a user can mend. The command line prints their text as it is; everything else is a bug."""
 
+_MOST_CHARACTERS = 3_000
+
 
 class CatlipError(Exception):
-    """Something outside the program is wrong. The text says what, where, and how to mend it, in one or two lines."""
+    """Something outside the program is wrong. The text says what, where, and how to mend it, in one or two lines.
+
+    What it cites of a file may be long, and may hold what moves a terminal's cursor: it is shortened, and spelled out.
+    """
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        if len(text) > _MOST_CHARACTERS:
+            text = f"{text[: _MOST_CHARACTERS // 2]} … {text[-_MOST_CHARACTERS // 2 :]}"
+        if text.isprintable():
+            return text
+        return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
 
 
 class LabelSetError(CatlipError):

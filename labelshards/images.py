@@ -13,12 +13,9 @@ import msgspec
 
 from labelshards import storage
 from labelshards.errors import LabelSetError
+from labelshards.tars import TAR_BLOCK_BYTES, TAR_ENCODING, TAR_ERRORS, BoundedMember
 
-TAR_BLOCK_BYTES = 512
 _NAME_BYTES = 100
-# How both stages read the names of tar members: a key is text, also where the name is not UTF-8.
-TAR_ENCODING = "utf-8"
-TAR_ERRORS = "replace"
 # Longer names than the plain header can hold stand in an extended header before it; this is where it is looked for.
 _MAX_EXTENSION_BYTES = 16 * TAR_BLOCK_BYTES
 
@@ -221,7 +218,11 @@ def _extended_name(blocks: bytes) -> str | None:
             return None
         try:
             with tarfile.open(
-                fileobj=io.BytesIO(blocks[start:]), mode="r:", encoding=TAR_ENCODING, errors=TAR_ERRORS
+                fileobj=io.BytesIO(blocks[start:]),
+                mode="r:",
+                encoding=TAR_ENCODING,
+                errors=TAR_ERRORS,
+                tarinfo=BoundedMember,
             ) as archive:
                 member = archive.next()
         except tarfile.ReadError:

@@ -104,7 +104,7 @@ class LabelSet:
         return cls(root, manifest, vocabulary)
 
     def read_shard(self, index: int) -> LabelShard:
-        """Label shard number `index` of the manifest's list, its hash, row count and vocabulary checked."""
+        """Label shard number `index` of the manifest's list, its hash, row count, vocabulary and labels checked."""
         entry = self.manifest.shards[index]
         name = shard_file(entry)
         shard = LabelShard.from_bytes(
@@ -117,6 +117,7 @@ class LabelSet:
             raise LabelSetError(
                 f"{self.root}/{name} has {len(shard)} rows, the manifest says {entry.rows}. Build the label set again."
             )
+        shard.check(len(self.vocabulary), storage.join(self.root, name))
         return shard
 
     def examples(self) -> pa.Table:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from labelshards.errors import LabelSetError
@@ -48,18 +49,35 @@ def from_bytes(data: bytes, schema: pa.Schema, where: str) -> pa.Table:
     if missing:
         raise LabelSetError(f"{where} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}. {_AGAIN}")
     try:
-        return table.select(schema.names).cast(schema.with_metadata(table.schema.metadata)).combine_chunks()
-    except (pa.ArrowException, ValueError) as error:
+        return typed(table, schema).combine_chunks()
+    except (pa.ArrowException, ValueError, KeyError) as error:
         raise LabelSetError(f"{where} has columns of other types than the format says ({error}). {_AGAIN}") from error
+
+
+def typed(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The columns of `schema` in its types: text that is UTF-8, and no nulls where it has none.
+
+    Raises pa.ArrowException, ValueError and KeyError.
+    """
+    found = table.select(schema.names).cast(schema.with_metadata(table.schema.metadata))
+    found.validate(full=True)
+    for field in schema:
+        if pa.types.is_list(field.type) and pc.list_flatten(found[field.name]).null_count:
+            raise pa.ArrowInvalid(f"{field.name} has nulls in its lists")
+    return found
 
 
 def read_table(data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
     """The Parquet file in `data`, all of it or those of `columns` that it has, read by this thread alone.
 
-    `pq.read_table` reads in threads of its own, and one that still holds `data` when Python ends aborts the process.
+    Raises OSError and pa.ArrowException. `pq.read_table` reads in threads of its own, and one that still holds `data`
+    when Python ends aborts the process.
     """
     file = pq.ParquetFile(pa.BufferReader(data), pre_buffer=False)
-    return file.read(columns=columns, use_threads=False)
+    try:
+        return file.read(columns=columns, use_threads=False)
+    except UnicodeDecodeError as error:
+        raise pa.ArrowInvalid(f"a name in it is not UTF-8: {error}") from error
 
 
 def _leaf_names(schema: pa.Schema) -> list[str]:

@@ -80,19 +80,27 @@ class LabelShard:
     def from_bytes(cls, data: bytes, *, vocabulary_digest: str, with_captions: bool, where: str) -> "LabelShard":
         """Read shards/NAME.parquet. Raises LabelSetError if it belongs to another vocabulary or is not whole."""
         table = parquet.from_bytes(data, schema.label_shard(with_captions), where)
-        found = table.schema.metadata.get(schema.META_VOCABULARY, b"").decode()
+        metadata = table.schema.metadata
+        found = metadata.get(schema.META_VOCABULARY, b"").decode(errors="replace")
         if found != vocabulary_digest:
             raise LabelSetError(
                 f"{where} was encoded with vocabulary {found or 'unknown'}, the label set's is {vocabulary_digest}. "
                 "Run `catlip labels build` again."
             )
         labels = _one_chunk(table["labels"])
+        try:
+            image_files = tuple(_IMAGE_FILES.decode(metadata.get(schema.META_IMAGE_FILES, b"")))
+        except (ValueError, RecursionError) as error:
+            raise LabelSetError(f"{where} does not say in which files its images lie ({error}).") from error
+        images = _one_chunk(table["image"])
+        if wrong := _wrong_places(images, len(image_files)):
+            raise LabelSetError(f"{where} points to {wrong}.")
         return cls(
             keys=_one_chunk(table["key"]),
             offsets=labels.offsets.to_numpy().astype(np.int64),
             values=labels.values.to_numpy(zero_copy_only=False),
-            images=_one_chunk(table["image"]),
-            image_files=tuple(_IMAGE_FILES.decode(table.schema.metadata[schema.META_IMAGE_FILES])),
+            images=images,
+            image_files=image_files,
             captions=_one_chunk(table["captions"]) if with_captions else None,
         )
 
@@ -105,6 +113,15 @@ def labelled_rows(shard: LabelShard) -> np.ndarray:
 def image_rows(shard: LabelShard) -> np.ndarray:
     """int64 row numbers of the samples that have an image."""
     return np.flatnonzero(pc.is_valid(shard.images).to_numpy(zero_copy_only=False))
+
+
+def _wrong_places(images: pa.StructArray, num_files: int) -> str:
+    """What of `images` (schema.IMAGE) cannot be, in words; "" if all can."""
+    there = images.drop_null()
+    files, offsets, sizes = (there.field(name).to_numpy() for name in schema.IMAGE.names)
+    if files.max(initial=0) >= max(1, num_files) or (len(there) and not num_files):
+        return f"image file {files.max(initial=0)}, and lists {num_files}"
+    return "bytes in front of a file" if min(offsets.min(initial=0), sizes.min(initial=0)) < 0 else ""
 
 
 def _one_chunk(column: pa.ChunkedArray) -> pa.Array:

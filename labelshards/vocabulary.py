@@ -4,6 +4,7 @@ from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from labelshards import parquet, storage
 from labelshards.errors import LabelSetError
@@ -17,6 +18,8 @@ class Vocabulary:
         ids = table["class_id"].to_numpy()
         if not np.array_equal(ids, np.arange(len(ids))):
             raise LabelSetError("The vocabulary's class ids are not 0 … K-1 in order. Build the label set again.")
+        if len(table) and not pc.min(pc.list_value_length(table["lemmas"])).as_py():
+            raise LabelSetError("The vocabulary has a class without a name. Build the label set again.")
         self.table = table
 
     def __len__(self) -> int:

@@ -13,7 +13,9 @@ from pathlib import Path
 
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 OWN = "catlip"
-_REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)(?:\[(?P<extras>[\w,-]+)\])?(?:[>=]=(?P<lowest>[\w.]+)(?:,.*)?)?")
+_REQUIREMENT = re.compile(
+    r"(?P<name>[\w.-]+)(?:\[(?P<extras>[\w,-]+)\])?(?:[>=]=(?P<lowest>[\w.]+)(?:,[^;]*)?)?(?:;.*)?"
+)
 
 
 def lowest(extras: Sequence[str], pyproject: Path = PYPROJECT) -> dict[str, str]:

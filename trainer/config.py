@@ -1,6 +1,7 @@
 """The whole configuration of a run: one struct per owner, a TOML recipe, and `--set key=value` on top."""
 
 import difflib
+import math
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -71,6 +72,9 @@ FREE_KEYS = frozenset(
 )
 
 
+_SMALLEST, _LARGEST = -(2**63), 2**63 - 1
+
+
 def load(recipe: Path | None, overrides: Sequence[str] = ()) -> Config:
     """The configuration of a recipe with `key=value` overrides, in this order, over the defaults.
 
@@ -82,6 +86,7 @@ def load(recipe: Path | None, overrides: Sequence[str] = ()) -> Config:
     for key, value in read_overrides(overrides):
         refuse_unknown([key], "--set")
         assign(tree, key, value)
+    _refuse_impossible(flatten(tree))
     try:
         return msgspec.convert(tree, Config)
     except msgspec.ValidationError as error:
@@ -99,10 +104,12 @@ def read_overrides(overrides: Sequence[str]) -> Iterator[tuple[str, object]]:
 
 
 def assign(tree: dict[str, Any], key: str, value: object) -> None:
-    """Set a dotted key in nested tables, which are made where they are missing."""
+    """Set a dotted key in nested tables, which are made where they are missing. Raises CatlipError if one cannot be."""
     *tables, name = key.split(".")
     for table in tables:
         tree = tree.setdefault(table, {})
+        if not isinstance(tree, dict):
+            raise CatlipError(f"{key} cannot be set: {table} is {tree!r}, no table.")
     tree[name] = value
 
 
@@ -135,15 +142,28 @@ def _read(recipe: Path) -> dict[str, Any]:
         return tomllib.loads(recipe.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise CatlipError(f"There is no recipe {recipe}. Name a TOML file, like those in recipes/.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # of what is no TOML; whole numbers have 4,300 digits at most
         raise CatlipError(f"{recipe} is not valid TOML: {error}.") from error
 
 
 def _value(text: str) -> object:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
+
+
+def _refuse_impossible(settings: dict[str, Any]) -> None:
+    """Raise CatlipError for NaN, infinity, and whole numbers that no array holds, in whatever list or table."""
+    for key, value in settings.items():
+        if isinstance(value, list):
+            _refuse_impossible({f"{key}[{place}]": each for place, each in enumerate(value)})
+        elif isinstance(value, dict):
+            _refuse_impossible({f"{key}.{name}": each for name, each in value.items()})
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise CatlipError(f"{key}: {value} is no number that can be computed with.")
+        elif isinstance(value, int) and not _SMALLEST <= value <= _LARGEST:
+            raise CatlipError(f"{key}: whole numbers have 64 bits at most.")
 
 
 def refuse_unknown(keys: Iterable[str], where: str) -> None:

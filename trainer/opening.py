@@ -1,5 +1,6 @@
 """MODEL as people name it → a frozen encoder: a run, an exported folder, a model of timm, a tower of open_clip."""
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -234,18 +235,27 @@ def _create(source: str, options: dict[str, Any]) -> nn.Module:
 
 
 def _picture_input(model: nn.Module, name: str) -> PictureInput:
-    config: dict[str, Any] = resolve_model_data_config(model)  # type: ignore[no-untyped-call]
-    channels, height, width = config["input_size"]
+    try:
+        config: dict[str, Any] = resolve_model_data_config(model)  # type: ignore[no-untyped-call]
+        channels, height, width = config["input_size"]
+        mean, std = _channels(config["mean"]), _channels(config["std"])
+        crop_share = float(config["crop_pct"] or 1.0)
+    except Exception as error:  # config.json may say anything, and timm trusts it
+        raise CatlipError(f"{name} does not say what pictures it takes: {_first_line(error)}.") from error
     if channels != 3 or height != width:
         raise CatlipError(
             f"{name} takes pictures of {channels} x {height} x {width}; they should have 3 channels and be square. "
             "Take another model."
         )
+    if not (all(map(math.isfinite, (*mean, crop_share))) and all(0 < each < math.inf for each in std)):
+        raise CatlipError(
+            f"{name} takes pixels of mean {mean} and standard deviation {std}, which cannot be. Take another model."
+        )
     return PictureInput(
         image_size=height,
-        mean=_channels(config["mean"]),
-        std=_channels(config["std"]),
-        crop_share=float(config["crop_pct"]) if config["crop_pct"] else 1.0,
+        mean=mean,
+        std=std,
+        crop_share=crop_share,
     )
 
 

@@ -11,6 +11,8 @@ from torch import nn
 from labelshards.errors import CatlipError
 from trainer import sharding
 
+Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+
 
 class OptimConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[optim]`: defaults are the paper's for ViT-B on DataComp (table 7).
@@ -23,10 +25,10 @@ class OptimConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     lr: Annotated[float, msgspec.Meta(gt=0)] = 1e-3
     min_lr: Annotated[float, msgspec.Meta(ge=0)] = 1e-5
     warmup_steps: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[Share, Share] = (0.9, 0.999)
     weight_decay: Annotated[float, msgspec.Meta(ge=0)] = 0.2
     clip_norm: Annotated[float, msgspec.Meta(gt=0)] = 1.0
-    ema_decay: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.9995
+    ema_decay: Share = 0.9995
 
     def warmup(self, num_steps: int) -> int:
         """Warm-up steps of a run of `num_steps`. Raises CatlipError if there are more of them than steps."""

@@ -101,7 +101,7 @@ def writing(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        opened = (folder / ".lock").open("w")
+        opened = (folder / ".lock").open("a")
     except OSError as error:
         raise CatlipError(f"No run can be written to {folder} ({error.strerror}). Choose another --out.") from error
     with opened as lock:
@@ -169,8 +169,17 @@ def append_lines(path: Path, lines: Sequence[msgspec.Struct]) -> None:
 
 
 def read_metrics(folder: Path) -> list[Metrics]:
-    """All lines of metrics.jsonl."""
-    return [msgspec.json.decode(line, type=Metrics) for line in (folder / METRICS_NAME).read_bytes().splitlines()]
+    """All lines of metrics.jsonl. Raises CatlipError for one that is broken."""
+    path = folder / METRICS_NAME
+    found = []
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        try:
+            found.append(msgspec.json.decode(line, type=Metrics))
+        except (ValueError, RecursionError) as error:
+            raise CatlipError(
+                f"{path}, line {number}: {error}. If the run was killed there, the command that trained it mends it."
+            ) from error
+    return found
 
 
 def drop_lines_after(path: Path, step: int) -> None:
@@ -182,7 +191,7 @@ def drop_lines_after(path: Path, step: int) -> None:
         try:
             if msgspec.json.decode(line, type=_Line).step <= step:
                 kept.append(line)
-        except msgspec.MsgspecError:
+        except (ValueError, RecursionError):
             break  # the process was killed while it wrote this line
     storage.write_bytes(str(path), b"".join(kept))
 
@@ -247,7 +256,7 @@ def _read_record(folder: Path) -> RunRecord | None:
         return msgspec.json.decode(path.read_bytes(), type=RunRecord)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except msgspec.MsgspecError as error:
+    except (ValueError, RecursionError) as error:
         raise CatlipError(f"{path} cannot be read by this catlip ({error}). Choose another --out.") from error
 
 

@@ -84,7 +84,10 @@ def _columns(uri: str | None, expected: str) -> Iterator[list[str]]:
 def edit_of(label_set: LabelSet) -> Edit | None:
     """The decisions that a label set was made with, if there were any."""
     edit = label_set.manifest.provenance.settings.get(schema.EDIT)
-    return None if edit is None else msgspec.convert(edit, Edit)
+    try:
+        return None if edit is None else msgspec.convert(edit, Edit)
+    except msgspec.ValidationError as error:
+        raise CatlipError(f"{label_set.root} says of its classes what no catlip writes ({error}).") from error
 
 
 class Edits:

@@ -53,7 +53,7 @@ def from_bytes(data: bytes, where: str) -> Table:
     try:
         metadata = pq.read_metadata(pa.BufferReader(data)).metadata or {}
         taught = msgspec.json.decode(metadata[_META], type=Taught)
-    except (pa.ArrowException, KeyError, msgspec.MsgspecError) as error:
+    except (pa.ArrowException, OSError, KeyError, ValueError, RecursionError) as error:
         raise CatlipError(
             f"{where} is no table of --nouns distilled ({error}). Use --rebuild to learn it anew."
         ) from error

@@ -129,7 +129,7 @@ def _now(token: str) -> bytes:
 def _read(where: str) -> Lease | None:
     try:
         return msgspec.json.decode(storage.read_bytes(where), type=Lease)
-    except (FileNotFoundError, msgspec.MsgspecError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return None
 
 

@@ -75,7 +75,7 @@ def read_plan(folder: str) -> Plan:
         raise CatlipError(
             f"No build was begun here: {where} is missing. Run `catlip labels build SOURCE... --out DIR` first."
         ) from error
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise CatlipError(f"{where} is damaged or of another catlip ({error}). Run the build again.") from error
 
 
@@ -113,10 +113,11 @@ def claim(folder: str, settings: Settings, *, rebuild: bool) -> None:
     if storage.exists(where) and not rebuild:
         try:
             was = msgspec.json.decode(storage.read_bytes(where), type=dict[str, Any])
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            was = {**was.pop("fields", {}), **was}
+        except (TypeError, ValueError, RecursionError) as error:
             raise CatlipError(f"{where} is damaged ({error}). Use --rebuild to parse all captions again.") from error
         now = msgspec.json.decode(msgspec.json.encode(settings))
-        was, now = was.pop("fields", {}) | was, now.pop("fields") | now
+        now = now.pop("fields") | now
         for name in now:
             if was.get(name) != now[name]:
                 raise CatlipError(
@@ -153,7 +154,7 @@ def _map(function: Callable[[str], Any], names: Sequence[str], folder: str) -> I
 def _read_failure(folder: str, name: str) -> _Failure | None:
     try:
         return msgspec.json.decode(storage.read_bytes(_failure_of(folder, name)), type=_Failure)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 

@@ -11,7 +11,7 @@ import msgspec
 from labelgen.sources import pictures
 from labelgen.sources.fields import Fields
 from labelgen.sources.identity import identity_and_size
-from labelgen.sources.record import captions_beside
+from labelgen.sources.record import MAX_BESIDE_BYTES, captions_beside
 from labelgen.sources.rows import ROWS_PER_SHARD, part_name
 from labelgen.sources.sample import Found, Image, InputShard, Leftover, Problem, Sample, SourceError
 from labelgen.sources.uris import below, refuse_unprintable
@@ -94,7 +94,8 @@ def _image(uri: str, path: str, problems: list[Problem]) -> Image | None:
 
 def _bytes(uri: str) -> bytes:
     try:
-        return storage.read_bytes(uri)
+        with storage.opened(uri) as file:
+            return file.read(MAX_BESIDE_BYTES)
     except OSError as error:
         raise SourceError(f"{uri} cannot be read: {error.strerror or error}.") from error
 

@@ -7,11 +7,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from labelgen.sources.fields import Fields, choose_columns
-from labelgen.sources.rows import ROWS_PER_SHARD, Places, Rows, plan_row_ranges
+from labelgen.sources.rows import Places, Rows, plan_row_ranges
 from labelgen.sources.sample import Found, InputShard, SourceDamageError, SourceError
 from labelshards import storage
 
 _MAGIC = b"PAR1"
+_MOST_ROWS = 10**9  # in one file; a footer may claim any number, and each 10,000 would be a shard
+_ROWS_AT_ONCE = 1_000  # a row may be long, and stand once in the file for all that are like it
 # Old writers do not say that their bytes are text; a column of nulls has no better type.
 _TEXT_TYPES = frozenset(
     {pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.large_binary(), pa.binary_view(), pa.null()}
@@ -67,7 +69,9 @@ def opened(uri: str) -> Iterator[pq.ParquetFile]:
     with raw:
         try:
             file = pq.ParquetFile(raw)
-        except (OSError, pa.ArrowException) as error:
+            if not (0 <= file.metadata.num_rows <= _MOST_ROWS and file.schema_arrow is not None):
+                raise pa.ArrowInvalid(f"it says that it has {file.metadata.num_rows:,} rows")
+        except (OSError, pa.ArrowException, ValueError) as error:
             raise SourceError(f"{uri} is not a whole Parquet file ({_first_line(error)}).") from error
         with file:
             yield file
@@ -89,14 +93,14 @@ def read_rows(
             groups.append(group)
         start = end
     try:
-        for batch in file.iter_batches(batch_size=ROWS_PER_SHARD, row_groups=groups, columns=list(names)):
+        for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, row_groups=groups, columns=list(names)):
             part = batch.slice(skip, count)
             skip = max(0, skip - len(batch))
             count -= len(part)
             yield from zip(*(_as_bytes(part.column(name)).to_pylist() for name in names), strict=True)
             if not count:
                 return
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, ValueError) as error:
         raise SourceDamageError(f"{uri} is broken ({_first_line(error)}).") from error
 
 
@@ -109,12 +113,14 @@ def _is_text_list(kind: pa.DataType) -> bool:
 
 
 def _as_bytes(column: pa.Array) -> pa.Array:
-    """Text as binary, without a look at it; everything else as it is."""
+    """Text as binary, without a look at it; whole numbers as they are; nothing, where something else stands."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if _is_text(column.type):
         return column.cast(pa.large_binary())
-    return column.cast(pa.large_list(pa.large_binary())) if _is_text_list(column.type) else column
+    if _is_text_list(column.type):
+        return column.cast(pa.large_list(pa.large_binary()))
+    return column if pa.types.is_integer(column.type) or pa.types.is_boolean(column.type) else pa.nulls(len(column))
 
 
 def _first_line(error: Exception) -> str:

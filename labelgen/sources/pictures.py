@@ -6,7 +6,6 @@ from labelgen.sources.identity import look_at
 from labelgen.sources.sample import Image, Problem, SourceError
 from labelgen.sources.uris import below
 from labelshards import storage
-from labelshards.errors import CatlipError
 from labelshards.images import ImageFile
 
 IMAGE_SUFFIXES = frozenset({"jpg", "jpeg", "png", "webp"})
@@ -31,14 +30,15 @@ def whole_file(uri: str, num_bytes: int, problems: list[Problem]) -> Image | Non
 def find(path: str | None, root: str, problems: list[Problem]) -> Image | None:
     """The picture at `path` (relative to the folder `root`, absolute, or a URI), or None, and why in `problems`.
 
-    The web is not asked: a label set needs pictures that stay.
+    The web is not asked: a label set needs pictures that stay. Nor are chains of file systems (`zip://a::ftp://b`):
+    what stands in a table may come from anybody, and shall make nothing be fetched or unpacked.
     """
     try:
-        if not path or path.startswith(("http://", "https://")) or path.lower().endswith(".tar"):
+        if not path or "::" in path or path.startswith(("http://", "https://")) or path.lower().endswith(".tar"):
             raise SourceError("no picture file")
         relative = "://" not in path and not Path(path).is_absolute()
         uri = storage.absolute(below(root, path) if relative else path)
         return whole_file(uri, look_at(uri)[1], problems)
-    except (CatlipError, ValueError):  # nothing there, no such protocol, or its package is not installed
+    except Exception:  # nothing there, no such protocol, no package for it; or what its file system says to bad names
         problems.append(Problem.MISSING_IMAGE)
         return None

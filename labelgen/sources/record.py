@@ -8,6 +8,8 @@ import msgspec
 
 from labelgen.sources.sample import Problem
 
+# Of a file with the caption of one image no more is read; a caption has 2,000 characters at most.
+MAX_BESIDE_BYTES = 1 << 24
 # What a JSON file beside an image calls its captions, where none is chosen.
 _CAPTION_LISTS = ("captions",)
 
@@ -46,8 +48,8 @@ def captions_beside(
 ) -> tuple[str, ...]:
     """Captions of an image from the files beside it; each is read only if it is needed.
 
-    All strings under `caption_keys` (if none is chosen, under `captions`) in the JSON; without those the text file;
-    without that the JSON's `caption`.
+    Each gives MAX_BESIDE_BYTES at most. All strings under `caption_keys` (if none is chosen, under `captions`) in the
+    JSON; without those the text file; without that the JSON's `caption`.
     """
     record = decode_object(json_bytes()) if json_bytes else {}
     if record is None:
@@ -55,13 +57,18 @@ def captions_beside(
         record = {}
     found: list[str] = []
     _collect([record.get(key) for key in caption_keys or _CAPTION_LISTS], found)
-    if not found and text_bytes and _collect([text_bytes()], found):
+    if not found and text_bytes and _collect([_whole_words(text_bytes())], found):
         problems.append(Problem.CAPTION_NOT_UTF8)
     if not found:
         _collect([record.get("caption")], found)
     if not found and Problem.CAPTION_NOT_UTF8 not in problems:
         problems.append(Problem.MISSING_CAPTION)
     return tuple(found)
+
+
+def _whole_words(text: bytes) -> bytes:
+    """Text that was cut somewhere, cut at a space; no letter of UTF-8 has one in it."""
+    return text.rpartition(b" ")[0] if len(text) == MAX_BESIDE_BYTES else text
 
 
 def text_of(value: object) -> str | None:

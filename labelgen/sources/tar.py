@@ -11,12 +11,13 @@ from typing import IO
 from labelgen.sources.fields import Fields
 from labelgen.sources.identity import identity_and_size
 from labelgen.sources.pictures import IMAGE_SUFFIXES, size_problem
-from labelgen.sources.record import captions_beside
+from labelgen.sources.record import MAX_BESIDE_BYTES, captions_beside
 from labelgen.sources.sample import Found, Image, InputShard, Problem, Sample, SourceDamageError, SourceError
 from labelgen.sources.side import SideCaptions, column_of, side_of
 from labelgen.sources.tar_member import Member
 from labelshards import storage
-from labelshards.images import TAR_BLOCK_BYTES, TAR_ENCODING, TAR_ERRORS, ImageFile, member_key
+from labelshards.images import ImageFile, member_key
+from labelshards.tars import TAR_BLOCK_BYTES, TAR_ENCODING, TAR_ERRORS
 
 HEEDS = frozenset({"caption_keys", "captions_from", "key_column"})
 
@@ -75,8 +76,6 @@ def _members(file: IO[bytes], shard: InputShard) -> Iterator[tuple[str, str, tar
         with tarfile.open(fileobj=file, mode="r:", encoding=TAR_ENCODING, errors=TAR_ERRORS, tarinfo=Member) as archive:
             for member in archive:
                 archive.members = []  # type: ignore[attr-defined]  # tarfile keeps every header it saw
-                if member.size < 0:  # tarfile would go back, and never end
-                    raise SourceDamageError(f"{shard.uri} is broken after {last} (a member of negative size).")
                 if member.offset_data + member.size > shard.size:
                     raise SourceDamageError(f"{shard.uri} is cut off inside {member.name!r}.")
                 last = repr(member.name)
@@ -150,4 +149,4 @@ def _sample(
 
 def _bytes(file: IO[bytes], member: tarfile.TarInfo) -> bytes:
     file.seek(member.offset_data)
-    return file.read(member.size)
+    return file.read(min(member.size, MAX_BESIDE_BYTES))

@@ -5,7 +5,7 @@ import tarfile
 import zlib
 from typing import Self
 
-from labelshards.images import TAR_BLOCK_BYTES, TAR_ENCODING
+from labelshards.tars import TAR_BLOCK_BYTES, TAR_ENCODING, BoundedMember
 
 # A regular file's header as every common program writes it: numbers in octal digits, and the mark of POSIX or GNU.
 _OCTALS = rb"[0-7]{6}[0-7 ][\0 ]"
@@ -19,12 +19,12 @@ _SUM_AT, _SUM_END = 148, 156
 _SUM_OF_SPACES = (_SUM_END - _SUM_AT) * ord(" ")
 
 
-class Member(tarfile.TarInfo):
+class Member(BoundedMember):
     """A member with name, size, type and place. Whose it is, and of when, is left out where the header is plain."""
 
     @classmethod
     def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
-        """The member whose header comes next in the file. Raises tarfile.HeaderError as tarfile itself does."""
+        """The member whose header comes next in the file. Raises tarfile.HeaderError as BoundedMember does."""
         file = archive.fileobj
         assert file is not None, "a tar is read from a file"
         offset = file.tell()

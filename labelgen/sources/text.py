@@ -15,6 +15,8 @@ from labelgen.sources.sample import InputShard, SourceDamageError, SourceError
 from labelshards import storage
 
 HEAD_BYTES = 1 << 16
+# A file of one line without end would else be read into memory; a gigabyte of it may have been a megabyte on disk.
+MAX_LINE_BYTES = 1 << 24
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _OTHER_ENCODINGS = (b"\xff\xfe", b"\xfe\xff")
 _DECOMPRESS: dict[str, Callable[[IO[bytes]], io.BufferedIOBase]] = {
@@ -23,6 +25,10 @@ _DECOMPRESS: dict[str, Callable[[IO[bytes]], io.BufferedIOBase]] = {
     ".xz": lzma.LZMAFile,
 }
 _CUT_OFF = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
+
+
+class _EndlessLineError(Exception):
+    """A line longer than MAX_LINE_BYTES."""
 
 
 def suffixes(*plain: str) -> tuple[str, ...]:
@@ -106,11 +112,13 @@ def shard_lines(shard: InputShard) -> Iterator[bytes]:
     try:
         with _opened(shard.uri) as file:
             file.seek(shard.offset)
-            for line in file:
+            for line in _lines(file):
                 if left <= 0:
                     break
                 left -= len(line)
                 yield line
+    except _EndlessLineError as error:
+        raise SourceDamageError(f"{shard.uri} has a line of more than {MAX_LINE_BYTES >> 20} MiB.") from error
     except _CUT_OFF as error:
         if not line:
             raise SourceError(f"{shard.uri} cannot be decompressed: {error}.") from error
@@ -136,14 +144,22 @@ def _row_starts(
     with _opened(uri) as file:
         try:
             file.seek(position)
-            for row, size in enumerate(row_sizes(iter(file))):
+            for row, size in enumerate(row_sizes(_lines(file))):
                 if row and row % ROWS_PER_SHARD == 0:
                     starts.append((position, row))
                 position += size
-        except _CUT_OFF:
+        except (_EndlessLineError, *_CUT_OFF):
             # More than there is, so that whoever reads the last shard meets the break again.
             position = max(position, file.tell()) + 1
     return starts, position
+
+
+def _lines(file: io.BufferedIOBase) -> Iterator[bytes]:
+    """The rest of a file, line by line. Raises _EndlessLineError."""
+    while line := file.readline(MAX_LINE_BYTES):
+        if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
+            raise _EndlessLineError
+        yield line
 
 
 @contextmanager

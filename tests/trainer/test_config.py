@@ -97,3 +97,32 @@ def test_flatten__keeps_empty_tables() -> None:
 
 def test_identity__leaves_out_what_decides_no_weight() -> None:
     assert identity(load(None, ["loop.log_every=3"])) == identity(Config()) != identity(load(None, ["text.width=8"]))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[optim]\nlr = nan\n", "optim.lr: nan is no number"),
+        ("[optim]\nlr = 1e999\n", "optim.lr: inf is no number"),
+        ("[model]\nmean = [0.5, -inf, 0.5]\n", r"model.mean\[1\]: -inf is no number"),
+        ("[model]\nkwargs = {a = [{b = nan}]}\n", r"model.kwargs.a\[0\].b: nan is no number"),
+        ("[model]\nstd = [0.5, 0.0, 0.5]\n", r"model.std\[\.\.\.\]|model.std"),
+        ("[optim]\nbetas = [1.5, 0.9]\n", "optim.betas"),
+        ("seed = 9223372036854775808\n", "seed: whole numbers have 64 bits at most"),
+        (f"seed = {'9' * 5_000}\n", "is not valid TOML: Exceeds the limit"),
+        (f"seed = {'[' * 3_000}\n", "is not valid TOML: "),
+        ("plan = 3\n", "plan.steps cannot be set: plan is 3, no table"),
+        ("[model]\nkwargs = 3\n", "model.kwargs.depth cannot be set: kwargs is 3, no table"),
+    ],
+)
+def test_load__what_no_run_could_compute_with_is_one_line(tmp_path: Path, text: str, expected: str) -> None:
+    (tmp_path / "recipe.toml").write_text(text)
+    with pytest.raises(CatlipError, match=expected) as refused:
+        load(tmp_path / "recipe.toml", ["plan.steps=3", "model.kwargs.depth=2"])
+    assert "\n" not in str(refused.value)
+
+
+def test_load__of_an_override_that_goes_too_deep_is_one_line() -> None:
+    for value in ("[" * 3_000, "9" * 5_000):
+        with pytest.raises(CatlipError, match=r"plan.steps: expected `int \| null`, got `str`"):
+            load(None, [f"plan.steps={value}"])

@@ -17,6 +17,7 @@ from trainer.corenet.vit import HEAD_WIDTH, PATCH
 
 _SIZES = {(768, 12): "ViT-B/16", (1024, 24): "ViT-L/16", (1280, 32): "ViT-H/16"}
 _POSITIONS = "pos_embed.pos_embed.pos_embed"
+_NDIMS = {"cls_token": 3, "classifier.weight": 2, _POSITIONS: 4}
 _DROPPED = "neural_augmentor."
 # What is in front of the last dot in CoreNet and in timm. Attention has two names for its last product: with flash
 # attention and without.
@@ -52,17 +53,17 @@ class Arguments(NamedTuple):
 
 def read(path: Path) -> dict[str, torch.Tensor]:
     """The tensors of a checkpoint file, nothing of which is run. Raises CatlipError if it is none."""
-    try:
-        with path.open("rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of how other files were pickled
+    with path.open("rb") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of how other files were pickled
+        try:
             found = torch.load(file, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
-    except Exception as error:  # unpickling raises whatever it meets; torch's own text says how to run the file
-        raise CatlipError(
-            f"{path} is no checkpoint of weights alone, or is damaged; nothing in it was run. Fetch it anew."
-        ) from error
-    if not isinstance(found, dict) or not all(isinstance(each, torch.Tensor) for each in found.values()):
+        except Exception as error:  # unpickling raises whatever it meets; torch's own text says how to run the file
+            raise CatlipError(
+                f"{path} is no checkpoint of weights alone, or is damaged; nothing in it was run. Fetch it anew."
+            ) from error
+    if not isinstance(found, dict) or not all(
+        isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in found.items()
+    ):
         raise CatlipError(
             f"{path} holds more than weights by name; the published checkpoints hold nothing else. Give one of those."
         )
@@ -71,12 +72,13 @@ def read(path: Path) -> dict[str, torch.Tensor]:
 
 def arguments(state: Mapping[str, torch.Tensor], image_size: int) -> Arguments:
     """The architecture that a CoreNet state is of. Raises CatlipError if it is no ViT, or has no such resolution."""
-    try:
-        width, num_classes = state["cls_token"].shape[-1], len(state["classifier.weight"])
-    except KeyError as error:
-        raise CatlipError(
-            f"This is no ViT of CoreNet for classification: it has no {error}. Give a checkpoint of CatLIP."
-        ) from error
+    for name, ndim in _NDIMS.items():
+        if name not in state or state[name].ndim != ndim or not state[name].numel():
+            raise CatlipError(
+                f"This is no ViT of CoreNet for classification: it has no {name} of {ndim} dimensions. "
+                "Give a checkpoint of CatLIP."
+            )
+    width, num_classes = state["cls_token"].shape[-1], len(state["classifier.weight"])
     if width % HEAD_WIDTH or image_size % PATCH:
         what = f"{width} features" if width % HEAD_WIDTH else f"--image-size {image_size}"
         whole = HEAD_WIDTH if width % HEAD_WIDTH else PATCH

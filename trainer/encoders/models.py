@@ -20,6 +20,7 @@ _HEAD_STD = 0.02
 _FIXED = ("dynamic_img_size", "img_size", "num_classes", "pretrained")
 
 Channels = tuple[float, float, float]
+Deviation = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,7 +34,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     image_size: Annotated[int, msgspec.Meta(ge=1)] = 224
     kwargs: dict[str, Any] = {}
     mean: Channels = (0.5, 0.5, 0.5)
-    std: Channels = (0.5, 0.5, 0.5)
+    std: tuple[Deviation, Deviation, Deviation] = (0.5, 0.5, 0.5)
 
 
 def build(config: ModelConfig, num_classes: int) -> nn.Module:

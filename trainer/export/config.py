@@ -108,7 +108,7 @@ def read(folder: Path) -> ExportConfig:
     path = folder / NAME
     try:
         return msgspec.json.decode(path.read_bytes(), type=ExportConfig)
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CatlipError(f"{path} was not written by `catlip export` ({error}). Export the run again.") from error
 
 

@@ -67,8 +67,8 @@ def read_summary(out: str) -> Summary | None:
         else:
             data = storage.read_bytes(where)
         return msgspec.json.decode(data, type=Summary)
-    except (pa.ArrowException, msgspec.MsgspecError) as error:
-        raise CatlipError(f"{where} was not written by this catlip. Choose another --out.") from error
+    except (pa.ArrowException, OSError, ValueError, RecursionError) as error:
+        raise CatlipError(f"{where} was not written by this catlip ({error}). Choose another --out.") from error
 
 
 def tables(out: str) -> Iterator[pa.Table]:
@@ -123,7 +123,7 @@ def _held(out: str) -> Iterator[str]:
         return
     path = Path(storage.filesystem(folder)[1])
     path.mkdir(parents=True, exist_ok=True)
-    with (path / ".lock").open("w") as lock:
+    with (path / ".lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

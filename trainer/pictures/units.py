@@ -9,9 +9,10 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from labelshards import storage
-from labelshards.images import TAR_BLOCK_BYTES, TAR_ENCODING, TAR_ERRORS, ImageFile, ImageReader, ImageRef, member_key
+from labelshards.images import ImageFile, ImageReader, ImageRef, member_key
 from labelshards.labelset import LabelSet, shard_file
 from labelshards.shards import image_rows
+from labelshards.tars import TAR_BLOCK_BYTES, TAR_ENCODING, TAR_ERRORS, BoundedMember
 from trainer.pictures.finding import Source
 from trainer.probes.data.folder import SUFFIXES
 
@@ -128,11 +129,13 @@ def _members(source: Source) -> Iterator[tuple[str, int, int]]:
     """(key, offset, size) of the pictures. Raises TarError where the tar breaks off."""
     with (
         storage.opened(source.uri) as file,
-        tarfile.open(fileobj=file, mode="r:", encoding=TAR_ENCODING, errors=TAR_ERRORS) as archive,
+        tarfile.open(
+            fileobj=file, mode="r:", encoding=TAR_ENCODING, errors=TAR_ERRORS, tarinfo=BoundedMember
+        ) as archive,
     ):
         for member in archive:
             archive.members = []  # type: ignore[attr-defined]  # tarfile keeps every header it saw
-            if member.size < 0 or member.offset_data + member.size > source.size:
+            if member.offset_data + member.size > source.size:
                 raise tarfile.ReadError(f"it is cut off inside {member.name!r}")
             named = member_key(member.name) if member.isfile() else None
             if named and f".{named[1].rpartition('.')[2]}" in SUFFIXES:

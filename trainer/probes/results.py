@@ -121,7 +121,7 @@ def read(path: Path) -> Result:
         found = msgspec.json.decode(path.read_bytes(), type=Result)
     except FileNotFoundError as error:
         raise CatlipError(f"{path} does not exist. `catlip probe` writes such files.") from error
-    except msgspec.MsgspecError as error:
+    except (ValueError, RecursionError) as error:
         raise CatlipError(f"{path} is no result of `catlip probe` ({error}). Run the probe again.") from error
     if (found.format, found.format_version) != (FORMAT, FORMAT_VERSION):
         raise CatlipError(f"{path} is a result of another version. Run the probe again.")

@@ -32,7 +32,7 @@ class FeatureTable:
         try:
             status_N = np.load(_status_file(name), mmap_mode="r+")
             features_ND = np.load(_features_file(name), mmap_mode="r")
-        except (OSError, ValueError, EOFError):
+        except Exception:  # headers of NumPy's files are Python, and raise as a parser of it does
             return cls(name, num_rows, None)
         whole = status_N.shape == (num_rows,) and features_ND.ndim == 2 and len(features_ND) == num_rows
         return cls(name, num_rows, status_N if whole else None)
@@ -85,7 +85,7 @@ class FeatureTable:
 @contextmanager
 def held(path: Path) -> Iterator[None]:
     """Be the only one that fills these tables. Raises CatlipError if another process does."""
-    with path.open("w") as lock:
+    with path.open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

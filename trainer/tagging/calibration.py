@@ -116,11 +116,14 @@ def read_thresholds(where: str, vocabulary: Vocabulary) -> np.ndarray:
     """float32 [K]. Raises CatlipError if the file is none, or of another vocabulary."""
     try:
         table = parquet.read_table(storage.read_bytes(where), THRESHOLDS.names)
-        values: np.ndarray = table["threshold"].to_numpy().astype(np.float32)
-    except (pa.ArrowException, KeyError) as error:
-        raise CatlipError(f"{where} holds no thresholds. Make them with `catlip calibrate`.") from error
+        thresholds = table["threshold"].cast(pa.float32())
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise CatlipError(f"{where} holds no thresholds ({error}). Make them with `catlip calibrate`.") from error
     if (table.schema.metadata or {}).get(_VOCABULARY_KEY) != vocabulary.digest.encode():
         raise CatlipError(f"{where} has thresholds for another vocabulary. Make them anew with `catlip calibrate`.")
+    if len(thresholds) != len(vocabulary) or thresholds.null_count:
+        raise CatlipError(f"{where} lacks thresholds of some classes. Make them anew with `catlip calibrate`.")
+    values: np.ndarray = thresholds.to_numpy()
     return values
 
 

@@ -119,7 +119,7 @@ def read_info(path: Path) -> CheckpointInfo:
         for name, size in info.files.items():
             if (found := (path / name).stat().st_size) != size:
                 raise OSError(f"{name} has {found:,} bytes, not {size:,}")
-    except (SafetensorError, OSError, KeyError, UnicodeDecodeError, msgspec.MsgspecError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError, RecursionError) as error:
         raise CatlipError(f"{path} is not a readable checkpoint ({type(error).__name__}: {error}).") from error
     if info.format_version != FORMAT_VERSION:
         raise CatlipError(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labelgen.sources.tar_member import Member
-from labelshards.images import TAR_ENCODING, TAR_ERRORS
+from labelshards.tars import TAR_ENCODING, TAR_ERRORS
 
 Told: TypeAlias = list[tuple[str, bytes, int, int, int]]
 FORMATS = [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]

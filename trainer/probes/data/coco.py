@@ -46,7 +46,7 @@ def open_coco(path: Path) -> Split:
     """
     try:
         found = msgspec.json.decode(path.read_bytes(), type=_Instances)
-    except msgspec.MsgspecError as error:
+    except (ValueError, RecursionError) as error:
         raise CatlipError(f"{path} is not COCO's JSON with images, annotations and categories ({error}).") from error
     class_of = {category.id: class_id for class_id, category in enumerate(found.categories)}
     row_of = {image.id: row for row, image in enumerate(found.images)}

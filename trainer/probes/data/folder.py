@@ -31,8 +31,11 @@ class PictureFiles:
         return storage.digest("\n".join(lines).encode())
 
     def read(self, number: int) -> bytes:
-        """A file's bytes."""
-        return (self.root / self.paths[number]).read_bytes()
+        """A file's bytes. Raises OSError, and CatlipError for a name that no file can have."""
+        try:
+            return (self.root / self.paths[number]).read_bytes()
+        except ValueError as error:
+            raise CatlipError(f"{self.paths[number]} is no file's name ({error}).") from error
 
 
 def open_folder(root: Path) -> Split:
@@ -62,6 +65,6 @@ def identity(path: Path) -> str:
     """What changes when a file does, without reading it; pictures without compression of one shape have one size."""
     try:
         status = path.stat()
-    except FileNotFoundError:
+    except (OSError, ValueError):
         return f"{path} is not there"
     return f"{path} {status.st_size} {status.st_mtime_ns}"

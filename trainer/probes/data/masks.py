@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch.utils.data import Dataset
 
 from labelshards.errors import CatlipError
@@ -19,7 +19,7 @@ from trainer import workers
 from trainer.distributed import default_device
 from trainer.probes.data.folder import SUFFIXES, PictureFiles
 from trainer.probes.data.split import Split
-from trainer.transforms import BrokenImageError
+from trainer.transforms import MAX_PIXELS, BrokenImageError
 
 IMAGES, MASKS = "images", "masks"
 IGNORED = 255  # a pixel that has no class
@@ -95,12 +95,20 @@ def open_masks(images: Path, masks: Path, root: Path, report: Report, ignored: i
 
 def _read_names(root: Path) -> dict[int, str] | None:
     if (root / _NAMES).is_file():
-        lines = (root / _NAMES).read_text(encoding="utf-8").splitlines()
-        return {value: line.strip() for value, line in enumerate(lines) if line.strip()}
+        named = enumerate(_lines(root / _NAMES))
+        return {value: line.strip() for value, line in named if line.strip() and value < _NUM_VALUES}
     if (root / _ADE20K_NAMES).is_file():
-        rows = [line.split("\t") for line in (root / _ADE20K_NAMES).read_text(encoding="utf-8").splitlines()[1:]]
-        return {int(row[0]): row[-1].strip() for row in rows if row[0].strip().isdecimal()}
+        rows = [line.split("\t") for line in _lines(root / _ADE20K_NAMES)[1:]]
+        numbers = {str(value): value for value in range(_NUM_VALUES)}
+        return {numbers[row[0].strip()]: row[-1].strip() for row in rows if row[0].strip() in numbers}
     return None
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise CatlipError(f"{path} is not UTF-8 ({error}).") from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,9 +123,10 @@ class _Pairs(Dataset[tuple[str | None, np.ndarray]]):
         path = self.paths[number]
         none_V = np.zeros(_NUM_VALUES, np.int64)
         try:
-            with Image.open(self.images / path) as image:
+            with warnings.catch_warnings(), Image.open(self.images / path) as image:
+                warnings.simplefilter("ignore")
                 size = (image.height, image.width)
-        except (UnidentifiedImageError, OSError):
+        except Exception:  # decoders raise a dozen types on damaged bytes
             return "a picture of no known format", none_V
         try:
             values_HW = _values((self.masks / path.with_suffix(_MASK_SUFFIX)).read_bytes())
@@ -136,6 +145,8 @@ def _values(data: bytes) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(data)) as mask:
+                if mask.width * mask.height > MAX_PIXELS:
+                    raise BrokenImageError("a mask has as many pixels as a picture may have", "too large")
                 if mask.mode not in ("L", "P"):
                     raise BrokenImageError("a mask has one number a pixel", f"{mask.mode}, not grey or palette")
                 return np.array(mask)

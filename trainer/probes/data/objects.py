@@ -14,9 +14,11 @@ import msgspec
 import numpy as np
 
 from labelshards import storage
+from trainer.probes.data.outlines import is_outline
 
 NO_AREA = "a box without area"
 NO_OUTLINE = "an object without box or segmentation"
+BROKEN_OUTLINE = "a segmentation that outlines nothing in its picture"
 
 
 class Outline(msgspec.Struct):
@@ -112,6 +114,8 @@ def _usable(class_id: int, outline: Outline, size: tuple[int, int]) -> OneObject
     box = (max(0.0, left), max(0.0, top), min(float(size[1]), left + width), min(float(size[0]), top + height))
     if box[2] <= box[0] or box[3] <= box[1]:
         return NO_AREA
+    if not is_outline(bytes(outline.segmentation), size):
+        return BROKEN_OUTLINE
     return OneObject(
         class_id=class_id,
         box=box,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 OUT_OF_RANGE = "label out of range"
 NO_LABEL = "no label"
+_MOST_DIGITS = 18
 
 
 class Pictures(Protocol):
@@ -133,9 +134,9 @@ def check_pair(train: Split, test: Split, where: str) -> tuple[Split, Split]:
 
 
 def number_classes(names: Iterable[str]) -> tuple[str, ...]:
-    """Distinct class names in their order: by number if all are numbers, by letters if not."""
+    """Distinct class names in their order: by number if all are numbers (of 18 digits at most), by letters if not."""
     distinct = set(names)
-    if all(name.isdecimal() for name in distinct):
+    if all(name.isdecimal() and len(name) <= _MOST_DIGITS for name in distinct):
         return tuple(sorted(distinct, key=int))
     return tuple(sorted(distinct))
 

@@ -17,6 +17,13 @@ from labelshards.errors import CatlipError
 from trainer.probes.data.folder import identity
 from trainer.probes.data.split import NO_LABEL, OUT_OF_RANGE, Split, number_classes
 
+_LABEL_TYPES = (
+    pa.types.is_integer,
+    pa.types.is_boolean,
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_null,
+)
 _LABELS = ("label", "labels", "cls", "class", "category", "fine_label", "coarse_label")
 
 
@@ -43,13 +50,18 @@ class TablePictures:
         group = int(np.searchsorted(self._starts, row, side="right")) - 1
         if self._held.get("group") != group:
             file, within = self._groups[group]
-            column = pq.ParquetFile(self.files[file]).read_row_group(within, columns=[self.column])[self.column]
+            try:
+                column = pq.ParquetFile(self.files[file]).read_row_group(within, columns=[self.column])[self.column]
+            except (pa.ArrowException, OSError, KeyError) as error:
+                raise CatlipError(
+                    f"{self.files[file]}: row group {within} cannot be read ({_first_line(error)})."
+                ) from error
             self._held.update(group=group, column=column)
         value = self._held["column"][row - int(self._starts[group])].as_py()
-        data = value["bytes"] if isinstance(value, dict) else value
-        if data is None:
+        data = value.get("bytes") if isinstance(value, dict) else value
+        if not isinstance(data, bytes):
             raise CatlipError(f"row {row:,} of column {self.column!r} holds no picture.")
-        return bytes(data)
+        return data
 
     @cached_property
     def _groups(self) -> list[tuple[int, int]]:
@@ -80,8 +92,14 @@ def open_tables(files: Sequence[Path]) -> Split:
         schema = pq.read_schema(files[0])
         image, label = _image_column(schema, files[0]), _label_column(schema, files[0])
         column = pa.concat_tables([pq.read_table(file, columns=[label]) for file in files])[label]
-    except (pa.ArrowInvalid, KeyError) as error:
-        raise CatlipError(f"{files[0].parent}: not Parquet files with the same columns ({error}).") from error
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise CatlipError(
+            f"{files[0].parent}: not Parquet files with the same columns ({_first_line(error)})."
+        ) from error
+    if not _holds_labels(column.type):
+        raise CatlipError(
+            f"{files[0]} has {column.type} in {label!r}; labels are whole numbers, text, or lists of them."
+        )
     values: list[Any] = column.to_pylist()
     names = _class_names(schema, label)
     many = pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
@@ -106,6 +124,10 @@ def open_tables(files: Sequence[Path]) -> Split:
     return Split.of_one(pictures, classes, np.array([ids[name] for [name] in kept], np.int64), skipped)
 
 
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
 def _is_class(value: object, names: list[str] | None) -> bool:
     if isinstance(value, int):
         return 0 <= value < len(names) if names else value >= 0
@@ -120,6 +142,14 @@ def _image_column(schema: pa.Schema, file: Path) -> str:
             f"it has {', '.join(found) if found else 'none'} of {', '.join(schema.names)}."
         )
     return str(found[0])
+
+
+def _holds_labels(kind: pa.DataType) -> bool:
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return _holds_labels(kind.value_type) and not pa.types.is_nested(kind.value_type)
+    if pa.types.is_dictionary(kind):
+        return _holds_labels(kind.value_type)
+    return any(each(kind) for each in _LABEL_TYPES)
 
 
 def _holds_bytes(kind: pa.DataType) -> bool:
@@ -141,6 +171,6 @@ def _class_names(schema: pa.Schema, label: str) -> list[str] | None:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         feature = features[label]
         names = feature.get("names") or feature.get("feature", {}).get("names")
-    except (KeyError, ValueError, TypeError, AttributeError):
+        return [str(name) for name in names] if names else None
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
         return None
-    return [str(name) for name in names] if names else None

@@ -12,9 +12,12 @@ import numpy as np
 
 from labelshards import storage
 from labelshards.errors import CatlipError
-from labelshards.images import TAR_ENCODING, TAR_ERRORS, ImageFile, ImageReader, ImageRef, member_key
+from labelshards.images import ImageFile, ImageReader, ImageRef, member_key
+from labelshards.tars import TAR_ENCODING, TAR_ERRORS, BoundedMember
 from trainer.probes.data.folder import SUFFIXES, identity
 from trainer.probes.data.split import NO_LABEL, Split, number_classes
+
+_MOST_LABEL_BYTES = 1 << 10
 
 
 class _Place(msgspec.Struct, frozen=True):
@@ -75,9 +78,13 @@ def _samples(tar: Path) -> Iterator[tuple[str, str | None, tuple[int, int] | Non
     key: str | None = None
     label: str | None = None
     where: tuple[int, int] | None = None
+    num_bytes = tar.stat().st_size
     try:
-        with tarfile.open(tar, "r:", encoding=TAR_ENCODING, errors=TAR_ERRORS) as archive:
+        with tarfile.open(tar, "r:", encoding=TAR_ENCODING, errors=TAR_ERRORS, tarinfo=BoundedMember) as archive:
             for member in archive:
+                archive.members = []  # type: ignore[attr-defined]  # tarfile keeps every header it saw
+                if member.offset_data + member.size > num_bytes:
+                    raise tarfile.ReadError(f"it is cut off inside {member.name!r}")
                 named = member_key(member.name) if member.isfile() else None
                 if named is None:
                     continue
@@ -88,7 +95,7 @@ def _samples(tar: Path) -> Iterator[tuple[str, str | None, tuple[int, int] | Non
                 if named[1] == "cls":
                     content = archive.extractfile(member)
                     assert content is not None, "is a file"
-                    label = content.read().decode(errors="replace").strip() or None
+                    label = content.read(_MOST_LABEL_BYTES).decode(errors="replace").strip() or None
                 elif where is None and f".{named[1].rsplit('.', 1)[-1]}" in SUFFIXES:
                     where = member.offset_data, member.size
     except (tarfile.TarError, EOFError) as error:

@@ -1,0 +1,47 @@
+"""The members of a tar that anybody may have made, read without trust in what its headers claim."""
+
+import re
+import tarfile
+from typing import Self
+
+TAR_BLOCK_BYTES = 512
+# How both stages read the names of tar members: a key is text, also where the name is not UTF-8.
+TAR_ENCODING = "utf-8"
+TAR_ERRORS = "replace"
+
+_EXTENSIONS = frozenset({tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE,
+                         tarfile.SOLARIS_XHDTYPE})  # fmt: skip
+_MOST_EXTENSION_BYTES = 1 << 20
+_MOST_BYTES = 1 << 62  # no file is larger, and tarfile cannot seek further
+# tarfile tries each digit of a run as the first one of a length, and goes through the rest of them each time.
+_ENDLESS = re.compile(rb"\d{1000}")
+_BrokenHeader: type[tarfile.HeaderError] = tarfile.SubsequentHeaderError  # type: ignore[attr-defined]
+
+
+class BoundedMember(tarfile.TarInfo):
+    """What `tarfile.open(…, tarinfo=BoundedMember)` yields; whatever is wrong with a header is a tarfile.ReadError.
+
+    Without it some headers cost gigabytes, or hours, or end in errors of any kind, or send tarfile back for ever.
+    """
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
+        """The member whose header comes next in the file."""
+        file = archive.fileobj
+        assert file is not None, "a tar is read from a file"
+        offset = file.tell()
+        block = file.read(TAR_BLOCK_BYTES)
+        if block[156:157] in _EXTENSIONS:
+            claimed = cls.frombuf(block, TAR_ENCODING, TAR_ERRORS).size
+            if not 0 <= claimed <= _MOST_EXTENSION_BYTES or _ENDLESS.search(file.read(claimed)):
+                raise _BrokenHeader(f"a name of {claimed:,} bytes, or one that never ends")
+        file.seek(offset)
+        try:
+            member = super().fromtarfile(archive)
+        except tarfile.HeaderError:
+            raise
+        except Exception as error:
+            raise _BrokenHeader(f"a header that makes no sense: {error}") from error
+        if not 0 <= member.size <= _MOST_BYTES:
+            raise _BrokenHeader(f"a member of {'negative' if member.size < 0 else 'impossible'} size")
+        return member

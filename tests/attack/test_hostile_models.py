@@ -1,0 +1,136 @@
+"""Checkpoints, exported folders and results that say what is not so."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from labelshards import parquet, storage
+from labelshards.errors import CatlipError
+from tests.attack.models import READERS
+from tests.labelset_factory import vocabulary
+from tests.trainer.corenet.reference import random_state
+from trainer import load_encoder, run
+from trainer.corenet.imported import open_checkpoint
+from trainer.pictures import output
+from trainer.probes import results
+from trainer.probes.tables import FeatureTable, held
+from trainer.tagging.calibration import read_thresholds
+
+GIVEN = {reader.name: reader for reader in READERS}
+WORDS = vocabulary(3)
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor"),
+    [
+        ("cls_token", torch.tensor(1.0)),
+        ("cls_token", torch.zeros(1, 1, 0)),
+        ("classifier.weight", torch.tensor(1.0)),
+        ("pos_embed.pos_embed.pos_embed", torch.tensor(1.0)),
+        ("pos_embed.pos_embed.pos_embed", torch.zeros(1, 1, 0, 64)),
+        ("pos_embed.pos_embed.pos_embed", torch.zeros(196, 64)),
+        ("transformer.7.pre_norm_mha.0.weight", torch.zeros(64)),
+        ("patch_emb.0.block.conv.weight", torch.zeros(3)),
+    ],
+)
+def test_open_checkpoint__of_other_shapes_is_one_line(tmp_path: Path, name: str, tensor: torch.Tensor) -> None:
+    torch.save({**random_state(64, 1, 3), name: tensor}, tmp_path / "vit.pt")
+    with pytest.raises(CatlipError) as refused:
+        open_checkpoint(tmp_path / "vit.pt", image_size=64, name_classes=lambda _: WORDS)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("key", [7, (1, 2), b"x"])
+def test_open_checkpoint__names_that_are_none(tmp_path: Path, key: Any) -> None:  # noqa: ANN401
+    torch.save({**random_state(64, 1, 3), key: torch.zeros(1)}, tmp_path / "vit.pt")
+    with pytest.raises(CatlipError, match="holds more than weights by name"):
+        open_checkpoint(tmp_path / "vit.pt", image_size=64)
+
+
+def test_open_checkpoint__a_zip_that_leads_nowhere_is_one_line(tmp_path: Path) -> None:
+    """torch seeks to places before the file, which is an OSError of no file."""
+    whole = GIVEN["corenet-checkpoint"].seeds[0]
+    for cut in range(1, 60, 7):
+        (tmp_path / "vit.pt").write_bytes(whole[: -cut * 50])
+        with pytest.raises(CatlipError, match="nothing in it was run"):
+            open_checkpoint(tmp_path / "vit.pt", image_size=64)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mean": ["a", 1, 1]}, {"std": [0, 1, 1]}, {"std": [1, 1]}, {"mean": [1e999, 0, 0]}, {"input_size": 7},
+        {"crop_pct": "x"}, {"input_size": None},
+    ],
+)  # fmt: skip
+def test_load_encoder__a_folder_whose_pictures_cannot_be_is_one_line(tmp_path: Path, change: dict[str, Any]) -> None:
+    given = GIVEN["exported-config"]
+    for name, data in given.beside.items():
+        (tmp_path / name).write_bytes(data)
+    content = json.loads(given.seeds[0])
+    content["pretrained_cfg"] |= change
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    with pytest.raises(CatlipError) as refused:
+        load_encoder(tmp_path)
+    assert "\n" not in str(refused.value)
+
+
+BROKEN = (b"\xff", b'{"a": "\xff"}', b"[" * 100_000, b'{"config": ' + b"[" * 100_000, b"")
+
+
+@pytest.mark.parametrize("data", BROKEN)
+def test_readers__of_what_is_no_json_are_one_line(tmp_path: Path, data: bytes) -> None:
+    for name, call in (
+        ("run.json", lambda: run.open_run(tmp_path)),
+        ("result.json", lambda: results.read(tmp_path / "result.json")),
+        ("_summary.json", lambda: output.read_summary(str(tmp_path))),
+        ("metrics.jsonl", lambda: run.read_metrics(tmp_path)),
+    ):
+        (tmp_path / name).write_bytes(data)
+        if name == "metrics.jsonl" and not data:
+            assert run.read_metrics(tmp_path) == []
+            continue
+        with pytest.raises(CatlipError, match=name) as refused:
+            call()
+        assert "\n" not in str(refused.value)
+
+
+def test_read_thresholds__of_other_types_lengths_or_none_are_one_line(tmp_path: Path) -> None:
+    whole = parquet.read_table(GIVEN["thresholds"].seeds[0])
+    where = str(tmp_path / "thresholds.parquet")
+    for column in (["a", "b", "c"], [None, 0.5, 0.5]):
+        table = whole.set_column(2, "threshold", [column])
+        storage.write_bytes(where, parquet.to_bytes(table, whole.schema.metadata))
+        with pytest.raises(CatlipError, match="thresholds"):
+            read_thresholds(where, WORDS)
+    storage.write_bytes(where, parquet.to_bytes(whole.slice(1), whole.schema.metadata))
+    with pytest.raises(CatlipError, match="lacks thresholds of some classes"):
+        read_thresholds(where, WORDS)
+    storage.write_bytes(where, GIVEN["thresholds"].seeds[0][:-300] + bytes(300))
+    with pytest.raises(CatlipError, match="holds no thresholds"):
+        read_thresholds(where, WORDS)
+
+
+def test_feature_table__a_header_that_is_no_python_begins_anew(tmp_path: Path) -> None:
+    np.save(tmp_path / "f.npy", np.ones((3, 4), np.float16))
+    np.save(tmp_path / "f.status.npy", np.ones(3, np.int8))
+    whole = (tmp_path / "f.npy").read_bytes()
+    assert FeatureTable.open(tmp_path / "f", 3).is_complete
+    for old, new in ((b"{'descr'", b"{'descr("), (b"(3, 4)", b"(3,-4)"), (b"(3, 4)", b"3     "), (b"<f2", b"|O8")):
+        (tmp_path / "f.npy").write_bytes(whole.replace(old, new))
+        assert FeatureTable.open(tmp_path / "f", 3).num_done == 0
+
+
+def test_held__a_link_in_the_place_of_a_lock_empties_nothing(tmp_path: Path) -> None:
+    """A run may come from elsewhere, and a link in it may lead anywhere."""
+    precious = tmp_path / "precious.txt"
+    precious.write_text("kept")
+    (tmp_path / ".lock").symlink_to(precious)
+    for hold in (run.writing(tmp_path), held(tmp_path / ".lock"), output._held(str(tmp_path))):
+        with hold:
+            pass
+    assert precious.read_text() == "kept"
