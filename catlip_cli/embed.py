@@ -45,7 +45,7 @@ def embed(
     units = over.find_units(pictures)
     opened = open_model(model, weights, default_device(), best=best)
     start = time.monotonic()
-    with terminal.terminable(), over.passing("Embedding", units) as report:
+    with over.passing("Embedding", units) as report:
         work = embedding(opened.encoder, places)
         summary, is_new = output.write(work, units, out, opened.facts.name, report)
     then = f"python -c \"import pyarrow.parquet as pq; print(pq.read_table('{out}'))\""
