@@ -5,7 +5,6 @@ import time
 import click
 
 from catlip_cli import pictures as over
-from catlip_cli import terminal
 from catlip_cli.options import best_option, json_option, moved_option, out_option, weights_option
 
 
@@ -45,7 +44,7 @@ def embed(
     units = over.find_units(pictures)
     opened = open_model(model, weights, default_device(), best=best)
     start = time.monotonic()
-    with terminal.terminable(), over.passing("Embedding", units) as report:
+    with over.passing("Embedding", units) as report:
         work = embedding(opened.encoder, moved)
         summary, is_new = output.write(work, units, out, opened.facts.name, report)
     return over.print_summary(summary, out, time.monotonic() - start, as_json=as_json, is_new=is_new)

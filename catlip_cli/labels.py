@@ -11,7 +11,7 @@ from catlip_cli.helps import InOrder
 from catlip_cli.label_summary import tell, tell_slice
 from catlip_cli.options import json_option, out_option
 from catlip_cli.rules import LABELERS, labeler_option, labeling_rules
-from catlip_cli.terminal import Ticker, print_facts, print_json, print_next, progress, stderr, terminable
+from catlip_cli.terminal import Ticker, print_facts, print_json, print_next, progress, stderr
 from catlip_cli.verify import verify
 
 if TYPE_CHECKING:
@@ -246,8 +246,8 @@ def finish(label_set: str, as_json: bool) -> int:
 
 @contextmanager
 def _watched() -> Iterator[Callable[["Progress"], None]]:
-    """Shows the progress of a build, stage after stage; SIGTERM ends it as Ctrl-C does."""
-    with terminable(), ExitStack() as stack:
+    """Shows the progress of a build, stage after stage."""
+    with ExitStack() as stack:
         tickers: dict[str, Ticker] = {}
 
         def show(at: "Progress") -> None:

@@ -3,6 +3,7 @@
 Commands are imported when they are called, so that `catlip --help` loads neither spaCy nor torch.
 """
 
+import errno
 import importlib
 import signal
 import sys
@@ -12,7 +13,15 @@ from importlib.metadata import version
 import click
 
 from catlip_cli.helps import examples_last
-from catlip_cli.terminal import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_USAGE, Terminated, stderr
+from catlip_cli.terminal import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_TERMINATED,
+    EXIT_USAGE,
+    Terminated,
+    stderr,
+    terminable,
+)
 
 # command → (module, its short help); groups have sub-commands of the same form.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -31,6 +40,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "embed": ("catlip_cli.embed", "Write an encoder's features of pictures."),
     "sheet": ("catlip_cli.sheet", "Draw a sheet of pictures with their true and predicted labels."),
 }
+
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class LazyGroup(click.Group):
@@ -76,7 +88,9 @@ examples_last(cli)
 
 def main() -> None:
     """Entry point of the console script."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C has nothing left to end, and would break Python's own end
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -84,7 +98,8 @@ def run(arguments: list[str]) -> int:
     from labelshards.errors import CatlipError
 
     try:
-        code = cli.main(args=arguments, prog_name="catlip", standalone_mode=False)
+        with terminable():
+            code = cli.main(args=arguments, prog_name="catlip", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except click.UsageError as error:
         error.show()
@@ -107,7 +122,9 @@ def run(arguments: list[str]) -> int:
             soft_wrap=True,
         )
     except (CatlipError, OSError) as error:
-        stderr.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        full = isinstance(error, OSError) and error.errno in _NO_ROOM
+        advice = " Make room there, and run the same command again." if full else ""
+        stderr.print(f"Error: {error}{advice}", style="red", markup=False, highlight=False, soft_wrap=True)
         if "--debug" in arguments:
             traceback.print_exc()
     return EXIT_FAILED

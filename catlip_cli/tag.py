@@ -83,7 +83,7 @@ def tag(
     work = tagging(opened.encoder, rules, moved)
     words = words_of(vocabulary, rules.hierarchy)
     lines = TagLines(words.words, as_json=as_json)
-    with terminal.terminable(), tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch:
         if not (out or sheet or gallery):
             return _print_at_once(work, units, name, lines)
         start = time.monotonic()

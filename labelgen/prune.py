@@ -71,6 +71,7 @@ def _unchanged(source: str) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             stack.enter_context(locks.held(source))
+            storage.remove_leftovers(candidates.folder_of(source))
         except OSError as error:
             if error.errno not in _NO_WRITING:
                 raise

@@ -200,9 +200,13 @@ class _Told:
 
 
 def _remove_strangers(out: str, entries: Sequence[ShardEntry]) -> None:
-    """Delete label shards that an earlier build with other sources left: the manifest does not vouch for them."""
+    """Delete label shards that an earlier build with other sources left: the manifest does not vouch for them.
+
+    And what killed ones left half-written.
+    """
     folder = storage.join(out, schema.SHARD_FOLDER)
-    storage.remove_leftovers(folder)
+    for part in (out, folder):
+        storage.remove_leftovers(part)
     for name in set(storage.list_files(folder)) - {f"{entry.name}.parquet" for entry in entries}:
         if name.endswith(".parquet"):
             storage.remove(storage.join(folder, name))

@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 
 from labelshards.errors import CatlipError
+from labelshards.flock import locked
 from labelshards.storage import read_bytes, write_bytes
 from samplegen.captions import write_captions
 from samplegen.drawing import jpeg
@@ -74,8 +75,16 @@ def read_sample_set(directory: Path, settings: Settings) -> SampleSet | None:
 def make_sample_set(directory: Path, settings: Settings, report: Callable[[int], None]) -> SampleSet:
     """Make the set of `settings` in `directory`, which `read_sample_set` found free.
 
-    `report` gets the number of finished pictures, of `num_pictures(settings)`, now and then.
+    `report` gets the number of finished pictures, of `num_pictures(settings)`, now and then. Raises CatlipError if
+    another process makes one there.
     """
+    begun = directory / _PARTIAL
+    begun.mkdir(parents=True, exist_ok=True)
+    with locked(begun / ".lock", f"Another catlip sample is making {directory}. Wait for it."):
+        return _make(directory, settings, report)
+
+
+def _make(directory: Path, settings: Settings, report: Callable[[int], None]) -> SampleSet:
     partial = directory / _PARTIAL / "set"
     shutil.rmtree(partial, ignore_errors=True)  # of a killed run; .partial itself stays, for it says whose folder it is
     partial.mkdir(parents=True)

@@ -116,6 +116,7 @@ def _serve() -> None:
 
 
 def _become(words: list[str], environment: dict[str, str], cwd: str, folder: str) -> None:
+    os.setsid()  # as a shell gives each job a group of its own: what is sent to all of it reaches nobody else
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(cwd)

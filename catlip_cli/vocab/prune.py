@@ -3,7 +3,7 @@
 import click
 
 from catlip_cli.options import json_option, max_classes_option, out_option
-from catlip_cli.terminal import print_facts, print_json, print_next, progress, terminable
+from catlip_cli.terminal import print_facts, print_json, print_next, progress
 
 
 @click.command(short_help="Write the same label set with other classes.")
@@ -52,7 +52,7 @@ def prune(
     if edit.is_empty() and threshold is None:
         raise click.UsageError("Nothing to do: give --split, --merge, --deny, --under, --threshold or --max-classes.")
     before = LabelSet.open(folder).manifest
-    with terminable(), progress("Writing labels", 0) as ticker:
+    with progress("Writing labels", 0) as ticker:
         after = prune_label_set(folder, out, edit, threshold, lambda done, total: ticker.update(done, total=total))
     if as_json:
         print_json(

@@ -1,7 +1,7 @@
 """Leases: who works in a folder that cannot be locked. Each holder has a file there, and renews it while it lives.
 
 First one's own file is put, if there is none of that name, then the others are looked at: of two that come at once both
-may be refused, but never both go on.
+may be refused, but never both go on. How old a lease is, the store's clock says alone: those of machines jump.
 """
 
 import os
@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import msgspec
 
@@ -19,19 +20,24 @@ from labelshards.errors import CatlipError
 
 FOLDER_NAME = "_leases"
 RENEW_SECONDS = 30.0
-# As long as clocks of two machines differ by less than this, a living holder's lease is never taken for a dead one's.
 EXPIRE_SECONDS = 180.0
 SECONDS_BETWEEN_LOOKS = 5.0
 _BUILD = "build"
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
-    """Who holds it, and when it was last renewed (seconds since 1970, the holder's clock)."""
+    """Who holds it."""
 
     host: str
     pid: int
     token: str
-    at: float
+
+
+class _Holder(NamedTuple):
+    """Who has a lease and lives, and for how long it is his if he does not renew it."""
+
+    lease: Lease
+    seconds_left: float
 
 
 @contextmanager
@@ -45,7 +51,7 @@ def leased(out: str, slice_name: str | None) -> Iterator[None]:
     with _renewed(where, token):
         for other in storage.list_files(storage.join(out, FOLDER_NAME)):
             rival = other.removesuffix(".json")
-            if rival != name and _BUILD in (rival, name) and (holder := _living(_read(_where(out, rival)))):
+            if rival != name and _BUILD in (rival, name) and (holder := _living(_where(out, rival))):
                 raise _refusal(out, holder)
         yield
 
@@ -63,7 +69,7 @@ def awaited(out: str, name: str, on_wait: Callable[[], None]) -> Iterator[None]:
 
 @contextmanager
 def _renewed(where: str, token: str) -> Iterator[None]:
-    """Keep a lease alive that was taken, and give it back."""
+    """Keep a lease alive that was taken, and give it back. Raises CatlipError if somebody took it meanwhile."""
     stop = threading.Event()
     renewing = threading.Thread(target=_renew, args=(where, token, stop), daemon=True)
     renewing.start()
@@ -72,35 +78,48 @@ def _renewed(where: str, token: str) -> Iterator[None]:
     finally:
         stop.set()
         renewing.join()
-        storage.remove(where)
+        holder = _read(where)
+        if holder is None or holder.token == token:
+            storage.remove(where)
+    if holder is not None and holder.token != token:
+        raise CatlipError(
+            f"Process {holder.pid} on {holder.host} took over, as this one did not answer for {EXPIRE_SECONDS:.0f} s. "
+            "Both have written. When it has ended, run this command again."
+        )
 
 
-def _take(where: str, token: str) -> Lease | None:
+def _take(where: str, token: str) -> _Holder | None:
     """Take a lease, or say who has it and lives."""
-    if storage.create_bytes(where, _now(token)):
+    if storage.create_bytes(where, _mine(token)):
         return None
-    if holder := _living(_read(where)):
+    if holder := _living(where):
         return holder
-    storage.write_bytes(where, _now(token))
+    storage.write_bytes(where, _mine(token))
     found = _read(where)  # two may have found the same dead one
-    return _living(found) if found is not None and found.token != token else None
+    return _living(where) if found is not None and found.token != token else None
 
 
-def _living(lease: Lease | None) -> Lease | None:
-    return None if lease is None or _is_dead(lease) else lease
+def _living(where: str) -> _Holder | None:
+    lease = _read(where)
+    if lease is None or _has_ended(lease):
+        return None
+    try:
+        left = EXPIRE_SECONDS - _age_seconds(where)
+    except FileNotFoundError:  # given back just now
+        return None
+    return _Holder(lease, left) if left >= 0 else None
 
 
-def _refusal(out: str, lease: Lease) -> CatlipError:
-    left = EXPIRE_SECONDS - (time.time() - lease.at)
+def _refusal(out: str, holder: _Holder) -> CatlipError:
+    lease, left = holder
     return CatlipError(
         f"Another build is writing to {out} (process {lease.pid} on {lease.host}). Wait for it, or choose another "
         f"--out. If it was killed, this one may begin in {max(1, round(left))} s."
     )
 
 
-def _is_dead(lease: Lease) -> bool:
-    if time.time() - lease.at > EXPIRE_SECONDS:
-        return True
+def _has_ended(lease: Lease) -> bool:
+    """True if its holder was a process of this machine, and is no more."""
     if lease.host != socket.gethostname():
         return False
     if lease.pid == os.getpid():  # a container that was started again
@@ -114,16 +133,29 @@ def _is_dead(lease: Lease) -> bool:
     return False
 
 
+def _age_seconds(where: str) -> float:
+    """Since a lease was renewed: how much later the store says that a file was written which is written now."""
+    mark = f"{where}.{secrets.token_hex(8)}.now"
+    storage.write_bytes(mark, b"")
+    try:
+        return (storage.modified(mark) - storage.modified(where)).total_seconds()
+    finally:
+        storage.remove(mark)
+
+
 def _renew(where: str, token: str, stop: threading.Event) -> None:
     while not stop.wait(RENEW_SECONDS):
         try:
-            storage.write_bytes(where, _now(token))
+            holder = _read(where)
+            if holder is not None and holder.token != token:
+                return  # it is another's now
+            storage.write_bytes(where, _mine(token))
         except OSError:
             continue  # whoever writes labels meets the same trouble, and says so
 
 
-def _now(token: str) -> bytes:
-    return msgspec.json.encode(Lease(host=socket.gethostname(), pid=os.getpid(), token=token, at=time.time()))
+def _mine(token: str) -> bytes:
+    return msgspec.json.encode(Lease(host=socket.gethostname(), pid=os.getpid(), token=token))
 
 
 def _read(where: str) -> Lease | None:

@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -120,3 +121,28 @@ def test_run__module_of_our_own_that_is_missing_is_a_bug(monkeypatch: pytest.Mon
 def test_get_command__unknown_is_none() -> None:
     assert cli.get_command(click.Context(cli), "nothing") is None
     assert main.cli.list_commands(click.Context(cli)) == list(COMMANDS)
+
+
+def test_main__sigterm_is_one_line_in_every_command(tmp_path: Path) -> None:
+    """Here in one that has no words of its own for it."""
+    code = (
+        "import os, signal, sys, catlip_cli.main as m\n"
+        "import labelshards.verify as v\n"
+        "v.verify = lambda *a, **k: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "sys.argv = ['catlip', 'labels', 'verify', sys.argv[1]]\n"
+        "m.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (143, "Terminated. Run the same command again to go on.\n")
+
+
+def test_main__ctrl_c_after_the_end_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python takes itself apart then, which an interrupt would tell with a traceback."""
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(main, "run", lambda _: 3)
+    try:
+        with pytest.raises(SystemExit, match="3"):
+            main.main()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)

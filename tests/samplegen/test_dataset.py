@@ -215,3 +215,18 @@ def test_sample__killed_at_any_moment_and_run_again(tmp_path: Path) -> None:
         command(tmp_path / "set"), check=True, capture_output=True, env={**os.environ, "PYTHONHASHSEED": "7"}
     )
     assert files(tmp_path / "set") == files(tmp_path / "unbroken")
+
+
+@pytest.mark.usefixtures("_small")
+def test_make_sample_set__a_second_one_at_the_same_time_is_refused(tmp_path: Path) -> None:
+    refused: list[int] = []
+
+    def again(done: int) -> None:
+        with pytest.raises(CatlipError, match=r"Another catlip sample is making \S+/set\. Wait for it\."):
+            make_sample_set(tmp_path / "set", SETTINGS, nothing)
+        refused.append(done)
+
+    make_sample_set(tmp_path / "set", SETTINGS, again)
+    assert refused
+    make_sample_set(tmp_path / "alone", SETTINGS, nothing)
+    assert files(tmp_path / "set") == files(tmp_path / "alone")

@@ -4,7 +4,6 @@ OUT.parquet grows in the folder OUT.parquet.parts, which is gone at the end. Any
 or in a store: its parts stay, and _summary.json, written last, says that all are there.
 """
 
-import fcntl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 
 from labelshards import parquet, storage
 from labelshards.errors import CatlipError
+from labelshards.flock import locked
 from trainer.pictures.parts import SUFFIX, Parts
 from trainer.pictures.summary import Summary, Tally
 from trainer.pictures.units import Unit
@@ -123,11 +123,7 @@ def _held(out: str) -> Iterator[str]:
         return
     path = Path(storage.filesystem(folder)[1])
     path.mkdir(parents=True, exist_ok=True)
-    with (path / ".lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise CatlipError(f"Another catlip is writing {out}. Wait for it, or choose another --out.") from error
+    with locked(path / ".lock", f"Another catlip is writing {out}. Wait for it, or choose another --out."):
         storage.remove_leftovers(folder)
         yield folder
 

@@ -54,30 +54,42 @@ def save(folder: Path, tensors: dict[str, torch.Tensor], info: CheckpointInfo, w
             with storage.whole_file(path) as temporary:
                 save_file(contiguous, temporary, metadata={_METADATA_KEY: msgspec.json.encode(info).decode()})
         except (OSError, SafetensorError) as error:
-            raise CatlipError(
-                f"{path} cannot be written: {error}. Make room there, or lower loop.keep_checkpoints; then the same "
-                "command goes on from the checkpoint before it."
-            ) from error
+            raise _no_room(path, error) from error
     return path
 
 
 def save_sharded(folder: Path, tensors: dict[str, torch.Tensor], info: CheckpointInfo, world: World) -> Path:
-    """Write a checkpoint into `folder` as a folder of slices, and return its path. All ranks must call this."""
+    """Write a checkpoint into `folder` as a folder of slices, and return its path. All ranks must call this.
+
+    Raises CatlipError if there is no room for it.
+    """
     from trainer.training import sharded  # torch's checkpoints take half a second to import, and most runs need none
 
     path = folder / f"step-{info.step:08d}"
     unfinished = storage.unfinished(path)
-    if world.is_main:
-        unfinished.mkdir(parents=True)
-    wait_for_all(world)
-    sharded.write(unfinished, tensors)
-    if world.is_main:
-        files = {file.name: file.stat().st_size for file in sorted(unfinished.iterdir())}
-        vouched = msgspec.structs.replace(info, files=files)
-        storage.write_bytes(str(unfinished / INFO_NAME), msgspec.json.encode(vouched))
-        _remove(path)  # one that could not be read
-        unfinished.replace(path)
+    try:
+        if world.is_main:
+            unfinished.mkdir(parents=True)
+        wait_for_all(world)
+        sharded.write(unfinished, tensors)
+        if world.is_main:
+            files = {file.name: file.stat().st_size for file in sorted(unfinished.iterdir())}
+            vouched = msgspec.structs.replace(info, files=files)
+            storage.write_bytes(str(unfinished / INFO_NAME), msgspec.json.encode(vouched))
+            _remove(path)  # one that could not be read
+            unfinished.replace(path)
+    except OSError as error:
+        if world.is_main:
+            shutil.rmtree(unfinished, ignore_errors=True)
+        raise _no_room(path, error) from error
     return path
+
+
+def _no_room(path: Path, error: Exception) -> CatlipError:
+    return CatlipError(
+        f"{path} cannot be written: {error}. Make room there, or lower loop.keep_checkpoints; then the same command "
+        "goes on from the checkpoint before it."
+    )
 
 
 def prune(folder: Path, keep: int) -> None:
@@ -94,7 +106,8 @@ def newest(folder: Path, note: Callable[[str], None]) -> tuple[Path, CheckpointI
         try:
             return path, read_info(path)
         except CatlipError as error:
-            note(f"{error} Going back to the one before it.")
+            if path.exists():  # else a run that goes on has just deleted it
+                note(f"{error} Going back to the one before it.")
     return None
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 from torch.distributed.checkpoint.state_dict_loader import load
@@ -16,8 +17,11 @@ from torch.distributed.tensor import DTensor
 
 
 def write(folder: Path, tensors: dict[str, torch.Tensor]) -> None:
-    """Write all ranks' tensors into an empty `folder`; all ranks must call this."""
-    save(tensors, storage_writer=HuggingFaceStorageWriter(str(folder), save_distributed=True))
+    """Write all ranks' tensors into an empty `folder`; all must call this. Raises OSError on all if one cannot."""
+    try:
+        save(tensors, storage_writer=HuggingFaceStorageWriter(str(folder), save_distributed=True))
+    except CheckpointException as failed:
+        raise _first(failed) from failed
 
 
 def read(folder: Path, prefix: str = "", places: Mapping[str, torch.Tensor] | None = None) -> dict[str, torch.Tensor]:
@@ -36,5 +40,14 @@ def read(folder: Path, prefix: str = "", places: Mapping[str, torch.Tensor] | No
             tensors[name] = torch.zeros(found.size, dtype=found.properties.dtype)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="torch.distributed is disabled")  # each rank reads for itself
-        load(tensors, storage_reader=HuggingFaceStorageReader(str(folder)), no_dist=True)
+        try:
+            load(tensors, storage_reader=HuggingFaceStorageReader(str(folder)), no_dist=True)
+        except CheckpointException as failed:
+            raise _first(failed) from failed
     return tensors
+
+
+def _first(failed: CheckpointException) -> OSError:
+    """What went wrong on the first rank where something did; DCP's own is a BaseException, which nobody expects."""
+    rank, (error, _) = next(iter(failed.failures.items()))
+    return OSError(f"rank {rank}: {error}")

@@ -1,5 +1,6 @@
 """What one slice does for all of them: held by one, waited for by the others, free again when its holder is dead."""
 
+import datetime
 import multiprocessing
 import signal
 import threading
@@ -93,7 +94,7 @@ def test_settle__of_many_at_once_one_teaches(tmp_path: Path) -> None:
 def test_turn__without_locks_the_lease_of_a_dead_one_is_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
     out = f"memory://{TASK}"
     where = f"{out}/{lease.FOLDER_NAME}/{TASK}.json"
-    other = lease.Lease(host="elsewhere", pid=1, token="t", at=time.time())
+    other = lease.Lease(host="elsewhere", pid=1, token="t")
     storage.write_bytes(where, msgspec.json.encode(other))
     waited = 0
 
@@ -112,10 +113,43 @@ def test_turn__without_locks_the_lease_of_a_dead_one_is_taken_over(monkeypatch: 
 
 def test_leased__a_build_is_refused_while_a_slice_teaches() -> None:
     out = "memory://box"
-    teaching = lease.Lease(host="elsewhere", pid=1, token="t", at=time.time())
+    teaching = lease.Lease(host="elsewhere", pid=1, token="t")
     storage.write_bytes(f"{out}/{lease.FOLDER_NAME}/{TASK}.json", msgspec.json.encode(teaching))
     with locks.held(out, "0-of-2"):
         pass
     with pytest.raises(CatlipError, match=r"process 1 on elsewhere"), locks.held(out):
         pass
     assert storage.list_files(f"{out}/{lease.FOLDER_NAME}") == [f"{TASK}.json"]
+
+
+@pytest.mark.parametrize("days", [-1, 0, 1])
+def test_leased__a_clock_that_jumps_decides_nothing(days: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine's clock is not asked: a lease is as old as the store says."""
+    out = f"memory://jump{days}"
+    where = f"{out}/{lease.FOLDER_NAME}/build.json"
+    storage.write_bytes(where, msgspec.json.encode(lease.Lease(host="elsewhere", pid=1, token="t")))
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + days * 86_400)
+    with pytest.raises(CatlipError, match=r"If it was killed, this one may begin in 180 s\."), locks.held(out):
+        pass
+    found = fsspec.filesystem("memory").store[storage.filesystem(where)[1]]
+    found.modified -= datetime.timedelta(seconds=lease.EXPIRE_SECONDS + 1)
+    with locks.held(out):
+        assert msgspec.json.decode(storage.read_bytes(where), type=lease.Lease).token != "t"
+    assert storage.list_files(f"{out}/{lease.FOLDER_NAME}") == []
+
+
+def test_leased__one_that_slept_too_long_says_so_and_takes_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = "memory://slept"
+    where = f"{out}/{lease.FOLDER_NAME}/build.json"
+    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.01)
+    another = msgspec.json.encode(lease.Lease(host="elsewhere", pid=1, token="t"))
+
+    def sleep() -> None:
+        with locks.held(out):
+            storage.write_bytes(where, another)
+            time.sleep(0.1)
+
+    with pytest.raises(CatlipError, match=r"^Process 1 on elsewhere took over, "):
+        sleep()
+    assert storage.read_bytes(where) == another

@@ -156,3 +156,11 @@ def test_panels__a_line_for_each_model_and_protocol() -> None:
     assert panel.lines[0].points[0].std == pytest.approx(0.1768, abs=1e-4)
     with pytest.raises(CatlipError, match=r"--metric nothing: no result has it\. They have top1\."):
         panels(group(TWO), "nothing")
+
+
+def test_write__clears_what_a_killed_one_left(tmp_path: Path) -> None:
+    path = results.write(tmp_path, TWO[0])
+    path.with_name(f"{path.name}.partial-1-abcd").write_text("{")
+    results.write(tmp_path, TWO[1])
+    assert len(read_all([tmp_path])) == 2
+    assert {each.suffix for each in tmp_path.iterdir()} == {".json", ""}  # the latter is the lock

@@ -1,3 +1,4 @@
+import fcntl
 import os
 import threading
 import time
@@ -175,3 +176,40 @@ def test_prefetch__leaves_errors_to_the_reader(labels: Path, tmp_path: Path, rem
     reader = make_reader(labels, moved=remote, cache=ShardCache(tmp_path, 1 << 20))
     with pytest.raises(LabelSetError, match=r"memory://shards/0000\d.tar is gone"):
         read(reader, range(3))
+
+
+def test_local__what_a_killed_process_fetched_half_is_deleted(tmp_path: Path, fetched: list[str]) -> None:
+    cache = ShardCache(tmp_path, 10_000)
+    ours, other, living = (cache.local(put(name), 1_000) for name in "abc")
+    halves = [path.rename(f"{path}.partial-1-abcd") for path in (ours, other, living)]
+    with living.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # somebody fetches it now
+        cache.local(put("a"), 1_000)
+    assert [path.exists() for path in halves] == [False, False, True]
+
+
+def test_local__a_clock_that_is_set_back_does_not_turn_the_cache_round(tmp_path: Path, fetched: list[str]) -> None:
+    cache = ShardCache(tmp_path, 3_000)
+    yesterday = [cache.local(put(name), 1_000) for name in "abc"]
+    for path in yesterday:  # so the clock said, until it was set back by a day
+        os.utime(path, (time.time() + 86_400,) * 2)
+    today = [cache.local(put(name), 1_000) for name in "def"]
+    assert [path.exists() for path in (*yesterday, *today)] == [False] * 3 + [True] * 3
+
+
+def test_local__one_that_changes_while_it_is_fetched_is_an_error(
+    tmp_path: Path, fetched: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another file of the same size: its first part would be of the one, its last part of the other."""
+    uri = put("a")
+    store = fsspec.filesystem("memory")
+    get_file = type(store).get_file
+
+    def replaced(self: Any, *arguments: Any) -> None:  # noqa: ANN401
+        get_file(self, *arguments)
+        storage.write_bytes(uri, b"b" * 1_000)
+
+    monkeypatch.setattr(type(store), "get_file", replaced)
+    with pytest.raises(LabelSetError, match=r"memory://shards/a changed while it was fetched\. Run the same command"):
+        ShardCache(tmp_path, 10_000).local(uri, 1_000)
+    assert not list(tmp_path.glob("*.shard*"))

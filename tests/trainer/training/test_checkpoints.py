@@ -1,5 +1,6 @@
 import resource
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -56,16 +57,22 @@ def test_state__goes_on_as_if_never_stopped(tmp_path: Path) -> None:
     assert "optim.exp_avg.0.weight" in found
 
 
-def test_save__a_disk_without_room_is_one_line(tmp_path: Path) -> None:
+@contextmanager
+def little_room() -> Iterator[None]:
     """A limit on a file's size fails where a full disk does, in the middle of writing."""
-    save(tmp_path, {"model.a": torch.ones(2)}, info(1))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
-        with pytest.raises(CatlipError, match=r"step-00000002.safetensors cannot be written: .*Make room there"):
-            save(tmp_path, {"model.a": torch.ones(100_000)}, info(2))
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_save__a_disk_without_room_is_one_line(tmp_path: Path) -> None:
+    save(tmp_path, {"model.a": torch.ones(2)}, info(1))
+    message = r"step-00000002.safetensors cannot be written: .*Make room there"
+    with little_room(), pytest.raises(CatlipError, match=message):
+        save(tmp_path, {"model.a": torch.ones(100_000)}, info(2))
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000001.safetensors"]
 
 
@@ -117,6 +124,17 @@ def test_save_sharded__is_the_same_state(tmp_path: Path) -> None:
     expected = state.tensors()
     assert all(torch.equal(expected[name], tensor) for name, tensor in other.tensors().items())
     assert read_tensors(path, "ema.").keys() == state.ema.module.state_dict().keys()
+
+
+@pytest.mark.usefixtures("process_group")
+def test_save_sharded__a_disk_without_room_is_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    save_sharded(folder, {"model.a": torch.ones(2)}, info(1), ALONE)
+    message = r"^\S+/step-00000002 cannot be written: rank 0: [^\n]*Make room there[^\n]*$"
+    with little_room(), pytest.raises(CatlipError, match=message):
+        save_sharded(folder, {"model.a": torch.ones(100_000)}, info(2), ALONE)
+    assert [path.name for path in folder.iterdir()] == ["step-00000001"]
+    save_sharded(folder, {"model.a": torch.ones(100_000)}, info(2), ALONE)
 
 
 @pytest.mark.usefixtures("process_group")
