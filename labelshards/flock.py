@@ -12,7 +12,7 @@ from labelshards.errors import CatlipError
 @contextmanager
 def locked(path: Path, taken: str) -> Iterator[None]:
     """Hold the lock file `path`, which is made if need be. Raises CatlipError(`taken`) if another process has it."""
-    with path.open("w") as file:
+    with path.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
