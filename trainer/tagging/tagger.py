@@ -46,7 +46,7 @@ class TagRules:
 def tagging(encoder: Encoder, rules: TagRules, moved: dict[str, str]) -> Work:
     """The work of tagging. Raises CatlipError if nobody said what the encoder's classes mean."""
     vocabulary = vocabulary_of(encoder)
-    thresholds_K = torch.from_numpy(rules.thresholds_K).to(encoder.device)
+    thresholds_K = torch.tensor(rules.thresholds_K, device=encoder.device)
     names = pa.array(vocabulary.synsets, pa.string())
 
     def compute(x_BCHW: torch.Tensor) -> Sequence[pa.Array]:
