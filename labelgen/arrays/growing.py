@@ -18,7 +18,7 @@ class Growing:
 
     @property
     def rows(self) -> np.ndarray:
-        """[length, *width]; may be written to."""
+        """[length, *width], of the type that was asked for; may be written to."""
         rows: np.ndarray = self._space[: self._length]
         return rows
 

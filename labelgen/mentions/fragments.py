@@ -78,6 +78,7 @@ class Mender:
         texts = columns[parses.words, mending.TEXT]
         is_term, is_hyphenated = (np.full(len(texts), mending.UNKNOWN, np.int8) for _ in range(2))
         while True:
+            # From the tags that came, each time: what was decided while an answer was missing does not count.
             words = parses.words.copy()
             mended = mending.mend(words, parses.ends, columns, is_term, is_hyphenated, parses.chunks, parses.chunk_ends)
             asked, asked_too = (np.flatnonzero(each == mending.ASKED) for each in (is_term, is_hyphenated))
@@ -88,7 +89,7 @@ class Mender:
 
     def _are_terms(self, firsts: np.ndarray, between: str, seconds: np.ndarray) -> list[bool]:
         """Whether two words, by the numbers of their texts, are a term of WordNet with this between them."""
-        pairs = zip(firsts.tolist(), repeat(between), seconds.tolist(), strict=False)
+        pairs = zip(firsts.tolist(), repeat(between), seconds.tolist(), strict=False)  # `repeat` has no end
         return list(map(self._is_term.__getitem__, pairs))
 
     def _find(self, pair: tuple[int, str, int]) -> bool:

@@ -65,6 +65,7 @@ class TermTable:
             grown = np.full(2 * len(texts) * _KINDS, -1, np.int64)
             grown[: len(self._numbers)] = self._numbers
             self._numbers = grown
+        # A shard has each term once, so none is new twice here.
         new = codes[self._numbers[codes] < 0]
         self._numbers[new] = np.arange(self._count, self._count + len(new))
         self._codes.append(new)

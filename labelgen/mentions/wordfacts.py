@@ -68,7 +68,7 @@ _BARE_VERB_TAGS = frozenset({"VB", "VBP"})
 _PAST_TAGS = frozenset({"VBD", "VBN"})
 _OPEN_TAGS = _BARE_VERB_TAGS | _PAST_TAGS | ADJECTIVE_TAGS | {"VBZ", "VBG", "RB", "UH", "FW"}
 _DASHES = frozenset({"-", "--", "\u2013", "\u2014"})
-_LONG = 5
+_LONG = 5  # letters
 
 _TAGS_OF_BITS = {
     NOUN: NOUN_TAGS,
@@ -122,8 +122,9 @@ class WordFacts(Numbers):
         self._columns = Growing(np.int64, (7,))
 
     def columns(self) -> np.ndarray:
-        """Of all words that have a number."""
+        """int64 [words, 7], of all words that have a number; good until more are asked for."""
         rows = []
+        # No range: `_row` may number more words while they are gone through.
         for number in count(len(self._columns)):
             if number == len(self.words):
                 break
