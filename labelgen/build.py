@@ -72,10 +72,12 @@ def build(options: Options, on_progress: Watcher = lambda _: None) -> Result:
         shards = plan.shards()
         if not options.rebuild and (done := _up_to_date(options.out, plan, shards)):
             return done
+        # Before the plan is written: where the candidates are those of other settings, their plan must stay.
         state.claim(folder, plan.settings, rebuild=options.rebuild)
         storage.remove_leftovers(folder)
         state.write_plan(folder, plan)
         left = _left(options, plan, shards, again)
+        # While workers begin to load; and a mistake in a list of senses is told before the parse, not after it.
         language = language_of(plan)
         work = _extract(options, plan, shards, left, model, on_progress)
         return _publish(options.out, plan, language, shards, work, on_progress)
@@ -212,7 +214,7 @@ def _failed_before(plan: Plan, options: Options) -> set[str]:
 
 def _looked_at_again(files: Sequence[InputShard], again: set[str], options: Options) -> list[InputShard]:
     """The files of an earlier plan, of which those named in `again` may have changed."""
-    by_uri = groupby(files, key=lambda file: file.uri)
+    by_uri = groupby(files, key=lambda file: file.uri)  # a file's parts stand together, as `scan` gives them
     return [
         file for uri, parts in by_uri for file in (sources.scan_file(uri, options.fields) if uri in again else parts)
     ]
@@ -315,6 +317,7 @@ def _publish(
 def _refuse_mostly_missing(plan: Plan) -> None:
     """Raise CatlipError before hours of work, if so many files are not there that nothing would be made of the rest."""
     missing = [shard.uri for shard in plan.files if not shard.identity]
+    # Where all are missing, reading them tells why each of them is.
     if len(plan.files) > len(missing) > plan.max_bad_fraction * len(plan.files):
         raise CatlipError(
             f"{len(missing):,} of {len(plan.files):,} shards cannot be read, more than --max-bad-fraction "

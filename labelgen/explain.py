@@ -184,7 +184,7 @@ def _tell_sense(weighed: Weighed, language: Language) -> SenseTold:
     synset = language.synsets[weighed.candidate.synset]
     return SenseTold(
         synset=synset.name,
-        gloss=synset.gloss.partition('; "')[0],
+        gloss=synset.gloss.partition('; "')[0],  # examples follow the definition
         score=round(weighed.score, 2),
         reasons={part.name: round(part.nats, 2) for part in weighed.parts},
         company={word: round(nats, 2) for word, nats in weighed.company},

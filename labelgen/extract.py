@@ -203,7 +203,7 @@ def _take(samples: Iterator[Sample], num_captions: int) -> list[Sample]:
     count = 0
     for sample in samples:
         taken.append(sample)
-        count += max(1, len(sample.captions))
+        count += max(1, len(sample.captions))  # samples without captions take room, too
         if count >= num_captions:
             break
     return taken

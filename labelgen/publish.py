@@ -78,6 +78,7 @@ def publish(
         vocab = vocabulary(support, language.synsets, choice.families, edit.max_classes if edit else None)
     else:
         vocab = given.vocabulary
+    # From here on `out` is no label set, until the manifest is written again.
     storage.remove(storage.join(out, schema.MANIFEST_NAME))
 
     encoder = Encoder(vocab)

@@ -117,7 +117,7 @@ def _merged(produced: Produced) -> Produced:
     """Without labels that are gone, and those of one entry that became the same as one."""
     kept = produced.labels != GONE
     entries, labels = produced.entries[kept], produced.labels[kept]
-    if not len(entries):
+    if not len(entries):  # `reduceat` has no sum of nothing
         return NOTHING
     order = np.lexsort((labels, entries))
     entries, labels = entries[order], labels[order]

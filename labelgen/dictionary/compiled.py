@@ -34,7 +34,7 @@ def compiled(name: str, key: str | None, make: Callable[[], Mapping[str, pa.Arra
             return kept
     made = make()
     with contextlib.suppress(OSError):
-        storage.write_bytes(str(file), packed.to_bytes(made, key, compression=None))
+        storage.write_bytes(str(file), packed.to_bytes(made, key, compression=None))  # as it is mapped
     return made
 
 

@@ -126,7 +126,7 @@ def read_senses(folder: Folder) -> Iterator[Sense]:
     """Senses of all nouns, verbs and adjectives; terms are lower case, with spaces between words."""
     for line in lines(folder, "index.sense"):
         key, offset, rank, count = line.split()
-        term, _, kind = key.rpartition("%")
+        term, _, kind = key.rpartition("%")  # dog%1:05:00::, part of speech and file
         part = Pos.ADJECTIVE if kind[0] == _SATELLITE else Pos(int(kind[0])) if kind[0] in "123" else None
         if part is not None:
             identity = synset_id(part, int(offset))
@@ -138,7 +138,7 @@ def read_exceptions(folder: Folder, pos: Pos) -> dict[str, tuple[str, ...]]:
     exceptions: dict[str, tuple[str, ...]] = {}
     for line in lines(folder, f"{pos.file}.exc"):
         form, *bases = (word.replace("_", " ") for word in line.split())
-        exceptions[form] = exceptions.get(form, ()) + tuple(bases)
+        exceptions[form] = exceptions.get(form, ()) + tuple(bases)  # some forms have two lines
     return exceptions
 
 
@@ -182,6 +182,7 @@ def _synsets(folder: Folder, pos: Pos, ranks: dict[tuple[str, int], int], lexnam
     for line in lines(folder, f"data.{pos.file}"):
         record, _, gloss = line.partition(" | ")
         fields = record.split(" ")
+        # WordNet counts the words in hexadecimal, the pointers in decimal.
         identity, num_words = synset_id(pos, int(fields[0])), int(fields[3], 16)
         # Adjectives carry marks of where they may stand: "galore(ip)".
         lemmas = tuple(word.partition("(")[0].replace("_", " ") for word in fields[4 : 4 + 2 * num_words : 2])

@@ -63,6 +63,7 @@ class Pieces:
 
     def read(self, texts: Sequence[str]) -> Row:
         """The pieces of clean texts. A headline is read in lower case, as spaCy is given it (nouns.py)."""
+        # One text to split: a break before, between and behind the captions. The spaces at its ends belong to none.
         joined = _BETWEEN.join(["", *texts, ""])
         words = np.fromiter(map(self._words.__getitem__, joined[1:-1].split(" ")), np.int64)
         self._cut_new()
@@ -102,7 +103,7 @@ class Pieces:
         new = np.unique(words[at][lower < 0])
         of_new = [self._words[self._words.texts[number].lower()] for number in new.tolist()]
         self._cut_new()
-        self._lower.rows[new] = of_new
+        self._lower.rows[new] = of_new  # now: words that were just added have made the arrays grow
         words[at] = self._lower.rows[words[at]]
 
 

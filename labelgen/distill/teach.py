@@ -88,5 +88,6 @@ def _captions(shard: InputShard, fields: Fields) -> list[str]:
 
 def _evenly(captions: Sequence[str], count: int) -> list[str]:
     count = min(count, len(captions))
+    # The middle one of each of so many equal parts.
     chosen = (captions[(2 * number + 1) * len(captions) // (2 * count)] for number in range(count))
     return [text for caption in chosen if (text := normalize(caption)[0])]

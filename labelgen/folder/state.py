@@ -116,6 +116,7 @@ def claim(folder: str, settings: Settings, *, rebuild: bool) -> None:
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise CatlipError(f"{where} is damaged ({error}). Use --rebuild to parse all captions again.") from error
         now = msgspec.json.decode(msgspec.json.encode(settings))
+        # One by one, so that the message names the field that differs.
         was, now = was.pop("fields", {}) | was, now.pop("fields") | now
         for name in now:
             if was.get(name) != now[name]:

@@ -106,7 +106,7 @@ class Atlas:
         while len(level):
             found[level] = True
             level = self.kinds.expand(level)[1]
-            level = np.unique(level[~found[level]])
+            level = np.unique(level[~found[level]])  # a synset may stand below several of them
         return found
 
     @cached_property
@@ -118,6 +118,7 @@ class Atlas:
         rows = self._rows_of_terms
         found = np.fromiter((rows.get(f"{pos.letter} {term}", -1) for term in terms), np.int64, len(terms))
         known = found >= 0
+        # A term that is unknown, at -1, finds some row; nothing of it is taken.
         starts, lengths = self._senses.starts[found], np.where(known, self._senses.lengths[found], 0)
         values = self._senses.values[spans(starts, lengths)]
         return Meant(Rows(offsets(lengths), values), np.where(known, self._likely[found], 0))

@@ -30,7 +30,7 @@ GUESSED = 0.75  # times all the rest, where a person has said what captions mean
 TOGETHER = 0.4  # times the pointwise mutual information of c and the relatives of s
 OVERALL = 1.1  # times that information's mean over the company of t in the corpus
 
-_ALIKE_FLOOR = 0.01
+_ALIKE_FLOOR = 0.01  # added to both sides of a ratio, so that no likeness at all is not minus infinity
 _PRIOR_SAMPLES = 30.0  # so many samples of chance are mixed into every count
 _RARE = 10  # words in fewer samples say nothing by statistics
 _RARE_OVERALL = 20
@@ -70,7 +70,7 @@ class Company:
         self._own = np.array([topics.glosses.number(text) for text, _ in corpus.words], np.int64)
 
     def seen_with(self, words: np.ndarray) -> Rows:
-        """The words of the corpus that were seen with each of `words`, rising."""
+        """The words of the corpus, int32 and rising, that were seen with each of `words`, int64 [n]: n rows."""
         return self._pairs.rows.take(words)
 
     def gains(self, words: np.ndarray, synsets: np.ndarray, company: Rows, rows_of: np.ndarray) -> np.ndarray:
@@ -114,6 +114,7 @@ class Company:
 
     def _batches(self, synsets: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:
         """What is asked, synset by synset, in batches of some size; what has no company is left out."""
+        # So that what is to be known of a sense is found out once for all who ask for it.
         order = np.argsort(synsets, kind="stable")
         order = order[lengths[order] > 0]
         number = np.cumsum(lengths[order]) // _BATCH
@@ -136,6 +137,7 @@ class Company:
             spread_there = spread.take(words.take(of_company, axis=0))
             np.einsum("cw,cw->c", spread_there, weights.take(of_company, axis=0), out=alike[start:end])
             usual[start:end] = spread[self._background] @ self._background_weights
+            # Not all of it: a sense speaks of some hundred words, and there are tens of thousands.
             spread[vectors.words[span]] = 0
         return spoken, np.log((alike + _ALIKE_FLOOR) / (usual + _ALIKE_FLOOR))
 
@@ -159,7 +161,7 @@ class Company:
                 block = slice(int(company.starts[asked]), int(company.starts[asked + 1]))
                 together[block] = counts[company.values[block]]
                 totals[asked] = total
-                for own in likely[near == words[asked]].tolist():
+                for own in likely[near == words[asked]].tolist():  # once, or not at all
                     columns, with_itself = self._pairs.row(words[asked])
                     dense[columns] = with_itself
                     together[block] -= own * dense[company.values[block]]

@@ -92,7 +92,7 @@ class Chooser:
             of_term = terms[undecided]
             scores = self._priors[of_term]
             heard, gains = self._heard(self._told, offsets, terms, undecided)
-            scores[np.searchsorted(undecided, heard)] += gains
+            scores[np.searchsorted(undecided, heard)] += gains  # each mention is there once, so `+=` loses none
             chosen[undecided] = self._synsets[of_term, scores.argmax(axis=1)]
         return chosen
 
@@ -206,7 +206,7 @@ class _Told:
         self._starts = seen_with.starts
         self._width = int(seen_with.values.max(initial=0)) + 1
         self._keys = np.repeat(np.arange(len(self._words)) * self._width, seen_with.lengths)
-        self._keys += seen_with.values
+        self._keys += seen_with.values  # in place, for it is as long as all pairs of words
         # A block of gains for each sense of a word; its forms share them.
         slots = np.argwhere(senses[asking] != NONE)
         pairs = np.stack([row_of[slots[:, 0]], senses[asking][slots[:, 0], slots[:, 1]]])
@@ -223,7 +223,7 @@ class _Told:
         rows = self._row_of[terms]
         keys = np.where((rows >= 0) & (company < self._width), rows * self._width + company, -1)
         places = np.searchsorted(self._keys, keys)
-        places[places == len(self._keys)] = 0
+        places[places == len(self._keys)] = 0  # behind the last key: whatever is compared with it now is another
         known = np.flatnonzero(self._keys[places] == keys) if len(self._keys) else np.empty(0, np.int64)
         blocks = self._blocks[terms[known]]
         within = places[known] - self._starts[rows[known]]
@@ -254,7 +254,7 @@ def _largest(gains: np.ndarray, starts: np.ndarray) -> np.ndarray:
     numbers = np.arange(len(gains))[:, None]
     for _ in range(_HEARD):
         largest = np.maximum.reduceat(gains, starts)
-        total += np.where(np.isfinite(largest), largest, 0)
+        total += np.where(np.isfinite(largest), largest, 0)  # minus infinity: the group has no more
         # Of equals, only the first is taken out.
         taken = np.minimum.reduceat(np.where(gains == largest[groups], numbers, len(gains)), starts)
         gains[numbers == taken[groups]] = -np.inf

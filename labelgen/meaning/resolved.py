@@ -76,19 +76,19 @@ def write(folder: str, name: str, family: str, key: str, shard: ResolvedShard) -
 
 
 def read_support(folder: str, name: str, family: str, key: str) -> tuple[np.ndarray, np.ndarray] | None:
-    """(numbers, support) of one family of one shard, or None if there is none that was made with this key."""
+    """(numbers, support), int64 [D] both, of one family of a shard; None if there is none that was made with this key."""
     found = _read(folder, name, family, key, _COUNTS)
     return None if found is None else (found["numbers"], found["support"].astype(np.int64))
 
 
 def read_labels(folder: str, name: str, family: str, key: str) -> tuple[np.ndarray, Rows] | None:
-    """(numbers, labels), the same way; the labels' places are of some unsigned type."""
+    """(int64 [D] numbers, labels), the same way; the labels' places among the numbers are of some unsigned type."""
     found = _read(folder, name, family, key, _LABELS)
     return None if found is None else (found["numbers"], Rows(offsets(found["lengths"]), found["labels"]))
 
 
 def read_produced(folder: str, name: str, family: str, key: str) -> tuple[np.ndarray, Produced] | None:
-    """(numbers, produced), the same way."""
+    """(int64 [D] numbers, produced), the same way; its labels are places among the numbers."""
     found = _read(folder, name, family, key, _PRODUCED)
     if found is None:
         return None

@@ -66,13 +66,13 @@ class Topics:
         self.glosses: Glosses = read_glosses(senses.lexicon, senses.synsets)
 
     def of_synsets(self, synsets: np.ndarray) -> Vectors:
-        """Vectors of length 1, of synsets given by number."""
+        """Vectors of length 1, of n synsets given by number, int64 [n]; empty where nothing is spoken of one."""
         places = self.relations.places(synsets)
         batches = [self._of_places(places[at : at + _BATCH]) for at in range(0, len(places), _BATCH)]
         return joined(batches)
 
     def blend(self, vectors: Vectors, rows: np.ndarray, parts: np.ndarray, shares: np.ndarray, num: int) -> Vectors:
-        """`num` weighted sums: row rows[i] has shares[i] of vector parts[i]. Not of length 1."""
+        """`num` weighted sums: row rows[i] has shares[i] of vector parts[i]; [n] each. Not of length 1."""
         asked, words = Rows(vectors.starts, vectors.words).expand(parts)
         weights = Rows(vectors.starts, vectors.weights).expand(parts)[1] * shares.astype(np.float32)[asked]
         of_row, words, sums = _summed(rows[asked], words, weights, self.glosses.num_words)
@@ -125,7 +125,7 @@ class Topics:
     def _siblings(self, places: np.ndarray) -> _Spoken:
         """The other kinds of what each synset is a kind of."""
         rows, parents = self.relations.hypernyms.expand(places)
-        family, siblings = self.relations.kinds.expand(parents, _MAX_RELATIVES + 1)
+        family, siblings = self.relations.kinds.expand(parents, _MAX_RELATIVES + 1)  # one more, as it is among them
         others = siblings != places[rows][family]
         family, siblings = family[others], siblings[others]
         kept = rank_in_row(family) < _MAX_RELATIVES
@@ -147,6 +147,7 @@ class Topics:
             yield _Spoken(rows[found], fields, _FIELD * decay, _GLOSS_NEAR)
             found, above = relations.hypernyms.expand(at)
             reached = distinct(rows[found] * num + above)
+            # Once, by the shortest of the ways that lead to it.
             new = reached[~contains(met, reached)]
             met = np.sort(np.concatenate([met, new]))
             rows, at = np.divmod(new, num)

@@ -112,5 +112,6 @@ class Unpruned:
                     for name in told
                 ),
                 self._language,
+                # Thresholds prune later, and decide nothing here.
                 msgspec.structs.replace(self._choice, families=dict.fromkeys(sorted(families), 0)),
             )

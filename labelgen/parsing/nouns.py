@@ -88,6 +88,7 @@ class ChunkParser:
         if is_plain.all():
             return found
         others = [self._ordinarily(self._nlp(text)) for text in compress(texts, ~is_plain)]
+        # Sorted by who parses them; sorted again, the places where each text went.
         order = np.argsort(np.argsort(~is_plain, kind="stable"))
         return one_after_another(found, numbered(others, numbers)).take(order)
 

@@ -25,7 +25,7 @@ def noun_chunks(tags: np.ndarray, arcs: Arcs, rule: ChunkRule) -> tuple[np.ndarr
     sources = candidates
     if len(conjuncts := np.flatnonzero(rule.conjunct[labels[candidates]])):
         above = heads[candidates[conjuncts]]
-        while (climbs := rule.conjunct[labels[above]] & (heads[above] < above)).any():
+        while (climbs := rule.conjunct[labels[above]] & (heads[above] < above)).any():  # to the left only, as in spaCy
             above = np.where(climbs, heads[above], above)
         sources = candidates.copy()
         sources[conjuncts] = above

@@ -77,7 +77,7 @@ def first_convolution(
     first = 0
     at = 0
     for length in lengths:
-        for empty in (0, 1, MARGIN + length + 1, MARGIN + length + 2):
+        for empty in (0, 1, MARGIN + length + 1, MARGIN + length + 2):  # these see no word
             rows[at + empty] = beside_nothing
         for place in range(-1, length + 1):
             left = words[first + place - 1] if place >= 1 else 0
@@ -111,6 +111,7 @@ def spread(rows: np.ndarray, lengths: np.ndarray, beyond: int, inputs: np.ndarra
         start = at + MARGIN - beyond - 1
         for first in range(start, start + length + 2 * beyond, 2):
             a, b, c = rows[first], rows[first + 1], rows[first + 2]
+            # Of an odd last pair only the first result is used, in which d has no part: so any row will do.
             d = rows[min(first + 3, at + length + 2 * MARGIN - 1)]
             for each in range(width):
                 inputs[0, pair, each] = a[each] - c[each]

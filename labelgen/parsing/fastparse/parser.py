@@ -19,7 +19,7 @@ from labelgen.parsing.fastparse.transitions import Arcs, TransitionParser
 from labelgen.parsing.fastparse.words import WordTable
 from labelgen.parsing.parse import Numbers, Parses, Word
 
-_BLOCK = 64
+_BLOCK = 64  # rows of the tagger's products; see arithmetic.product
 # Distinct words, with and without a space behind them, after which all are forgotten; each takes 4.2 KB.
 _MAX_WORDS = 40_000
 
