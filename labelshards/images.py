@@ -129,7 +129,9 @@ class ImageReader:
     def _read_range(self, uri: str, image_file: ImageFile, start: int, size: int) -> bytes:
         with self._told(uri):
             if uri in self._open or self._fetch or storage.is_local(uri):
-                return os.pread(self._descriptor(uri, image_file), size, start)
+                return os.pread(
+                    self._descriptor(uri, image_file), size, start
+                )  # it has no position that threads would share
             fs, path = storage.filesystem(uri)
             with storage.told(uri):
                 data: bytes = fs.cat_file(path, start=start, end=start + size)
@@ -198,9 +200,9 @@ def _is_plain_member(header: bytes, key: str, size: int) -> bool:
         and b"/" not in header[len(name) : _NAME_BYTES]
         and header[_NAME_BYTES - 1] == 0  # a longer name would stand elsewhere
         and header[124:135] == b"%011o" % size
-        and header[156:157] in (b"0", b"\0")
+        and header[156:157] in (b"0", b"\0")  # a regular file
         and header[257:262] == b"ustar"
-        and header[345] == 0
+        and header[345] == 0  # nothing that goes before the name
     )
 
 
@@ -210,6 +212,7 @@ def _parse_header(block: bytes) -> tarfile.TarInfo:
 
 def _extended_name(blocks: bytes) -> str | None:
     """The name that an extended header (PAX or GNU) gives to the member whose plain header is the last of `blocks`."""
+    # Three blocks at least: the extended header, its content, and the plain header.
     for start in range(len(blocks) - 3 * TAR_BLOCK_BYTES, -1, -TAR_BLOCK_BYTES):
         try:
             kind = _parse_header(blocks[start : start + TAR_BLOCK_BYTES]).type

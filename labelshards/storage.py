@@ -132,7 +132,7 @@ def whole_file(target: Path, *, new: bool = False) -> Iterator[Path]:
     try:
         yield temporary
         with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
+            os.fsync(file.fileno())  # or the new name may outlive a power cut, and its bytes not
         if new:
             _link(temporary, target)
         else:

@@ -41,7 +41,7 @@ def render(template: str, *, title: str, style: str, scripts: Sequence[str], dat
 
 def packed(name: str, data: bytes) -> str:
     """A block of any data, for base.js's `unpack(name)`."""
-    return _script(name, base64.b64encode(gzip.compress(data, 6, mtime=0)).decode())
+    return _script(name, base64.b64encode(gzip.compress(data, 6, mtime=0)).decode())  # no time in it: the same bytes
 
 
 def listed(name: str, rows: Sequence[object]) -> str:

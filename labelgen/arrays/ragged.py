@@ -74,7 +74,7 @@ def rank_in_row(rows: np.ndarray) -> np.ndarray:
 
 
 def distinct(values: np.ndarray) -> np.ndarray:
-    """The values [n], each once, rising. By sorting: NumPy's own `unique` may hash, which takes several times as long."""
+    """The values [n], each once, rising. By sorting: NumPy's `unique` may hash, which takes several times as long."""
     ordered = np.sort(values)
     once: np.ndarray = ordered[is_first(ordered)]
     return once
@@ -89,7 +89,7 @@ def is_first(ordered: np.ndarray) -> np.ndarray:
 
 def distinct_pairs(rows: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The pairs of a row and a value, each once, by row and then by value: int64 both."""
-    # A pair becomes one number, which sorts faster than two; values are numbered first, so that it fits into 64 bits.
+    # A pair becomes one number, which sorts faster; values are numbered first, so that it fits into 64 bits.
     found, places = np.unique(values, return_inverse=True)
     rows, places = np.divmod(distinct(rows * len(found) + places), max(1, len(found)))
     return rows, found[places]

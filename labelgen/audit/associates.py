@@ -60,7 +60,7 @@ def associates(label_set: LabelSet, class_id: int, support: np.ndarray, at_most:
 
 
 def all_associates(label_set: LabelSet, support: np.ndarray, at_most: int) -> Associates:
-    """The same for all classes at once."""
+    """The same for all K classes at once, `at_most` of each. `support`: int64 [K]."""
     num_classes = len(label_set.vocabulary)
     pairs = _weighed(_table(label_set), support, label_set.manifest.totals.samples)
     found = Associates(

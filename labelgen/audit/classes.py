@@ -123,6 +123,7 @@ def _judge(vocab: Vocabulary, given: Given, places: np.ndarray, atlas: Atlas, be
 
     becomes: int64 [n], the place of what a person made of each synset (edit.py), or -1.
     """
+    # By the numbers of Pos; 0 is a pair.
     parts_of_speech = np.array([0 if "+" in wnid else "_nva".index(wnid[0]) for wnid in vocab.wnids])
     ambiguous, odd = np.zeros(len(given.texts), bool), np.zeros(len(given.texts), bool)
     others = np.full(len(given.texts), -1)
@@ -161,7 +162,7 @@ def _compare(meant: Meant, own: np.ndarray, atlas: Atlas, pos: Pos) -> tuple[np.
     named = np.bincount(rows[is_own], minlength=num) > 0
     odd = ~named & ((judged & (meant.senses.lengths > 0)) | ((pos is Pos.NOUN) & ambiguous & ~things[own]))
     others = np.full(num, -1)
-    shown = np.flatnonzero(counts)[::-1]
+    shown = np.flatnonzero(counts)[::-1]  # backwards: of several the first is written last, and stays
     others[rows[shown]] = meant.senses.values[shown]
     return ambiguous, odd, others
 

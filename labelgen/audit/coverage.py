@@ -79,6 +79,7 @@ def cover(vocab: Vocabulary, targets: Sequence[Target], atlas: Atlas, alpha: flo
 def covered_at(found: Iterable[Covered], alphas: Sequence[float] = SHOWN_ALPHAS) -> dict[float, int]:
     """Similarity → how many targets have a class of at least that one: the paper's Fig. 2b."""
     similarities = np.array([each.similarity for each in found])
+    # Similarities were rounded to four digits, and 1/3 was not.
     return {alpha: int((similarities >= alpha - 1e-3).sum()) for alpha in alphas}
 
 

@@ -85,13 +85,13 @@ class Corpus:
         self._pairs = Tally()
 
     def add(self, offsets: np.ndarray, words: np.ndarray) -> None:
-        """Count samples: sample i of int64 [N+1] has words[offsets[i]:offsets[i+1]], unique numbers in rising order."""
+        """Count samples. Sample i has words[offsets[i]:offsets[i+1]], unique numbers, rising; offsets: int64 [N+1]."""
         num_words = len(self.words)
         lengths = np.diff(offsets)
         self.num_samples += len(lengths)
         self.support += np.bincount(words, minlength=num_words)
         ends = np.repeat(offsets[1:], lengths)
-        # All words so far apart in their samples: as many steps as the longest sample has words, however many there are.
+        # All words so far apart in their samples: as many steps as the longest sample has words, whatever their number.
         for distance in range(1, int(lengths.max(initial=0))):
             firsts = np.flatnonzero(np.arange(distance, len(words)) < ends[: len(words) - distance])
             self._pairs.add(words[firsts].astype(np.int64) * num_words + words[firsts + distance])

@@ -42,7 +42,7 @@ class Relatives:
         self._by_main_sense = group(relations.places(synsets), np.arange(len(words)), len(relations.ids))
 
     def of_synsets(self, synsets: np.ndarray) -> Weighted:
-        """Words whose main sense is near each of int64 [n]: kinds, siblings, parts, what the synset is a kind of; n rows.
+        """Words whose main sense is near each synset, int64 [n]: kinds, siblings, parts, what it is a kind of.
 
         A word that is related in two ways is as near as the nearer one says.
         """

@@ -76,7 +76,7 @@ def write(folder: str, name: str, family: str, key: str, shard: ResolvedShard) -
 
 
 def read_support(folder: str, name: str, family: str, key: str) -> tuple[np.ndarray, np.ndarray] | None:
-    """(numbers, support), int64 [D] both, of one family of a shard; None if there is none that was made with this key."""
+    """(numbers, support), int64 [D] both, of a family of a shard; None if there is none that was made with this key."""
     found = _read(folder, name, family, key, _COUNTS)
     return None if found is None else (found["numbers"], found["support"].astype(np.int64))
 

@@ -77,7 +77,7 @@ def kinds_of(mended: Parses, facts: np.ndarray, captions: np.ndarray, asks: Asks
     # Pairs of words cannot tell of a word that goes on without a space ("jack-of-all-trades"): there it stays a yes.
     (likely,) = np.nonzero(goes_on & (facts[stops + 1] & SPACE != 0))
     goes_on[likely] = asks.may_go_on(stops[likely] - 1, stops[likely] + 1)
-    # A term that goes on may take words of chunks that follow. That this reaches into the next caption costs a look, no more.
+    # A term that goes on may take words of chunks that follow. If that reaches into the next caption, it costs a look.
     reach = np.maximum.accumulate(np.where(goes_on, stops + REACH, 0))
     may_be_taken = starts < np.append(0, reach)[: len(starts)]
     (several,) = np.nonzero(_begins_several(facts, starts, stops, asks))

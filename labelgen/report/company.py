@@ -30,5 +30,5 @@ def _order(lift: np.ndarray) -> np.ndarray:
     scale = 1 / np.sqrt(bonds.sum(axis=1))
     laplacian = np.eye(len(bonds)) - scale[:, None] * bonds * scale[None, :]
     second = np.linalg.eigh(laplacian)[1][:, 1] * scale
-    second *= 1 if second[0] <= 0 else -1
+    second *= 1 if second[0] <= 0 else -1  # its sign means nothing: the most frequent class stands first
     return np.argsort(second, kind="stable")

@@ -64,7 +64,7 @@ def thumbnails(
         if taken is None:
             continue
         picture, labels = taken
-        used += len(picture.webp) * 4 // 3
+        used += len(picture.webp) * 4 // 3  # as it stands in the page, in base64
         for label in labels.tolist():
             if len(found.of_class[label]) < per_class:
                 found.of_class[label].append(len(found.pictures))
@@ -158,7 +158,7 @@ def _small(data: bytes) -> bytes | None:
         warnings.simplefilter("ignore")  # of damaged metadata, and of pictures as large as bombs
         try:
             with Image.open(io.BytesIO(data)) as image:
-                image.draft("RGB", (2 * _SIDE, 2 * _SIDE))
+                image.draft("RGB", (2 * _SIDE, 2 * _SIDE))  # a JPEG is decoded no larger than needed
                 upright = ImageOps.exif_transpose(image).convert("RGB")
             out = io.BytesIO()
             ImageOps.fit(upright, (_SIDE, _SIDE), Image.Resampling.LANCZOS).save(

@@ -23,7 +23,7 @@ def clip_loss(
     mean_over: float,
     world: World,
 ) -> torch.Tensor:
-    """Symmetric InfoNCE of this rank's rows against all ranks' columns, as open_clip's `local_loss` with gradients."""
+    """Scalar: symmetric InfoNCE of this rank's rows against all ranks', as open_clip's `local_loss` with gradients."""
     batch_size = round(mean_over * world.size)
     all_GE = gathered(torch.cat([images_BE, texts_BE], dim=1), batch_size, world)
     all_images_GE, all_texts_GE = all_GE.chunk(2, dim=1)
@@ -36,6 +36,7 @@ def clip_loss(
 
 CLIP = Pairs(
     loss=clip_loss,
+    # A temperature of 0.07, and no scale above 100: section 2.5.
     first_log_scale=math.log(1 / 0.07),
     most_log_scale=math.log(100.0),
     matrices=2,

@@ -52,7 +52,9 @@ class Data:
             seed=config.seed,
             min_scale=config.data.min_scale,
             unlabelled=plan_config.unlabelled,
-            max_shards=2 * plan_config.window_shards * len(labels),
+            max_shards=2
+            * plan_config.window_shards
+            * len(labels),  # where a window ends, a batch has samples of the next, too
             rank=world.rank,
             world_size=world.size,
             moved=moved,

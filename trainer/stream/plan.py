@@ -131,7 +131,7 @@ class Mixture:
 
 
 def make_plan(counts: Sequence[np.ndarray], *, seed: int, window_shards: int, weights: Sequence[float] = ()) -> Plan:
-    """The stream over one label set or several, given the usable samples of each one's shards.
+    """The stream over one label set or several. counts: of each one int64 [its shards], usable samples in them.
 
     Without weights their shards are shuffled together, so that an epoch is every sample once; with weights each label
     set has epochs of its own. Raises CatlipError if there is nothing to train on.

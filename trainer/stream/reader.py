@@ -68,7 +68,9 @@ class StepReader:
         """Memory that takes this rank's share of any step, so that one can follow the other."""
         tokens = self._num_tokens * math.ceil(self.steps.largest_batch() / self.world_size) * _INT32_BYTES
         pixels = self.steps.most_pixels(self.world_size) * 3
-        return tokens + pixels + -pixels % _INT32_BYTES
+        return (
+            tokens + pixels + -pixels % _INT32_BYTES
+        )  # tokens stand first in each slot, and int32 begin at multiples of four
 
     def room(self, step: int, memory: np.ndarray) -> Room:
         """Where a step's pixels and tokens lie in `memory`: uint8, at least `most_bytes()`."""
@@ -93,6 +95,7 @@ class StepReader:
         for b in positions_N.tolist():
             place = int(places_B[b])
             sample, pixels_CHW, captions = self._sample(place, located_B2[b], bad)
+            # 1 for the pixels, 2 for the caption: to learn from captions changes no crop.
             rng = np.random.default_rng((self.seed, place, 1))
             crop_CHW = transforms.random_resized_crop(pixels_CHW, room.images_BHWC.shape[1], self.min_scale, rng)
             torch.from_numpy(room.images_BHWC[b]).copy_(crop_CHW.permute(1, 2, 0))

@@ -42,7 +42,7 @@ class ShardCache:
                         raise other_size(uri, found, num_bytes)
             now = time.time()
             with contextlib.suppress(FileNotFoundError):  # it may leave at any moment
-                os.utime(path, (now, now))
+                os.utime(path, (now, now))  # when it was last asked for; many systems note no time of reading
         return path
 
     def _make_room(self, num_bytes: int) -> None:
@@ -57,6 +57,7 @@ class ShardCache:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
+    # Lock files stay: were one deleted, two processes could hold locks of one name.
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

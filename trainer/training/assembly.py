@@ -96,6 +96,7 @@ def assemble(config: Config, prior_K: np.ndarray, image_sizes: Sequence[int], wo
         sharding.shard(objective, towers, world)
         sharding.shard(ema.module, kind.towers(ema.module), world)
     scaler = torch.amp.GradScaler(world.device.type) if config.loop.precision == "fp16" else None
+    # Only now: sharding puts other parameters in the place of those that were there.
     state = TrainState(model, ema, build_optimizer(objective, config.optim), scaler, augment)
     shared = replicate(objective, world) if config.distributed.strategy == "ddp" else objective
     return Assembly(state=state, encoder=towers[0], bare=objective, objective=shared)

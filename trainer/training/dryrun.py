@@ -111,5 +111,5 @@ def _kept(batch: Batch) -> Batch:
 def _step(step: Callable[[int, Batch], object], batch: Batch, device: torch.device) -> int:
     step(0, batch)
     if device.type == "cuda":
-        torch.cuda.synchronize(device)
+        torch.cuda.synchronize(device)  # otherwise only the launches would be timed
     return len(batch.images_BCHW)

@@ -147,6 +147,7 @@ class Evaluation:
         ]
         size = self.model_config.image_size
         for batch in self._batches():
+            # An empty picture where this rank has none left: under FSDP all must compute.
             images_BCHW = torch.zeros((max(1, len(batch)), 3, size, size), dtype=torch.uint8)
             for b, (_, pixels_CHW, _) in enumerate(batch):
                 images_BCHW[b] = transforms.center_crop(pixels_CHW, size)
