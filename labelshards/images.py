@@ -129,9 +129,8 @@ class ImageReader:
     def _read_range(self, uri: str, image_file: ImageFile, start: int, size: int) -> bytes:
         with self._told(uri):
             if uri in self._open or self._fetch or storage.is_local(uri):
-                return os.pread(
-                    self._descriptor(uri, image_file), size, start
-                )  # it has no position that threads would share
+                # It has no position, which threads would share.
+                return os.pread(self._descriptor(uri, image_file), size, start)
             fs, path = storage.filesystem(uri)
             with storage.told(uri):
                 data: bytes = fs.cat_file(path, start=start, end=start + size)

@@ -206,12 +206,14 @@ def _from_file(source: str, path: Path) -> nn.Module:
     if not path.is_file():
         raise CatlipError(f"--weights {path}: there is no such file. It takes a file, `{PRETRAINED}` or `{RANDOM}`.")
     try:
+        # For the size of its head alone; timm reads the file again.
         state = timm.models.load_state_dict(str(path), weights_only=True)
     except Exception as error:  # unpickling and safetensors raise types of their own
         raise CatlipError(f"--weights {path} is no checkpoint: {_first_line(error)}") from error
     classifier = timm.models.get_pretrained_cfg_value(source, "classifier")
     head = state.get(f"{classifier}.weight") if isinstance(classifier, str) else None
     num_classes = len(head) if head is not None else 0
+    # No custom load: some of timm's models would read the file as the one that their own weights came in.
     overlay = {"file": str(path), "num_classes": num_classes, "custom_load": False}
     return _create(source, {"pretrained": True, "num_classes": num_classes, "pretrained_cfg_overlay": overlay})
 

@@ -178,6 +178,7 @@ def _forward(model: nn.Module, size: int, *, recompute: bool) -> tuple[int, int]
 def _counted(model: nn.Module, forward: Callable[[], torch.Tensor]) -> tuple[int, int]:
     """(operations, bytes kept for the backward pass in float32) of what `forward` does with weights of `model`."""
     kept: dict[int, int] = {}
+    # Storages are told apart by what they wrap: on the meta device none has an address.
     own = {p.untyped_storage()._cdata for p in (*model.parameters(), *model.buffers())}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:

@@ -81,7 +81,7 @@ def to_input(
     """uint8 → float32 [B, 3, H, W] on its device: (x / 255 - mean) / std, mirrored where `flips_B` (bool) says so."""
     if flips_B is not None:
         images_BCHW = torch.where(flips_B[:, None, None, None], images_BCHW.flip(-1), images_BCHW)
-    x_BCHW = images_BCHW.float()
+    x_BCHW = images_BCHW.float()  # a copy, which may be written over
     scale = torch.tensor([1 / (255 * s) for s in std], device=x_BCHW.device)
     shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=x_BCHW.device)
     return x_BCHW.mul_(scale[:, None, None]).add_(shift[:, None, None])

@@ -88,8 +88,8 @@ def encode_shard(
 ) -> Encoded:
     """Write label shard `name` of the label set `out`: a pure function of its candidates, labels and vocabulary.
 
-    source: the input shard's URI. digest: the vocabulary's. resolved: as in Encoder.encode. Raises CatlipError if
-    the candidates are gone or broken.
+    source: the input shard's URI. digest: the vocabulary's. resolved: of each family int64 [D] numbers, and the places
+    among them that each sample has. Raises CatlipError if the candidates are gone or broken.
     """
     samples = read_samples(candidate_folder, name)
     labels = encoder.encode(samples, resolved)

@@ -53,7 +53,10 @@ class Gathering:
         self._num_settled = 0
 
     def add(self, folder: str, name: str, numbers: np.ndarray, produced: Produced) -> None:
-        """Add what the entries of a shard produced; call it in the order of the shards. numbers: int64 [D], its labels."""
+        """Add what the entries of one shard produced; call it in the order of the shards.
+
+        numbers: int64 [D], the labels among which `produced` has places.
+        """
         labels = numbers[produced.labels]
         kept = np.arange(len(labels)) if self._wanted is None else np.flatnonzero(contains(self._wanted, labels))
         of_entry = produced.entries[kept]

@@ -15,7 +15,8 @@ from labelgen.mentions.reader import Captions, Labeler
 from labelgen.mentions.terms import Mention, Phrase, Role, Term
 from labelshards import schema
 
-# So many captions of a shard are kept for each term: enough that each of its senses finds an example among them.
+# So many captions of a shard are kept for each term: enough that each of its senses finds an example among them. They
+# must not be more than eight: which example gave which label is a bit of a byte (resolve.Produced).
 EXAMPLES_PER_ENTRY = 4
 
 

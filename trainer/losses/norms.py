@@ -41,7 +41,7 @@ def over(x_BK: torch.Tensor, dim: int) -> Norm:
 
 
 def nothing(num_groups: int, like: torch.Tensor) -> Norm:
-    """The norm of `num_groups` empty groups, of the dtype and on the device of `like`, whatever its shape."""
+    """The norm of G empty groups, of the dtype and on the device of `like`, a tensor of any shape."""
     lowest = like.new_full((num_groups,), torch.finfo(like.dtype).min)
     return Norm(lowest, torch.zeros_like(lowest, dtype=torch.float64))
 

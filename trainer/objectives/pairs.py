@@ -1,6 +1,6 @@
 """Contrastive objectives: a picture and its caption, each in a tower of its own, meet in one space.
 
-Shapes: B pairs, C = 3, H x W pixels, T tokens, D features, E numbers of an embedding.
+Shapes: B pairs, C = 3, H x W pixels, T tokens, D features, E numbers of an embedding, K classes.
 """
 
 from collections.abc import Callable

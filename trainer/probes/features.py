@@ -21,7 +21,7 @@ from trainer.probes.tables import DONE, FeatureTable, held
 from trainer.probes.taps import POOLED, tap
 
 BATCH_SIZE = 256
-_FLOAT16_MAX = 65504.0
+_FLOAT16_MAX = 65504.0  # half precision has infinity beyond it
 GONE = "not found where it was"
 REASONS = (*transforms.REASONS, GONE)
 UNREADABLE = (transforms.BrokenImageError, OSError, CatlipError)  # what reading and decoding a picture may raise

@@ -127,6 +127,7 @@ def whole(width: int) -> View:
 
 def _summed_loss(x_BD: torch.Tensor, weight_DLK: torch.Tensor, bias_LK: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     num_heads, num_classes = bias_LK.shape
+    # All rates in one product, for which the rates stand beside the classes.
     logits_BLK = torch.addmm(bias_LK.flatten(), x_BD, weight_DLK.flatten(1)).view(-1, num_heads, num_classes)
     if y.ndim == 2:
         return F.binary_cross_entropy_with_logits(logits_BLK, y[:, None].expand_as(logits_BLK), reduction="sum")

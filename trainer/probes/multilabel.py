@@ -96,7 +96,7 @@ def _prior(part: Features, split: Split) -> Start:
     """Heads that say how frequent each class is, whatever the picture; training need not begin by learning that."""
     of_part = np.repeat(np.isin(np.arange(len(split)), part.rows), np.diff(split.offsets))
     counts_K = np.bincount(split.values[of_part], minlength=len(split.classes))
-    share_K = torch.from_numpy((counts_K + 0.5) / (len(part) + 1)).float()
+    share_K = torch.from_numpy((counts_K + 0.5) / (len(part) + 1)).float()  # never 0 or 1, whose logits are infinite
     return torch.zeros(len(split.classes), part.width), share_K.logit()
 
 

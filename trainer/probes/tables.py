@@ -51,7 +51,7 @@ class FeatureTable:
         return self.num_done == self._num_rows
 
     def write(self, start: int, features_BD: np.ndarray, status_B: np.ndarray) -> None:
-        """Rows from `start` on."""
+        """Rows from `start` on: float16 [B, D], and int8 [B] what each is from now on."""
         if self._status_N is None or self._features_ND is None:
             self._features_ND, self._status_N = self._writable(features_BD.shape[1])
         self._features_ND[start : start + len(features_BD)] = features_BD
@@ -79,6 +79,7 @@ class FeatureTable:
         _status_file(self._path).unlink(missing_ok=True)  # an old one must not vouch for the new rows
         open_new = np.lib.format.open_memmap
         features_ND = open_new(_features_file(self._path), mode="w+", dtype=np.float16, shape=(self._num_rows, width))
+        # Last: where there is a status, there are rows.
         return features_ND, open_new(_status_file(self._path), mode="w+", dtype=np.int8, shape=(self._num_rows,))
 
 

@@ -52,9 +52,8 @@ class Data:
             seed=config.seed,
             min_scale=config.data.min_scale,
             unlabelled=plan_config.unlabelled,
-            max_shards=2
-            * plan_config.window_shards
-            * len(labels),  # where a window ends, a batch has samples of the next, too
+            # Where a window ends, a batch has samples of the next one, too.
+            max_shards=2 * plan_config.window_shards * len(labels),
             rank=world.rank,
             world_size=world.size,
             moved=moved,

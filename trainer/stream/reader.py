@@ -68,9 +68,8 @@ class StepReader:
         """Memory that takes this rank's share of any step, so that one can follow the other."""
         tokens = self._num_tokens * math.ceil(self.steps.largest_batch() / self.world_size) * _INT32_BYTES
         pixels = self.steps.most_pixels(self.world_size) * 3
-        return (
-            tokens + pixels + -pixels % _INT32_BYTES
-        )  # tokens stand first in each slot, and int32 begin at multiples of four
+        # Tokens stand first in each slot, and int32 must begin at multiples of four.
+        return tokens + pixels + -pixels % _INT32_BYTES
 
     def room(self, step: int, memory: np.ndarray) -> Room:
         """Where a step's pixels and tokens lie in `memory`: uint8, at least `most_bytes()`."""

@@ -64,7 +64,7 @@ class Stepper:
         loss = torch.zeros((), dtype=torch.float64, device=self.world.device)
         for number, part in enumerate(accumulation.split(batch, self.num_parts), start=1):
             with self._unsynchronised() if number < self.num_parts else nullcontext():
-                # DDP and FSDP take the mean of the ranks' gradients, so each rank divides by its share of the batch alone.
+                # DDP and FSDP take the mean of the ranks' gradients: each divides by its share of the batch alone.
                 loss += self._backward(part, self.steps[step].batch_size / self.world.size, self.target_psnr(step))
         grad_norm = self._move()
         self.after_step(step)

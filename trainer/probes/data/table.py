@@ -64,6 +64,7 @@ class TablePictures:
 
     @cached_property
     def _held(self) -> dict[str, Any]:
+        # A place for what was read last, in what is frozen otherwise.
         return {}
 
     def __getstate__(self) -> dict[str, object]:

@@ -53,6 +53,7 @@ class Crops(Dataset[Batch]):
             here = np.s_[..., top : top + side, left : left + side]
             crop_CHW = transforms.center_crop(pixels_CHW[here], size)
             class_ids_11HW = class_ids_HW[here][None, None]
+            # By the nearest pixel, as is usual there: between two classes lies none.
             return crop_CHW, F.interpolate(class_ids_11HW, (size, size))[0, 0], bool(rng.random() < 0.5)
 
         samples, bad = self.stream.load(step, read)
