@@ -27,6 +27,7 @@ class Growing:
         new = np.asarray(rows, self._space.dtype)
         needed = self._length + len(new)
         if needed > len(self._space):
+            # Twice as many: so a row is copied once or twice, however many come.
             larger = np.zeros((max(needed, 2 * len(self._space)), *self._space.shape[1:]), self._space.dtype)
             larger[: self._length] = self.rows
             self._space = larger

@@ -72,10 +72,12 @@ class Tally:
         `at_most`: where there are more than so many, those above the smallest threshold that leaves no more.
         """
         self._settle()
+        # At the most: the same number may be in several runs and files.
         size = sum(len(run.numbers) for run in self._runs) + sum(
             os.fstat(file.fileno()).st_size // _BYTES_EACH for file in self._files
         )
         if at_most is not None and size > at_most:
+            # All is gone through twice, since neither the numbers nor their counts are ever held together.
             threshold, size = max(threshold, self._threshold(at_most)), at_most
         over = ((block, block.counts > threshold) for block in self._blocks())
         return _gathered((Run(block.numbers[kept], block.counts[kept]) for block, kept in over), size)

@@ -151,6 +151,7 @@ class Cooccurrence:
         from labelgen.classes.pairs import count_pairs  # it brings numba with it
 
         lengths = np.diff(shard.offsets)
+        # Room for all pairs: how many are rare the loop tells.
         rare = np.empty(int((lengths * (lengths - 1) // 2).sum()), self._pair_type)
         values = shard.values.astype(np.uint32)
         offsets = shard.offsets.astype(np.int64)

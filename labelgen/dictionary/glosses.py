@@ -19,6 +19,7 @@ _VERSION = 1  # raise it when the same WordNet and lexicon give other words
 _EMPTY = -1
 
 _WORD = re.compile(r"[a-z][a-z'-]{2,}")
+# Any gloss may have these, whatever it speaks of.
 _EMPTY_WORDS_TEXT = """
     about after all also and another any are because been before being between both but can could did does doing
     don done down each especially etc every few first for form from get give given had has have having her him

@@ -29,7 +29,7 @@ Folder = Path | zipfile.Path
 
 _HEAD_OF_3_0 = b"WordNet 3.0 Copyright"
 _OFFSETS = 100_000_000
-_SATELLITE = "5"
+_SATELLITE = "5"  # an adjective that is defined by a likeness to another one
 _READ = ("index.sense", "data.noun", "data.verb", "data.adj", "noun.exc", "verb.exc", "adj.exc", "lexnames")
 _LINE_END = re.compile(rb"[ \t\r]*\n")
 
@@ -128,7 +128,7 @@ def read_senses(folder: Folder) -> Iterator[Sense]:
         key, offset, rank, count = line.split()
         term, _, kind = key.rpartition("%")  # dog%1:05:00::, part of speech and file
         part = Pos.ADJECTIVE if kind[0] == _SATELLITE else Pos(int(kind[0])) if kind[0] in "123" else None
-        if part is not None:
+        if part is not None:  # adverbs give no labels
             identity = synset_id(part, int(offset))
             yield Sense(term.replace("_", " "), part, identity, int(rank), int(count), int(kind[2:4]))
 

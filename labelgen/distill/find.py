@@ -153,7 +153,7 @@ def _longest(numbers: np.ndarray, classes: np.ndarray, chunks: _Chunks, lookup: 
         at = begins + length - 1
         goes_on = (in_chunk[at] == in_chunk[begins]) & ~ends_a_term[at]
         two_nouns = is_noun[begins] & is_noun[at] & (length == 2)
-        goes_on &= lookup.spans.extends(spans) | two_nouns
+        goes_on &= lookup.spans.extends(spans) | two_nouns  # WordNet may write them as one ("sun glasses")
         begins, at, two_nouns = begins[goes_on], at[goes_on], two_nouns[goes_on]
         spans = lookup.longer(spans[goes_on], numbers[at])
         known = spans != NONE

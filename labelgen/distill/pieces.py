@@ -47,7 +47,7 @@ class Pieces:
         self._pieces = _Numbers()
         # Of each word: where its pieces stand in _of_words, how many there are, and what it begins with.
         self._starts, self._lengths = Growing(np.int64), Growing(np.int64)
-        self._is_alpha, self._is_upper = Growing(np.int64), Growing(np.int64)
+        self._is_alpha, self._is_upper = Growing(np.int64), Growing(np.int64)  # as numbers, for they are added up
         self._lower = Growing(np.int64)
         self._of_words = Growing(np.int64)
         assert self._words[BREAK] == self._pieces[BREAK] == 0

@@ -60,6 +60,7 @@ class Company:
         told = np.flatnonzero(nouns & (self._main_sense > 0) & (corpus.support >= _RARE))
         self._relatives = Relatives(topics.relations, told, self._main_sense[told], main_shares[told])
         blended = self._blended(likely, len(corpus.words) + len(everyday))
+        # Rows of one length are gathered by one call, which is worth the room that short ones waste.
         self._word_topics = _padded(blended, len(corpus.words), topics.glosses.num_words - 1)
         background = blended.span(len(corpus.words)).start
         self._background = blended.words[background:]

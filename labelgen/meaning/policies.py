@@ -150,7 +150,7 @@ class Chooser:
             candidates = self._candidates(self.terms[number])
             if self._policy == FIRST or len(candidates) < 2:
                 near = list(candidates[:1])
-                own = [0.0] * len(near)
+                own = [0.0] * len(near)  # one alone needs no weighing
             else:
                 by_themselves = self._senses.by_themselves(self.terms[number], self._is_shown, self._seen)
                 least = max(by_themselves) - _OUT_OF_REACH - _OVERALL_REACH

@@ -206,6 +206,7 @@ class Senses:
         for each, count in zip(found, counts, strict=True):
             reasons = [_part_of_use(usual.get(each.synset), seen)] if is_decided else []
             if not is_decided or seen < 1:
+                # What a person said is true of captions: as far as the texts are none, WordNet has its say beside it.
                 weight = 1 - seen if is_decided else 1.0
                 # One use more for each, since few senses are in the tagged texts at all.
                 own = self._reasons(term, each, math.log((count + 1) / all_counts), seen)

@@ -20,13 +20,13 @@ from labelgen.meaning.senses import Senses
 # Weights of a relative's lemmas and gloss words, by what kind of relative it is.
 _OWN, _KIND_OF, _PART, _FIELD, _DERIVED, _KINDS, _SIBLINGS = 1.0, 1.0, 0.8, 1.5, 0.5, 0.4, 0.25
 _GLOSS, _GLOSS_ABOVE, _GLOSS_NEAR, _GLOSS_DERIVED = 1.0, 0.5, 0.15, 0.3
-_PER_STEP_UP = 0.7
+_PER_STEP_UP = 0.7  # times so much, what is said of a hypernym
 # Beyond so many kinds below it, a synset is so general that it says nothing ("entity", "artifact").
 _GENERAL = 20_000
 _LARGE_FAMILY = 10
 _MAX_RELATIVES = 40
-_MAX_WORDS = 128
-_MAX_WORDS_BLENDED = 64
+_MAX_WORDS = 128  # of a synset, the strongest
+_MAX_WORDS_BLENDED = 64  # of a word, which is spoken of as its likely senses are
 _BACKGROUND_WORDS = 200
 _NOUNS_END = synset_id(Pos.VERB, 0)
 # So many synsets at once: their sums stay in the processor's cache.
@@ -152,6 +152,7 @@ class Topics:
             met = np.sort(np.concatenate([met, new]))
             rows, at = np.divmod(new, num)
             step += 1
+            # From 1, for what has nothing below it, to 0 for what is general.
             special = np.maximum(0.0, 1 - np.log(relations.size[at]) / math.log(_GENERAL))
             yield _Spoken(rows, at, _KIND_OF * special * decay, _GLOSS_ABOVE * special * (step <= 2))
 

@@ -82,7 +82,7 @@ class AllAtOnce:
         texts = np.array([numbers_of_texts.setdefault(text, len(numbers_of_texts)) for text in self._texts], np.int64)
         own = texts[captions]
         again = (own[1:] == own[:-1]) & (entries[1:] == entries[:-1])
-        kept = np.flatnonzero(np.append(True, ~again))[: len(entries)]
+        kept = np.flatnonzero(np.append(True, ~again))[: len(entries)]  # where there is no pair, the first is none
         kept = kept[rank_in_row(entries[kept]) < EXAMPLES_PER_ENTRY]
         starts = offsets(np.bincount(entries[kept], minlength=num_entries))
         told = pa.array(self._texts, pa.string()).take(pa.array(captions[kept]))

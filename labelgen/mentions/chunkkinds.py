@@ -81,7 +81,7 @@ def kinds_of(mended: Parses, facts: np.ndarray, captions: np.ndarray, asks: Asks
     reach = np.maximum.accumulate(np.where(goes_on, stops + REACH, 0))
     may_be_taken = starts < np.append(0, reach)[: len(starts)]
     (several,) = np.nonzero(_begins_several(facts, starts, stops, asks))
-    next_several = np.append(several, len(facts))[np.searchsorted(several, starts)]
+    next_several = np.append(several, len(facts))[np.searchsorted(several, starts)]  # len(facts): none follows
     counted, determined = (_any_in(facts & bit != 0, starts, stops) for bit in (COUNTS, DT))
     return ChunkKinds(
         firsts=firsts,

@@ -60,7 +60,7 @@ class Mender:
     def forget(self) -> None:
         """Number words anew."""
         self._numbered = None
-        self._is_term.clear()
+        self._is_term.clear()  # it knows words by their numbers
 
     def mend(self, parse: Parse) -> Parse:
         """The same words under better tags, in better chunks."""
@@ -102,10 +102,11 @@ class Mender:
         singulars = lexicon.singulars(text)
         base = lexicon.base(text, Pos.VERB)
         noun = text if lexicon.senses(text) else next(iter(singulars), None)
+        # Counted only for what may be both: nobody asks it of others.
         as_noun = 0 if noun is None or base is None else lexicon.uses(noun, Pos.NOUN)
         return Kinds(
             noun=noun is not None,
-            plural=bool(singulars) and not lexicon.senses(text),
+            plural=bool(singulars) and not lexicon.senses(text),  # "glasses" stands in WordNet by itself
             thing=lexicon.is_thing(text) or any(map(lexicon.is_thing, singulars)),
             mostly_noun=as_noun >= (0 if base is None else lexicon.uses(base, Pos.VERB)),
             adjective=lexicon.base(text, Pos.ADJECTIVE) is not None,

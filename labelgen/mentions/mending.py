@@ -121,7 +121,7 @@ def _is_noun(
         return bool(before & (NOUN | DETERMINER) and after & AFTER_A_NOUN)
     if facts & BARE or (facts & (RB | UH) and at == first and facts & LONG):
         likely = (facts & THING or not facts & KNOWN_VERB) and facts & MOSTLY_NOUN and not after & AFTER_A_VERB
-        if likely and not before & BEFORE_A_VERB:
+        if likely and not before & BEFORE_A_VERB:  # "compass on a table"
             return True
         acts = at == first or before & THING or not before & NN
         if facts & THING and not acts and after & AFTER_A_NOUN:  # "a luxury watch with"
@@ -198,6 +198,7 @@ def _cut_all(
         if number > own and mended[number - 1, 1] == start and _is_true(is_term, start - 1):
             number -= 1
             start = mended[number, 0]
+        # Most chunks have no word that may cut: a look at one bit of each, and they are done with.
         may_cut = False
         for at in range(start + 1, stop):
             may_cut |= columns[words[at], FACTS] & MAY_CUT != 0

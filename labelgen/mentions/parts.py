@@ -79,6 +79,7 @@ class Parts:
         self._before = NumberMemory(self._before_head)
         self._amid = Memory(self._of_part, sys.maxsize)
         self._of_words = NumberMemory(self._of_word)
+        # In the order of Asks.
         asks = self.words.beginnings
         self._of_pairs = tuple(
             Memory(self._of_texts(ask), sys.maxsize) for ask in (asks.may_begin, asks.is_written_as_one, asks.may_go_on)
@@ -139,6 +140,7 @@ class Parts:
         order = np.argsort(places, kind="stable")
         asked_by, mentions = rows.expand(parts[order])
         captions, owners = captions[order][asked_by], owners[order][asked_by]
+        # A part that is a whole chunk knows its head itself; what stood before one gets that of its chunk.
         return Found(captions, mentions[:, 0], np.where(owners == NONE, mentions[:, 1], owners))
 
     def _of_tails(self, columns: np.ndarray, stops: np.ndarray, kinds: ChunkKinds) -> np.ndarray:
@@ -166,7 +168,7 @@ class Parts:
             *(each[~kinds.alone].tolist() for each in of_chunk), strict=True
         ):
             if taken >= stop:
-                parts.append(0)
+                parts.append(0)  # all of it is in a term across "of"
                 continue
             own_start = max(start, taken)
             # The hyphen before it, and the word before that one, without which a hyphen joins nothing.
@@ -211,7 +213,7 @@ class Parts:
     def _add(self, phrase: Phrase) -> int:
         """The number of a new part that gives this."""
         for each in phrase:
-            if isinstance(each, Mention):
+            if isinstance(each, Mention):  # the others are for explanations, which take one caption at a time
                 self._new.append((self._number(each.term), NONE if each.of is None else self._number(each.of)))
         self._new_ends.append(len(self._mentions) + len(self._new))
         # `_starts` has one more than there are parts, and the new one's end is among `_new_ends` already.

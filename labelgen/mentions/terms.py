@@ -200,7 +200,7 @@ class TermFinder:
             if word.tag in ADJECTIVE_TAGS:
                 yield from self._attribute(word, head)
             elif word.tag in NOUN_TAGS:
-                first, found = self._longest(words, start, end, ())
+                first, found = self._longest(words, start, end, ())  # what counts in the chunk counts its head
                 if found is None:
                     yield Dropped(word.text.lower(), _why_unknown(words, end - 1))
                 else:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from labelgen.mentions.terms import Form, Role, Term
 
 _ROLES, _FORMS = tuple(Role), tuple(Form)
-_KINDS = len(_ROLES) * len(_FORMS)
+_KINDS = len(_ROLES) * len(_FORMS)  # of one text
 _ROLE_CODES = {role.value: code for code, role in enumerate(_ROLES)}
 _FORM_CODES = {form.value: code for code, form in enumerate(_FORMS)}
 

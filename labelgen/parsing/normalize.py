@@ -56,7 +56,7 @@ def _settled(text: str) -> str:
 def _cleaned(text: str) -> str:
     # Only what has no spaces was quoted: "50%25 off" is what somebody wrote.
     if "%" in text and " " not in text.strip() and _PERCENT.search(text):
-        text = unquote(text.replace("+", " "))
+        text = unquote(text.replace("+", " "))  # as forms quote a space
     if "&" in text:
         text = html.unescape(text)
     if "<" in text:

@@ -140,6 +140,7 @@ def _sentence_case(text: str) -> str:
             if not word[0].isupper():
                 return text
             capitals += 1
+    # One word alone ("Dog") has its capital because it comes first.
     return text.lower() if capitals >= _HEADLINE_WORDS or capitals == 1 else text
 
 

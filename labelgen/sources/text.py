@@ -22,7 +22,7 @@ _DECOMPRESS: dict[str, Callable[[IO[bytes]], io.BufferedIOBase]] = {
     ".bz2": bz2.BZ2File,
     ".xz": lzma.LZMAFile,
 }
-_CUT_OFF = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
+_CUT_OFF = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)  # what decompressors raise where a file breaks off
 
 
 def suffixes(*plain: str) -> tuple[str, ...]:

@@ -94,6 +94,7 @@ def _in_label_shard(label_set: LabelSet, uri: str, moved: dict[str, str] | None)
     names = [storage.join(label_set.root, shard_file(entry)) for entry in label_set.manifest.shards]
     shard = label_set.read_shard(names.index(uri))
     reader = ImageReader(moved=moved)
+    # Of pictures that are files one is looked at: there may be a million.
     for file in [file for file in shard.image_files if file.is_tar] or shard.image_files[:1]:
         reader.check_size(file)
     reader.close()

@@ -88,7 +88,7 @@ def parts(
     Batches are read ahead by worker processes, over the borders of parts and units.
     """
     work.encoder.model.to(work.encoder.device)
-    ahead: deque[_Task] = deque()
+    ahead: deque[_Task] = deque()  # batches come back in the order in which they went out
 
     def places() -> Iterator[list[Place]]:
         for task in _tasks(units, work.moved):

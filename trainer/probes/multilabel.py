@@ -24,7 +24,7 @@ from trainer.probes.updates import Training
 SWEEP = Training(
     optimizer="adamw", rates=(3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1), epochs=30, batch_size=256, standardise=True
 )
-_SCORES_AT_ONCE = 1 << 24
+_SCORES_AT_ONCE = 1 << 24  # 64 MiB
 
 
 def plans(asked: Asked) -> list[Plan]:

@@ -83,7 +83,7 @@ def pooled(reader: StepReader, steps: range, *, num_workers: int) -> Generator[B
             step, slot = waiting.popleft()
             pieces = [_receive(process, pipe) for process, pipe in started]
             yield Batch.of(reader.room(step, ring.slot(slot)), pieces)
-            free.append(slot)
+            free.append(slot)  # not before: until the next is asked for, this one is in use
     finally:
         for process, pipe in started:
             pipe.close()  # which is how a worker learns that it may go

@@ -19,7 +19,7 @@ from trainer.encoders.encoder import Encoder
 from trainer.pictures.reading import PictureBatches
 from trainer.pictures.units import Place
 
-NUM_STEPS = 561
+NUM_STEPS = 561  # logits from -14 to 14
 _LOWEST, _STEP = -14.0, 0.05  # of the logit; 0.0125 of the probability at most
 _BATCH_SIZE = 128
 

@@ -63,7 +63,7 @@ def pick(tables: Iterable[pa.Table], most: int, seed: int) -> Picked:
         for picture in rows(table):
             total += 1
             lot = xxhash.xxh3_64_intdigest(f"{picture.source}\n{picture.key}".encode(), seed)
-            _keep(drawn, (-lot, picture), most)
+            _keep(drawn, (-lot, picture), most)  # the smallest lots are drawn, and a heap keeps the largest
             for tag in picture.tags:
                 _keep(best.setdefault(tag.synset, []), (tag.probability, -lot, picture), _BEST_PER_SYNSET)
             counts.update({tag.synset for tag in (*picture.tags, *picture.above)})

@@ -72,6 +72,7 @@ def save_sharded(folder: Path, tensors: dict[str, torch.Tensor], info: Checkpoin
     wait_for_all(world)
     sharded.write(unfinished, tensors)
     if world.is_main:
+        # All slices are there: DCP's save ends on the main rank when every rank has written.
         files = {file.name: file.stat().st_size for file in sorted(unfinished.iterdir())}
         vouched = msgspec.structs.replace(info, files=files)
         storage.write_bytes(str(unfinished / INFO_NAME), msgspec.json.encode(vouched))

@@ -104,6 +104,7 @@ class Evaluation:
         total = int(firsts[-1])
         if not total:
             raise CatlipError(f"eval.labels = {config.labels} has no sample with an image and labels.")
+        # The same samples for every run, so that their scores can be compared.
         drawn = np.sort(np.random.default_rng(0).choice(total, size=min(total, config.samples), replace=False))
         shards = np.searchsorted(firsts, drawn, side="right") - 1
         places = np.stack([shards, drawn - firsts[shards]], axis=1)

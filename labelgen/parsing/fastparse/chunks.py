@@ -33,6 +33,7 @@ def noun_chunks(tags: np.ndarray, arcs: Arcs, rule: ChunkRule) -> tuple[np.ndarr
     firsts = arcs.edges[lasts]
     kept = []
     end = 0
+    # One by one, because each depends on the last one that was kept.
     for number, (first, last) in enumerate(zip(firsts.tolist(), lasts.tolist(), strict=True)):
         if first >= end:  # else it would lie inside the chunk before
             end = last + 1

@@ -36,8 +36,9 @@ class Encoder:
         self._weights = weights
         first, *others = weights.convolutions
         width = self._width = weights.mix.width
+        # What a word adds as left neighbour, itself and right one: side by side, one product gives all three.
         self._by_place = np.concatenate([first.W[:width], first.W[width : 2 * width], first.W[2 * width :]], axis=1)
-        self._beside_nothing = first.settle(first.b[None])[0]
+        self._beside_nothing = first.settle(first.b[None])[0]  # no word around it: the bias alone
         self._for_pairs = [layers.for_pairs(layer.W) for layer in others]
         self._inputs = np.zeros((layers.NUM_PRODUCTS, 0, width), np.float32)
         self._products = np.zeros((layers.NUM_PRODUCTS, 0, len(first.b)), np.float32)

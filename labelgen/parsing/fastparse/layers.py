@@ -19,7 +19,7 @@ _VARIANCE_FLOOR = np.float32(1e-8)  # as in thinc
 
 def for_pairs(weights: np.ndarray) -> np.ndarray:
     """float32 [3 · width, N] of a convolution over [left, itself, right] → [NUM_PRODUCTS, width, N]."""
-    left, itself, right = np.split(weights.astype(np.float64), 3)
+    left, itself, right = np.split(weights.astype(np.float64), 3)  # sums are rounded once, at the end
     return np.stack([left, (left + itself + right) / 2, (left - itself + right) / 2, right]).astype(np.float32)
 
 
@@ -31,6 +31,7 @@ def _normalise(row: np.ndarray, gain: np.ndarray, shift: np.ndarray) -> None:
     for start in range(0, width, 8):
         for lane in range(8):
             s[lane] += row[start + lane]
+    # Half upon half, as a vector register is folded: one order of the sum, on every machine.
     mean = (((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]))) / np.float32(width)
     s[:] = 0
     for start in range(0, width, 8):

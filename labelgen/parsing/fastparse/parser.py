@@ -53,7 +53,7 @@ class FastParser:
         vectors = self._encoder.encode(rows, lengths)
         scores = product(vectors, self._tag_W, _BLOCK)
         scores += self._tag_b
-        tags = scores.argmax(axis=1)
+        tags = scores.argmax(axis=1)  # spaCy's softmax would change no maximum
         words = self._words.in_numbers(numbers, rows, tags)
         ends = np.cumsum(lengths)
         if self._transitions is None:

@@ -162,11 +162,12 @@ def _parse(
         while top > 0 or front > 0:
             following = after[front]
             goes_on = not begins[front]
+            # As `is_valid` of each transition says in spaCy's arc_eager.pyx.
             allowed[_SHIFT] = top == 0 or (following > 0 and goes_on and not returned[front])
             allowed[_REDUCE] = top > 0
             allowed[_LEFT] = allowed[_RIGHT] = top > 0 and front > 0 and goes_on
             allowed[_BREAK] = following == front + 1 and not begins[following]  # not if one came back between
-            if top == 0 and not allowed[_BREAK]:
+            if top == 0 and not allowed[_BREAK]:  # one move alone is left: nothing to judge
                 move, label = _SHIFT, 0
             elif front == 0:
                 move, label = _REDUCE, 0
