@@ -79,7 +79,7 @@ def run(arguments: list[str]) -> int:
     from labelshards.errors import CatlipError
 
     try:
-        code = cli.main(args=arguments, prog_name="catlip", standalone_mode=False)
+        code = cli.main(args=arguments, prog_name="catlip", standalone_mode=False)  # or click would exit by itself
         return code if isinstance(code, int) else 0
     except click.UsageError as error:
         error.show()
@@ -89,7 +89,7 @@ def run(arguments: list[str]) -> int:
         return EXIT_FAILED
     except (KeyboardInterrupt, click.Abort) as error:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not cut the last words
-        terminated = isinstance(error.__cause__ or error, Terminated)
+        terminated = isinstance(error.__cause__ or error, Terminated)  # click makes an Abort of it
         stderr.print(f"{'Terminated' if terminated else 'Interrupted'}. Run the same command again to go on.")
         return EXIT_TERMINATED if terminated else EXIT_INTERRUPTED
     except ModuleNotFoundError as error:

@@ -73,7 +73,7 @@ class _WithCompare(click.Group):
         return super().make_context(info_name, args, parent, **extra)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return click.Command.parse_args(self, ctx, args)
+        return click.Command.parse_args(self, ctx, args)  # a group's would take MODEL for a command
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  (as click has it)
         return click.Command.invoke(self, ctx)

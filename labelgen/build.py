@@ -373,6 +373,7 @@ def _listed(reasons: Sequence[str]) -> str:
 
 def _goal(plan: Plan, shards: Sequence[InputShard]) -> str:
     """Identity of the label set that is asked for: same goal, same bytes."""
+    # Sources, too, by name: the manifest has them.
     given = _identity(LabelSet.open(plan.vocabulary_from)) if plan.vocabulary_from else None
     inputs = [(shard.name, fingerprint(shard, plan.settings)) for shard in shards]
     return storage.digest(msgspec.json.encode([plan.settings, plan.choice, given, plan.sources, inputs]))

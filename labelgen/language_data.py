@@ -82,7 +82,7 @@ def install_spacy_model() -> None:
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise CatlipError(f"The spaCy model could not be installed with pip: {reason}")
-    importlib.invalidate_caches()
+    importlib.invalidate_caches()  # this process looked for it before it was there
 
 
 def _unpack_wordnet(archive: bytes) -> Path:

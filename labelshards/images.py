@@ -15,7 +15,7 @@ from labelshards import storage
 from labelshards.errors import LabelSetError
 
 TAR_BLOCK_BYTES = 512
-_NAME_BYTES = 100
+_NAME_BYTES = 100  # of a plain header
 # How both stages read the names of tar members: a key is text, also where the name is not UTF-8.
 TAR_ENCODING = "utf-8"
 TAR_ERRORS = "replace"

@@ -144,6 +144,7 @@ def read_manifest(root: str) -> Manifest | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
+        # Before its fields: what another version lacks must not hide that it is another version.
         head = msgspec.json.decode(data, type=dict[str, Any])
         if head.get("format") != schema.FORMAT:
             raise LabelSetError(f"{where} is not the manifest of a label set.")

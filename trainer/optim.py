@@ -76,4 +76,4 @@ class Ema:
         averages, weights = sharding.local(self.module.parameters()), sharding.local(model.parameters())
         torch._foreach_lerp_(averages, weights, 1 - decay)  # all at once, for which torch has no public name
         for mine, theirs in zip(self.module.buffers(), model.buffers(), strict=True):
-            mine.copy_(theirs)
+            mine.copy_(theirs)  # such as BatchNorm's, which are averages already

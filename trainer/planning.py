@@ -23,7 +23,7 @@ from trainer.stream.steps import Steps
 
 # Without a label set: as many classes as the published vocabulary for DataComp has.
 USUAL_CLASSES = 24_320
-_FLOAT = 4
+_FLOAT = 4  # bytes
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from labelshards.errors import CatlipError
 
 # A picture beyond this is a decompression bomb or a scan, and would stall a worker; Pillow warns at the same size.
 MAX_PIXELS = 89_478_485
+# As torchvision's RandomResizedCrop has them.
 _ASPECT_RATIOS = (3 / 4, 4 / 3)
 _CROP_TRIES = 10
 

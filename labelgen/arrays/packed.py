@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from labelshards import storage
 
-_DIGEST_BYTES = 16
+_DIGEST_BYTES = 16  # hexadecimal digits
 _META_KEY = b"catlip.key"
 
 

@@ -107,6 +107,6 @@ def _weighed(table: pa.Table, support: np.ndarray, samples: int) -> Pairs:
     a, b = table["a"].to_numpy().astype(np.int64), table["b"].to_numpy().astype(np.int64)
     together = table["support"].to_numpy()
     by_chance = support[a] * (support[b] / max(1, samples))
-    lift = together / np.maximum(by_chance, 1e-9)
+    lift = together / np.maximum(by_chance, 1e-9)  # a class that no sample has is no division by zero
     sure = (together - np.sqrt(together)) / np.maximum(by_chance, 1e-9)
     return Pairs(a, b, together, lift.astype(np.float32), sure.astype(np.float32))

@@ -46,6 +46,7 @@ def class_table(label_set: LabelSet, atlas: Atlas | None) -> pa.Table:
     vocab = label_set.vocabulary
     places = np.full(len(vocab), -1) if atlas is None else class_places(vocab, atlas)
     given = terms_of(label_set)
+    # A class without terms looks at some text, which is masked below.
     first = np.minimum(given.starts[:-1], max(0, len(given.texts) - 1))
     has_term = np.diff(given.starts) > 0
     blank = np.zeros(len(vocab))

@@ -16,7 +16,7 @@ from labelgen.meaning.atlas import Atlas
 from labelshards.vocabulary import Vocabulary
 
 EXACT, SIMILAR, SEVERAL, MISSING = MATCHES = ("exact", "similar", "several", "missing")
-DEFAULT_ALPHA = 0.5
+DEFAULT_ALPHA = 0.5  # one step away
 # What is looked at, whatever is asked for, so that people see what another one would give.
 SHOWN_ALPHAS = (1.0, 0.5, 1 / 3, 0.25)
 

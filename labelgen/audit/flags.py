@@ -62,6 +62,7 @@ def flags_of(
     names = np.zeros(len(files), bool)
     if atlas is not None:
         known = places >= 0
+        # A class at -1 looks at the last synset, which `known` takes away.
         unseeable &= ~(_below_any(atlas, _SEEN_AFTER_ALL)[places] & known)
         people |= _below_any(atlas, _PEOPLE)[places] & known
         names = atlas.instances[places] & known

@@ -62,7 +62,7 @@ def read_totals(
     chosen = _spread(label_set, at_most)
     total = int(label_set.rows_per_shard()[chosen].sum())
     done = 0
-    ranks = np.argsort(np.argsort(-vocab.support, kind="stable"), kind="stable")
+    ranks = np.argsort(np.argsort(-vocab.support, kind="stable"), kind="stable")  # of each class, by support
     by_rank = np.argsort(ranks)
     for index in chosen.tolist():
         on_step(done, total)

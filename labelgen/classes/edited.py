@@ -62,6 +62,7 @@ class Edited:
 
     def _apply(self, name: str) -> dict[str, ResolvedShard]:
         texts = candidates.read_texts(self._folder, name)
+        # Where something is split, and then once for all families.
         mentions = cache(lambda: candidates.read_mentions(self._folder, name))
         found = {}
         for family, (numbers, labels) in self._unpruned.labels(name).items():

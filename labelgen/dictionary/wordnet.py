@@ -28,8 +28,9 @@ THINGS = frozenset({5, 6, 8, 13, 17, 18, 20, 27})
 Folder = Path | zipfile.Path
 
 _HEAD_OF_3_0 = b"WordNet 3.0 Copyright"
-_OFFSETS = 100_000_000
+_OFFSETS = 100_000_000  # offsets have eight digits
 _SATELLITE = "5"  # an adjective that is defined by a likeness to another one
+# What labels depend on, and what is therefore checked.
 _READ = ("index.sense", "data.noun", "data.verb", "data.adj", "noun.exc", "verb.exc", "adj.exc", "lexnames")
 _LINE_END = re.compile(rb"[ \t\r]*\n")
 

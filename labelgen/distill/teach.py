@@ -20,7 +20,7 @@ from labelshards import storage
 from labelshards.errors import CatlipError
 
 DEFAULT_CAPTIONS = 50_000
-DEFAULT_FLOOR = 0.9
+DEFAULT_FLOOR = 0.9  # F1 of labels
 # Below this there is too little to measure anything on.
 MIN_CAPTIONS = 200
 # From one shard, so many captions at most, if there are others: neighbours are often of one kind.

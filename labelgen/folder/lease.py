@@ -71,7 +71,7 @@ def _renewed(where: str, token: str) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        renewing.join()
+        renewing.join()  # or it may put the lease there once more
         storage.remove(where)
 
 

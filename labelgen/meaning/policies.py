@@ -32,7 +32,7 @@ _HEARD = 3
 # Captions speak of things and deeds in 50 to 75 of 100 words, newspapers in 30: below the first bound nothing is
 # expected to be seen, above the second everything is.
 _SPEAKS_OF_NOTHING, _SPEAKS_OF_THINGS = 0.33, 0.48
-_MOSTLY = 0.5
+_MOSTLY = 0.5  # of that: below it, all of WordNet's senses are candidates
 _FEWEST_SAMPLES = 100  # fewer say nothing about what a corpus speaks of
 
 

@@ -20,6 +20,7 @@ from labelgen.meaning.resolve import Choice, Labels, Produced
 from labelshards import storage
 from labelshards.schema import HYPERNYMS, NOUNS
 
+# What each question reads of a file; other columns stay packed.
 _COUNTS = ("numbers", "support")
 _LABELS = ("numbers", "lengths", "labels")
 _PRODUCED = ("numbers", *(f"produced.{name}" for name in Produced._fields))

@@ -23,8 +23,8 @@ _GLOSS, _GLOSS_ABOVE, _GLOSS_NEAR, _GLOSS_DERIVED = 1.0, 0.5, 0.15, 0.3
 _PER_STEP_UP = 0.7  # times so much, what is said of a hypernym
 # Beyond so many kinds below it, a synset is so general that it says nothing ("entity", "artifact").
 _GENERAL = 20_000
-_LARGE_FAMILY = 10
-_MAX_RELATIVES = 40
+_LARGE_FAMILY = 10  # kinds; of more, each counts less (_share)
+_MAX_RELATIVES = 40  # of one sort; more of them say little more, and some synsets have hundreds
 _MAX_WORDS = 128  # of a synset, the strongest
 _MAX_WORDS_BLENDED = 64  # of a word, which is spoken of as its likely senses are
 _BACKGROUND_WORDS = 200

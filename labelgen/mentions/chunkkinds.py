@@ -29,7 +29,7 @@ from labelgen.parsing.parse import Parses
 # What of the rest of the caption matters to the last words of a chunk: a word of it counts, or is a determiner; "of"
 # follows; it opens the caption (as in TermFinder.part).
 COUNTED, DETERMINED, BEFORE_OF, OPENS = 1, 2, 4, 8
-NUM_AROUND = 16
+NUM_AROUND = 16  # of all four together
 
 # Asks something of pairs of words, by their places int64 [n] and [n]: bool [n].
 Asked: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]

@@ -24,7 +24,7 @@ ADJECTIVE_TAGS = frozenset({"JJ", "JJR", "JJS"})
 VERB_TAGS = frozenset({"VB", "VBD", "VBG", "VBN", "VBP", "VBZ"})
 NAME_TAGS = frozenset({"NNP", "NNPS"})
 AFTER_AN_OPENING = frozenset({"IN", "VBG", "VBN"})
-HYPHENS = ("-", "\u2013")
+HYPHENS = ("-", "\u2013")  # and a dash that some write for one
 
 
 class Kinds(NamedTuple):

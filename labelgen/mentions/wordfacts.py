@@ -143,6 +143,7 @@ class WordFacts(Numbers):
             as_noun = self[word._replace(tag="NNS" if self._kinds(text).plural else "NN")]
         if facts & KNOWN_VERB and (facts & NNS or (facts & NN and facts & ING)):
             as_deed = self[word._replace(tag="VBG" if facts & ING else "VBZ")]
+        # Capitals say something of names alone (terms._form), and a space nothing where a chunk ends.
         around = word if word.tag in NAME_TAGS or word.text == text else Word(text, word.tag, word.space_after)
         at_the_end = Word(around.text, word.tag, False) if word.space_after else around
         counts = is_counting(word)

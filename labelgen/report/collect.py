@@ -22,6 +22,7 @@ from labelshards import storage
 from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
 
+# A block is unpacked when something in it is looked at: small enough for that, and large enough to pack well.
 CLASSES_PER_BLOCK = 256
 PICTURES_PER_BLOCK = 64
 

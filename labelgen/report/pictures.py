@@ -16,7 +16,8 @@ from labelshards.labelset import LabelSet
 from labelshards.shards import LabelShard
 
 _SIDE = 112  # pixels
-_QUALITY = 62
+_QUALITY = 62  # of WebP
+# Shards are read whole. Of a large label set some, spread evenly, have pictures enough.
 _MOST_SHARDS = 48
 _MOST_SAMPLES = 500_000
 # A class whose pictures cannot be read is given up after so many.

@@ -15,7 +15,7 @@ _PLAIN = re.compile(
     rb"0.{100}ustar.{67}" + 2 * _DEVICE + rb"(?P<prefix>.{155}).{12}",
     re.DOTALL,
 )
-_SUM_AT, _SUM_END = 148, 156
+_SUM_AT, _SUM_END = 148, 156  # where the checksum stands
 _SUM_OF_SPACES = (_SUM_END - _SUM_AT) * ord(" ")
 
 

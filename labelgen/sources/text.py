@@ -14,7 +14,7 @@ from labelgen.sources.rows import ROWS_PER_SHARD, part_name
 from labelgen.sources.sample import InputShard, SourceDamageError, SourceError
 from labelshards import storage
 
-HEAD_BYTES = 1 << 16
+HEAD_BYTES = 1 << 16  # a table's header is in them, and the marks of every format
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _OTHER_ENCODINGS = (b"\xff\xfe", b"\xfe\xff")
 _DECOMPRESS: dict[str, Callable[[IO[bytes]], io.BufferedIOBase]] = {

@@ -17,6 +17,7 @@ from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
 
 _HEAD_STD = 0.02
+# What timm is told by other settings than model.kwargs.
 _FIXED = ("dynamic_img_size", "img_size", "num_classes", "pretrained")
 
 Channels = tuple[float, float, float]

@@ -27,7 +27,7 @@ from trainer.stream.batch import Batch
 if TYPE_CHECKING:
     from trainer.config import Config
 
-_FLOAT = 4
+_FLOAT = 4  # bytes
 
 
 class Catlip(Objective[Positives]):

@@ -28,7 +28,7 @@ from trainer.stream.batch import Batch
 if TYPE_CHECKING:
     from trainer.config import Config
 
-_FLOAT = 4
+_FLOAT = 4  # bytes
 
 
 class PairLoss(Protocol):

@@ -15,7 +15,7 @@ from labelshards.shards import image_rows
 from trainer.pictures.finding import Source
 from trainer.probes.data.folder import SUFFIXES
 
-PICTURES_PER_PART = 2048
+PICTURES_PER_PART = 2048  # after an interruption no more than these are computed again
 TWICE = "same key again"
 _NAME_CHARACTERS = 60
 

@@ -64,7 +64,7 @@ def extract(
     return Extracted(
         tables={each: table.features() for each, table in tables.items()},
         rows=np.flatnonzero(codes_N == DONE),
-        broken=+broken,
+        broken=+broken,  # without reasons that nothing had
     )
 
 

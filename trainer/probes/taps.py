@@ -13,7 +13,7 @@ from trainer.encoders.models import features
 
 POOLED = "pooled"
 BLOCKS = "blocks"
-MOST_BLOCKS = 4
+MOST_BLOCKS = 4  # the larger of DINOv2's two choices
 
 
 def tap(model: nn.Module, x_BCHW: torch.Tensor, taps: Sequence[str]) -> dict[str, torch.Tensor]:

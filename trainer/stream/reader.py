@@ -22,7 +22,7 @@ from trainer.stream.samples import Sample, Samples
 from trainer.stream.shardcache import ShardCache
 from trainer.stream.steps import Steps
 
-_MAX_REPLACEMENTS = 100
+_MAX_REPLACEMENTS = 100  # so many in a row are no accident
 _INT32_BYTES = 4
 NO_CAPTION = "no caption"
 # All for which a sample gives its place to another.

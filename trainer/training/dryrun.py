@@ -17,8 +17,8 @@ from trainer.stream.data import Data
 from trainer.training.assembly import assemble
 from trainer.workers import worker_count
 
-_SECONDS = 6.0
-_WARM_UP = 2
+_SECONDS = 6.0  # for the loader, and again for the step
+_WARM_UP = 2  # what is compiled or allocated at first is no part of a rate
 
 
 class DryRun(msgspec.Struct, frozen=True, kw_only=True):

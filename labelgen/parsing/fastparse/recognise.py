@@ -19,7 +19,7 @@ _TAGGER = "tok2vec-listener>>with_array(softmax)"
 _CHUNK_LABELS = ("oprd", "nsubj", "dobj", "nsubjpass", "pcomp", "pobj", "dative", "appos", "attr", "ROOT")
 _CONJUNCT = "conj"
 _NOMINAL = ("NOUN", "PROPN", "PRON")
-_LIFTED = "||"
+_LIFTED = "||"  # in a label: the arc was attached elsewhere, so that arcs do not cross
 
 
 class UnknownModelError(Exception):

@@ -21,7 +21,7 @@ from trainer.probes.detect.scenes import Batch
 from trainer.probes.taps import freeze_unused, patches
 
 _ASPECT_RATIOS = (0.5, 1.0, 2.0)
-_MASK_LAYERS = 4
+_MASK_LAYERS = 4  # as in Mask R-CNN
 
 
 class Pyramid(nn.Module):

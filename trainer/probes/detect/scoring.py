@@ -21,7 +21,7 @@ from trainer.probes.detect.scenes import sized
 from trainer.probes.features import UNREADABLE, reason_of
 from trainer.probes.plans import Tick
 
-_INSIDE = 0.5
+_INSIDE = 0.5  # from this probability on, a pixel is in a mask
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,4 +39,4 @@ def ranked(encoder: Encoder, pictures: Pictures, world: World) -> tuple[np.ndarr
     rows, codes, ranked_N5 = rows[order], codes[order], ranked_N5[order]
     read = codes == DONE
     broken = Counter({reason: int(np.sum(codes == DONE + 1 + code)) for code, reason in enumerate(REASONS)})
-    return ranked_N5[read], rows[read], +broken
+    return ranked_N5[read], rows[read], +broken  # without reasons that nothing had

@@ -12,7 +12,7 @@ from trainer.probes.features import UNREADABLE, reason_of
 from trainer.stream.plan import Plan, make_plan, rank_share
 from trainer.stream.steps import Steps
 
-_MAX_REPLACEMENTS = 100
+_MAX_REPLACEMENTS = 100  # so many in a row are no accident
 
 T = TypeVar("T")
 
