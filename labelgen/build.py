@@ -300,6 +300,7 @@ def _publish(
         failed=_failed(shards, work.failed),
         on_step=lambda done, total: on_progress(Progress(stage=_PUBLISHING, done=done, total=total)),
     )
+    # Last of all: until here the same command could go on from them.
     if not plan.keep_candidates:
         storage.remove(candidates.folder_of(out))
     return Result(
@@ -330,7 +331,7 @@ def _up_to_date(out: str, plan: Plan, shards: Sequence[InputShard]) -> Result | 
     manifest = _finished(out)
     if manifest is None or manifest.failed or manifest.fingerprint != _goal(plan, shards):
         return None
-    if not is_intact(out, manifest):
+    if not is_intact(out, manifest):  # last, for it reads every file
         return None
     if not plan.keep_candidates:
         storage.remove(candidates.folder_of(out))

@@ -122,7 +122,7 @@ def _tell(
     for shard in shards:
         count_words(corpus, numbers[table.numbers(shard.entries)], shard)
     words = np.array([corpus.words[word] for term in terms if (word := word_of(term)) is not None], np.int64)
-    corpus.add(*unique_rows(np.zeros(len(words), np.int64), words, 1))
+    corpus.add(*unique_rows(np.zeros(len(words), np.int64), words, 1))  # the caption is one of its samples
     senses = Senses(language.lexicon, language.synsets, language.pins)
     chooser = Chooser(choice.senses, senses, terms, corpus)
     told = [_tell_term(mention, terms.index(mention.term), chooser, choice, language) for mention in mentions]

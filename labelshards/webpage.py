@@ -31,6 +31,7 @@ def render(template: str, *, title: str, style: str, scripts: Sequence[str], dat
     }
     pieces = []
     while True:
+        # Step by step, as what is put in may have braces of its own.
         before, mark, template = template.partition("{{")
         pieces.append(before)
         if not mark:

@@ -131,7 +131,7 @@ def _open_timm(
     source: str, name: str, kind: Kind, weights: str, device: torch.device, folder: Path | None = None
 ) -> Opened:
     if weights == RANDOM:
-        torch.manual_seed(0)
+        torch.manual_seed(0)  # the same random weights each time, under one digest
         model = _create(source, {"pretrained": False})
     elif kind == "timm" and weights != PRETRAINED:
         model = _from_file(source, Path(weights))
@@ -179,7 +179,7 @@ def _open_clip(name: str, weights: str, device: torch.device) -> Opened:
     torch.manual_seed(0)
     towers = clip_towers.open_towers(name, None if weights == RANDOM else weights)
     model, config = towers.image, towers.preprocess
-    size = config["size"]
+    size = config["size"]  # of one side, or of both
     picture = PictureInput(
         image_size=size if isinstance(size, int) else size[0],
         mean=_channels(config["mean"]),

@@ -66,6 +66,7 @@ def read_glosses(lexicon: Lexicon, synsets: Synsets) -> Glosses:
 def _read(lexicon: Lexicon, synsets: list[Synset]) -> dict[str, pa.Array]:
     numbers: dict[str, int] = {}
     lemmas = pack([numbers.setdefault(lemma.lower(), len(numbers)) for lemma in each.lemmas] for each in synsets)
+    # Empty words come first and have no number; the others are numbered by their places behind them.
     forms: dict[str, int] = dict.fromkeys(_EMPTY_WORDS, _EMPTY)
     in_glosses = pack(
         [forms.setdefault(word, len(forms)) for word in _WORD.findall(each.gloss.lower())] for each in synsets

@@ -211,6 +211,7 @@ def _before(
         found.append(alone)
         nouns = np.flatnonzero(IS_NOUN[classes[at]] & (longest.texts[at] != NONE))
         no = np.zeros(len(nouns), np.bool_)
+        # What counts or determines in a chunk does so to its head.
         texts, forms = _forms(at[nouns], numbers, classes, longest, lookup, no, no)
         found.append(Mentions(at[nouns], texts * _TEXT_STEP + _ROLE[Role.MODIFIER] + forms, of[nouns]))
         at[nouns] = longest.firsts[at[nouns]]

@@ -159,6 +159,7 @@ def _make() -> dict[str, pa.Array]:
             tiers = usual.get(term, ()) if pos is Pos.NOUN else ()
             seen = [each for each in all_senses if each in things] if pos is Pos.NOUN else list(all_senses)
             terms.append(f"{pos.letter} {term}")
+            # What a person said, else what can be seen, else all.
             senses.append([use.synset for tier in tiers for use in tier] or seen or list(all_senses))
             likely.append(len(tiers[0]) if tiers else 0)
     return {

@@ -120,7 +120,7 @@ class Chooser:
             order = [Part("WordNet's order", -float(rank)) for rank in range(len(candidates))]
             return [Weighed(candidate, [part], []) for candidate, part in zip(candidates, order, strict=True)]
         word = int(self._words[number])
-        within = set(self._synsets[number].tolist())
+        within = set(self._synsets[number].tolist())  # in reach by themselves
         parts = self._senses.prior(term, candidates, self._seen)
         said: list[list[tuple[str, float]]] = [[] for _ in candidates]
         if self._company and term.pos is Pos.NOUN and word >= 0:

@@ -145,6 +145,7 @@ class Resolver:
         alone = (entries.heads < 0)[mentions]
         chosen = np.full(len(mentions), NONE, np.int64)
         offsets = np.concatenate([[0], np.cumsum(np.bincount(rows[alone], minlength=num_rows))])
+        # Pairs wait until their words have senses.
         chosen[alone] = self._chooser.choose(offsets, terms[mentions[alone]])
         if COMPOUNDS in self._choice.families:
             self._pair(terms, entries.heads, rows, mentions, chosen)

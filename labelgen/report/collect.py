@@ -57,6 +57,7 @@ def collect(
             moved=moved,
             on_step=_telling(on_step, f"pictures of {name}"),
         )
+        # Pictures are counted through all label sets.
         shown = [[len(pictures) + each for each in of_class] for of_class in found.of_class]
         pictures += found.pictures
         facts.append(set_facts(label_set, name, totals, support, places, found.problem))

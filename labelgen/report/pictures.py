@@ -121,7 +121,7 @@ class _Album:
         try:
             data = self._reader.read(*place, key)
         except LabelSetError as error:
-            self._gone.add(place[0].uri)
+            self._gone.add(place[0].uri)  # a tar that is gone is told once, and not asked again
             self.problem = self.problem or f"Pictures are missing: {error}"
             return None
         small = _small(data)

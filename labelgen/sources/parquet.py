@@ -85,7 +85,7 @@ def read_rows(
     for group in range(file.metadata.num_row_groups):
         end = start + file.metadata.row_group(group).num_rows
         if start < first + count and end > first:
-            skip = skip if groups else first - start
+            skip = skip if groups else first - start  # rows of the first group, before the range
             groups.append(group)
         start = end
     try:

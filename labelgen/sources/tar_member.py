@@ -39,7 +39,7 @@ class Member(tarfile.TarInfo):
         member.offset = offset
         member.offset_data = offset + TAR_BLOCK_BYTES
         num_blocks = -(-member.size // TAR_BLOCK_BYTES)
-        archive.offset = member.offset_data + num_blocks * TAR_BLOCK_BYTES
+        archive.offset = member.offset_data + num_blocks * TAR_BLOCK_BYTES  # where tarfile looks for the next one
         return member
 
 

@@ -28,6 +28,7 @@ def clip_loss(
     all_GE = gathered(torch.cat([images_BE, texts_BE], dim=1), batch_size, world)
     all_images_GE, all_texts_GE = all_GE.chunk(2, dim=1)
     first = sum(share_sizes(batch_size, world.size)[: world.rank])
+    # Own pairs stand behind those of lower ranks.
     own_B = torch.arange(first, first + len(images_BE), device=images_BE.device)
     by_image = F.cross_entropy(scale * images_BE @ all_texts_GE.T, own_B, reduction="sum")
     by_text = F.cross_entropy(scale * texts_BE @ all_images_GE.T, own_B, reduction="sum")

@@ -142,6 +142,7 @@ def _rows(work: Work, places: Sequence[Place], batch: Batch) -> pa.Table:
     if readable.any():
         images_BCHW = batch.images_BCHW[torch.from_numpy(readable)].to(work.encoder.device)
         computed = work.compute(work.encoder.picture.to_input(images_BCHW))
+        # Null where nothing was computed, and so is what `take` finds there.
         at = pa.array(np.cumsum(readable) - 1, pa.int64(), mask=~readable)
         columns += [array.take(at) for array in computed]
     else:

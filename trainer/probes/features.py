@@ -73,7 +73,7 @@ def _compute(
     encoder: Encoder, pictures: Pictures, tables: dict[str, FeatureTable], report: Callable[[int], None]
 ) -> None:
     model = encoder.model.eval().to(encoder.device)
-    first = min(table.num_done for table in tables.values())
+    first = min(table.num_done for table in tables.values())  # tables that are ahead get some rows again, the same
     starts = range(first, len(pictures), BATCH_SIZE)
     data = Cropped(pictures=pictures, picture=encoder.picture)
     num_workers = workers.worker_count("auto", encoder.device, 1)

@@ -68,6 +68,7 @@ def _run(fractions: Sequence[float], case: Case, seed: int, tick: Tick) -> list[
 def _best_head(train: Features, case: Case, seed: int, tick: Tick) -> tuple[Heads, dict[str, str]]:
     """(one head, what was chosen): the rate that is best on held-out pictures with classes, then trained on all."""
     split = case.splits[0]
+    # Precision is that of positives, so pictures without a class cannot choose.
     labelled = np.flatnonzero(np.diff(split.offsets)[train.rows])
     if len(labelled) < 2:
         raise CatlipError(
@@ -109,7 +110,7 @@ def measure(head: Heads, test: Features, split: Split, support_K: np.ndarray) ->
     [per_class] = _precisions(head, 1, test, split)
     right_K, called_K, there_K = np.zeros((3, len(split.classes)), np.int64)
     for classes, [logits_NJ], truth_NJ in _pieces(head, 1, test, split):
-        called_NJ = logits_NJ > 0
+        called_NJ = logits_NJ > 0  # a score above 0.5
         right_K[classes] = (called_NJ & truth_NJ).sum(0)
         called_K[classes], there_K[classes] = called_NJ.sum(0), truth_NJ.sum(0)
     f1_K = 2 * right_K / np.maximum(1, called_K + there_K)

@@ -135,7 +135,7 @@ def _extract(
             found.append(Extracted(tables=dict.fromkeys(taps, _NOTHING), rows=np.empty(0, int), broken=Counter()))
             continue
 
-        def report(now: int, before: int = done) -> None:
+        def report(now: int, before: int = done) -> None:  # as it is now: `done` grows
             tick(before + now, total)
 
         each = features.extract(encoder, split, cache, report, taps)

@@ -50,6 +50,7 @@ def count(
     """
     encoder.model.to(encoder.device)
     num_classes = len(label_set.vocabulary)
+    # Flat, so that one scatter counts a batch: first with the label, then without, in each K rows of L steps.
     counts_2KL = torch.zeros(2 * num_classes * NUM_STEPS, dtype=torch.int64, device=encoder.device)
     first_K = torch.arange(num_classes, device=encoder.device) * NUM_STEPS
     ahead: deque[list[np.ndarray]] = deque()

@@ -77,6 +77,7 @@ def measure(
     steps = data.reader.steps
     step = assemble(config, data.prior_K, steps.image_sizes(), world).stepper(config, steps, world)
     on_phase("Measuring the loader")
+    # As many steps as there is time for.
     source = loader.batches(data.reader, range(sys.maxsize), num_workers=num_workers, pin_memory=False)
     batch = _kept(next(source))
     loading = _rate(lambda: len(next(source).images_BCHW), seconds)

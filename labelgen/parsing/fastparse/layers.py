@@ -150,7 +150,7 @@ def settle(
                 one[each] = a[each] + b[each] + c[each] + bias[each]
             for each in range(3 * width):
                 other[each] = b[each] - c[each] - d[each] + bias[each]
-            for row in range(first, min(first + 2, end)):
+            for row in range(first, min(first + 2, end)):  # an odd last pair has one row
                 pieces = one if row == first else other
                 for each in range(width):
                     result[each] = max(pieces[each], pieces[width + each], pieces[2 * width + each])

@@ -89,7 +89,7 @@ class FastParser:
             heads=(arcs.heads[own] - first).tolist(),
             deps=[labels[label] for label in arcs.labels[own].tolist()],
         )
-        for finish in self._nlp.get_pipe("parser").postprocesses:
+        for finish in self._nlp.get_pipe("parser").postprocesses:  # they attach lifted arcs anew
             finish(doc)
         return [(chunk.start, chunk.end) for chunk in self._nlp.get_pipe("attribute_ruler")(doc).noun_chunks]
 

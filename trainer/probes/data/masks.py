@@ -75,7 +75,7 @@ def open_masks(images: Path, masks: Path, root: Path, report: Report, ignored: i
         if reason:
             skipped[reason] += 1
         else:
-            kept.append(paths[done - 1])
+            kept.append(paths[done - 1])  # results come in the order of the numbers
             counts.append(counts_V)
         report(done, len(paths), f"masks of {masks.parent.name}")
     counts_NV = np.array(counts, np.int64).reshape(-1, _NUM_VALUES)

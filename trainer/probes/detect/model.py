@@ -50,7 +50,7 @@ class Pyramid(nn.Module):
         self.levels = nn.ModuleList(
             nn.Sequential(
                 *layers,
-                nn.Conv2d(channels, out_channels, 1, bias=False),
+                nn.Conv2d(channels, out_channels, 1, bias=False),  # the norm behind has one
                 LayerNorm2d(out_channels),
                 nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False),
                 LayerNorm2d(out_channels),
