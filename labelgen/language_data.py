@@ -39,7 +39,7 @@ def find_wordnet() -> Folder:
     for resource in ("corpora/wordnet", "corpora/wordnet.zip/wordnet/"):
         try:
             found = nltk.data.find(resource)
-        except (LookupError, zipfile.BadZipFile):
+        except (LookupError, zipfile.BadZipFile):  # not there, or cut off
             continue
         archive = getattr(found, "zipfile", None)
         return zipfile.Path(archive.filename, "wordnet/") if archive else Path(str(found))

@@ -152,7 +152,7 @@ class ImageReader:
             return self._open[uri]
         local = storage.is_local(uri) or self._fetch is None
         path = storage.filesystem(uri)[1] if local else self._fetched(uri, image_file)
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))  # not for programs that are started
         found = os.fstat(descriptor).st_size
         if found != image_file.bytes:
             os.close(descriptor)

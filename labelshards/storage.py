@@ -138,7 +138,7 @@ def whole_file(target: Path, *, new: bool = False) -> Iterator[Path]:
         else:
             temporary.replace(target)
     except BaseException as error:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # the first error is the one to be told
             temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.filename in (None, str(temporary)):
             error.filename = str(target)  # "No space left on device" alone does not say where

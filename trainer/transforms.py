@@ -104,7 +104,7 @@ def _decode_jpeg(data: bytes) -> np.ndarray | None:
             return None
         pixels: np.ndarray = simplejpeg.decode_jpeg(data, colorspace="RGB")
         return pixels
-    except ValueError:
+    except ValueError:  # whatever is wrong, Pillow reads more and says why
         return None
 
 

@@ -137,7 +137,7 @@ class _Reasons:
         name = self._names[index]
         try:
             mentioned = candidates.read_lengths(self._folder, name)
-        except CatlipError:
+        except CatlipError:  # candidates were not kept
             return {UNKNOWN: int(empty.sum())}
         if len(mentioned) != len(lengths):
             return {UNKNOWN: int(empty.sum())}

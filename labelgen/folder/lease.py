@@ -109,7 +109,7 @@ def _is_dead(lease: Lease) -> bool:
         os.kill(lease.pid, 0)
     except ProcessLookupError:
         return True
-    except PermissionError:
+    except PermissionError:  # it lives, and is another user's
         return False
     return False
 

@@ -42,7 +42,7 @@ class Pairs:
         starts = offsets(smaller + larger)
         columns, of_both = np.empty(2 * len(keys), np.int32), np.empty(2 * len(keys), np.int32)
         # Of a row come first the smaller words, then the larger ones; both rise, as the keys do.
-        free = starts[:-1].copy(), starts[:-1] + smaller
+        free = starts[:-1].copy(), starts[:-1] + smaller  # both move on while rows fill; `starts` stays
         for block in blocks:
             a, b = np.divmod(keys[block], num_words)
             for rows, words, next_free in ((b, a, free[0]), (a, b, free[1])):

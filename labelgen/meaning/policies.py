@@ -249,7 +249,7 @@ def _largest(gains: np.ndarray, starts: np.ndarray) -> np.ndarray:
     total = np.zeros((len(starts), gains.shape[1]), np.float32)
     if not len(starts):
         return total
-    gains = gains.copy()
+    gains = gains.copy()  # what was taken is crossed out in it
     groups = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(gains)))
     numbers = np.arange(len(gains))[:, None]
     for _ in range(_HEARD):

@@ -86,7 +86,7 @@ class Topics:
                 frequent[term] += count
         ordered = sorted(frequent.items(), key=lambda item: (-item[1], item[0]))
         seen = (term for term, _ in ordered if self._senses.share_seen(term, Pos.NOUN) > 0.5)
-        return [term for _, term in zip(range(_BACKGROUND_WORDS), seen, strict=False)]
+        return [term for _, term in zip(range(_BACKGROUND_WORDS), seen, strict=False)]  # no more are looked at
 
     def _of_places(self, places: np.ndarray) -> Vectors:
         rows: list[np.ndarray] = []

@@ -122,6 +122,6 @@ def find_tokenizer() -> tuple[str, Callable[[str], list[str]]]:
 
     try:
         word_tokenize("")
-    except (LookupError, zipfile.BadZipFile):
+    except (LookupError, zipfile.BadZipFile):  # there is no punkt, or a broken archive of it
         return "treebank", NLTKWordTokenizer().tokenize
     return "punkt", word_tokenize

@@ -165,6 +165,6 @@ def _small(data: bytes) -> bytes | None:
             ImageOps.fit(upright, (_SIDE, _SIDE), Image.Resampling.LANCZOS).save(
                 out, "WEBP", quality=_QUALITY, method=4
             )
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # what Pillow raises for damage
             return None
     return out.getvalue()

@@ -105,7 +105,7 @@ def fit(
     moved_DK = torch.zeros(examples.width, num_classes, device=device)
     bias_K = torch.zeros(num_classes, device=device)
     if start is not None:
-        moved_DK, bias_K = coordinates.inverse_DD @ start.weight_DK, start.bias_K.clone()
+        moved_DK, bias_K = coordinates.inverse_DD @ start.weight_DK, start.bias_K.clone()  # it is moved in place
     optimizer = torch.optim.LBFGS(
         [moved_DK.requires_grad_(), bias_K.requires_grad_()],
         max_iter=_MAX_ITERATIONS,

@@ -27,7 +27,7 @@ def noun_chunks(tags: np.ndarray, arcs: Arcs, rule: ChunkRule) -> tuple[np.ndarr
         above = heads[candidates[conjuncts]]
         while (climbs := rule.conjunct[labels[above]] & (heads[above] < above)).any():  # to the left only, as in spaCy
             above = np.where(climbs, heads[above], above)
-        sources = candidates.copy()
+        sources = candidates.copy()  # they were one array until here
         sources[conjuncts] = above
     lasts = candidates[rule.chunk_labels[labels[sources]]]
     firsts = arcs.edges[lasts]

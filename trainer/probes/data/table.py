@@ -142,6 +142,6 @@ def _class_names(schema: pa.Schema, label: str) -> list[str] | None:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         feature = features[label]
         names = feature.get("names") or feature.get("feature", {}).get("names")
-    except (KeyError, ValueError, TypeError, AttributeError):
+    except (KeyError, ValueError, TypeError, AttributeError):  # other programs' metadata may be anything
         return None
     return [str(name) for name in names] if names else None
