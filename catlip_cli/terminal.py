@@ -23,7 +23,7 @@ EXIT_SOME_FAILED = 3
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 
-SECONDS_BETWEEN_LINES = 30.0
+SECONDS_BETWEEN_LINES = 30.0  # so that logs of long runs stay short
 
 # Where nobody looks at a terminal, tables are as wide as they like.
 _WIDE = 200

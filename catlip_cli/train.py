@@ -74,7 +74,7 @@ def train(
     from trainer.training.train import train as train_run
 
     if max_bad_fraction is not None:
-        overrides = (*overrides, f"data.max_bad_fraction={max_bad_fraction}")
+        overrides = (*overrides, f"data.max_bad_fraction={max_bad_fraction}")  # the last one counts
     config = load(recipe, overrides)
     if plan:
         return train_plan.show(config, labels, processes or int(os.environ.get("WORLD_SIZE", "1")), places, as_json)

@@ -23,7 +23,7 @@ def verify(label_set: str, deep: bool, moved: tuple[str, ...], as_json: bool) ->
     from labelshards.verify import verify as verify_label_set
 
     places = dict(old_and_new(text) for text in moved)
-    with progress("Checking", 0) as ticker:
+    with progress("Checking", 0) as ticker:  # the first step says how many there are
         found = verify_label_set(
             label_set, deep=deep, moved=places, on_step=lambda done, total: ticker.update(done, total=total)
         )

@@ -29,6 +29,7 @@ class Member(tarfile.TarInfo):
         assert file is not None, "a tar is read from a file"
         offset = file.tell()
         block = file.read(TAR_BLOCK_BYTES)
+        # Headers for the whole archive may say otherwise than a plain one does.
         plain = None if archive.pax_headers or not block.isascii() else _PLAIN.fullmatch(block)
         if plain is None or int(plain["sum"], 8) != _checksum(block):
             file.seek(offset)

@@ -72,6 +72,7 @@ def first_bytes(uri: str) -> bytes:
     data = b""
     try:
         with _opened(uri) as file:
+            # By read1, since read would lose what stands before a break.
             while len(data) < HEAD_BYTES and (block := file.read1(HEAD_BYTES - len(data))):
                 data += block
     except _CUT_OFF:

@@ -129,6 +129,7 @@ class Pairs:
     ) -> Footprint:
         """Each picture's cosine with each caption is kept, and the other processes' embeddings come here."""
         towers = towers_of(model)
+        # On this device nothing is computed, only shapes are.
         tokens_NT = torch.zeros((1, self.tokenizer(config).context_length), dtype=torch.int32, device="meta")
         width = models.head(towers.image).out_features
         return Footprint(

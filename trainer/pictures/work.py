@@ -116,7 +116,7 @@ def _tasks(units: Iterable[tuple[Unit, Collection[int]]], moved: dict[str, str])
     before = 0
     for unit, done in units:
         places, damage = unit.list(moved)
-        count = max(1, -(-len(places) // PICTURES_PER_PART))
+        count = max(1, -(-len(places) // PICTURES_PER_PART))  # a unit without pictures has a part, too, which says so
         for number in range(count):
             if number in done:
                 continue

@@ -128,7 +128,7 @@ def _work(reader: StepReader, ring: Ring, pipe: Connection, number: int, num_wor
     while True:
         try:
             step, slot = pipe.recv()
-        except (EOFError, ConnectionError):
+        except (EOFError, ConnectionError):  # the trainer is done, or gone
             return
         try:
             answer: Piece | Exception = reader.read(step, reader.room(step, ring.slot(slot)), number, num_workers)

@@ -53,6 +53,7 @@ def count(
     # Flat, so that one scatter counts a batch: first with the label, then without, in each K rows of L steps.
     counts_2KL = torch.zeros(2 * num_classes * NUM_STEPS, dtype=torch.int64, device=encoder.device)
     first_K = torch.arange(num_classes, device=encoder.device) * NUM_STEPS
+    # Labels wait here for their pictures, which come back in order; workers need not see them.
     ahead: deque[list[np.ndarray]] = deque()
 
     def places() -> Iterator[list[Place]]:
