@@ -128,6 +128,7 @@ def whole_file(target: Path, *, new: bool = False) -> Iterator[Path]:
     new: raises FileExistsError if `target` is there by then.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
+    # Threads share the number of their process, and another machine may have the same.
     temporary = target.with_name(f"{target.name}{_TEMPORARY_MARK}{os.getpid()}-{secrets.token_hex(4)}")
     try:
         yield temporary

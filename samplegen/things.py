@@ -87,7 +87,7 @@ def gap_below(upper: Thing, lower: Thing) -> float | None:
     shared = above.any(axis=0) & below.any(axis=0)
     if not shared.any():
         return None
-    last_above = len(above) - 1 - above[::-1, shared].argmax(axis=0)
+    last_above = len(above) - 1 - above[::-1, shared].argmax(axis=0)  # argmax finds the first one, here from below
     return float((below[:, shared].argmax(axis=0) - last_above - 1).min()) / GRID
 
 

@@ -85,7 +85,7 @@ def plan(config: Config, *, num_processes: int, num_samples: int | None, num_cla
     config.plan.check(len(config.plan.weights) or 1, num_processes, config.model.image_size)
     kind_of(config).check(config)
     steps = Steps(config.plan, image_size=config.model.image_size, num_samples=num_samples or 0, seed=config.seed)
-    config.optim.warmup(steps.num_steps)
+    config.optim.warmup(steps.num_steps)  # refuses what a run would
     kind = kind_of(config)
     with torch.device("meta"):
         model = kind.build(config, num_classes)

@@ -108,5 +108,6 @@ def _weighed(table: pa.Table, support: np.ndarray, samples: int) -> Pairs:
     together = table["support"].to_numpy()
     by_chance = support[a] * (support[b] / max(1, samples))
     lift = together / np.maximum(by_chance, 1e-9)  # a class that no sample has is no division by zero
+    # Less a standard deviation of the count, or pairs of a few samples would stand first by luck.
     sure = (together - np.sqrt(together)) / np.maximum(by_chance, 1e-9)
     return Pairs(a, b, together, lift.astype(np.float32), sure.astype(np.float32))

@@ -62,7 +62,7 @@ def cover(vocab: Vocabulary, targets: Sequence[Target], atlas: Atlas, alpha: flo
             )
             for each in classes
         ]
-        is_covered = similarity >= alpha - 1e-9
+        is_covered = similarity >= alpha - 1e-9  # both are quotients, and may differ in their last bits
         match = MISSING if not is_covered else SEVERAL if len(classes) > 1 else EXACT if similarity == 1 else SIMILAR
         found.append(
             Covered(
@@ -85,7 +85,7 @@ def covered_at(found: Iterable[Covered], alphas: Sequence[float] = SHOWN_ALPHAS)
 
 def _steps(alpha: float) -> int:
     """The longest way that has a similarity of `alpha` or more."""
-    return int(1 / alpha + 1e-9) - 1
+    return int(1 / alpha + 1e-9) - 1  # a quotient may fall short of a whole number
 
 
 class Nearness:

@@ -63,7 +63,7 @@ def read_totals(
     total = int(label_set.rows_per_shard()[chosen].sum())
     done = 0
     ranks = np.argsort(np.argsort(-vocab.support, kind="stable"), kind="stable")  # of each class, by support
-    by_rank = np.argsort(ranks)
+    by_rank = np.argsort(ranks)  # the class of each rank
     for index in chosen.tolist():
         on_step(done, total)
         shard = label_set.read_shard(index)
@@ -71,9 +71,10 @@ def read_totals(
         lengths = np.diff(shard.offsets)
         support += np.bincount(shard.values, minlength=len(vocab))
         counts = np.bincount(lengths, minlength=len(histogram))
-        counts[: len(histogram)] += histogram
+        counts[: len(histogram)] += histogram  # at least as long: `minlength` sees to it
         histogram = counts
         if len(shard.values):
+            # Of an empty row reduceat would take its neighbour's first value.
             firsts = np.minimum.reduceat(ranks[shard.values], shard.offsets[:-1][lengths > 0])
             best += np.bincount(by_rank[firsts], minlength=len(vocab))
         if not lengths.all():

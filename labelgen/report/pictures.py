@@ -141,6 +141,7 @@ def _spread(label_set: LabelSet) -> list[int]:
 
 def _by_class(shards: Sequence[LabelShard], bounds: np.ndarray, num_classes: int) -> Rows:
     """Samples that have a picture, by class, mixed."""
+    # Each begins with an empty one, as there may be no shard.
     values = np.concatenate([np.empty(0, np.uint32), *(shard.values for shard in shards)])
     lengths = np.concatenate([np.empty(0, np.int64), *(np.diff(shard.offsets) for shard in shards)])
     has_image = np.concatenate(

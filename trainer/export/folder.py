@@ -51,7 +51,7 @@ def write(exportable: Exportable, out: Path, form: str) -> Written:
     unfinished.mkdir(parents=True)
     try:
         written = _fill(exportable, unfinished, form)
-        if out.exists():
+        if out.exists():  # a folder with files cannot be replaced at once
             shutil.rmtree(out)
         unfinished.replace(out)
     finally:

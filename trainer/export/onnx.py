@@ -41,6 +41,7 @@ def convert(model: nn.Module, image_size: int, path: Path) -> Converted:
     else:
         raise CatlipError(f"torch cannot convert this model to ONNX: {str(failure).splitlines()[0]}") from failure
     program.save(path)
+    # In other numbers and sizes than those of the pictures that it was converted with.
     found = _difference(model, path, [(1, image_size), (3, image_size), *([(2, 2 * image_size)] if any_size else [])])
     if not found <= MOST_DIFFERENCE:  # which is true of NaN, too
         raise CatlipError(

@@ -49,7 +49,7 @@ class Shuffled:
 
     def locate(self, start: int, stop: int) -> np.ndarray:
         """See `Plan`."""
-        pieces = [np.empty((0, 2), dtype=np.int64)]
+        pieces = [np.empty((0, 2), dtype=np.int64)]  # concatenate wants one at least
         while start < stop:
             epoch, offset = divmod(start, self.num_samples)
             order, ends = self._epoch_windows(epoch)

@@ -143,6 +143,7 @@ class Evaluation:
     def _share(self, scorer: Scorer, pictures: list[Prediction]) -> _Share:
         """This rank's samples; `pictures` takes predictions for the first of the main rank."""
         columns_J = torch.from_numpy(self.classes_J)
+        # So that a rank without samples has something to join.
         found = [
             _Share(np.empty((0, len(columns_J)), np.float32), np.empty((0, len(columns_J)), bool), np.empty((0, 2)))
         ]

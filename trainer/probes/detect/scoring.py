@@ -85,7 +85,7 @@ def _precision(truth: Any, detections: list[dict[str, Any]], kind: str) -> Preci
     )
     if not detections:
         return Precision(ap=0.0, ap50=0.0, per_class=np.where(there_K > 0, 0.0, np.nan))
-    judged = COCOeval(truth, truth.loadRes([dict(one) for one in detections]), kind)
+    judged = COCOeval(truth, truth.loadRes([dict(one) for one in detections]), kind)  # it writes into them
     judged.evaluate()
     judged.accumulate()
     # Overlaps x recalls x classes, of all sizes, with as many detections as COCO allows; -1 without objects.

@@ -48,7 +48,7 @@ class Crops(Dataset[Batch]):
             pixels_CHW = transforms.decode(self.split.pictures.read(number))
             class_ids_HW = torch.from_numpy(lookup_V[self.masks.read(number)])
             height, width = class_ids_HW.shape
-            side = max(1, round(min(height, width) * rng.uniform(self.min_scale, 1.0) ** 0.5))
+            side = max(1, round(min(height, width) * rng.uniform(self.min_scale, 1.0) ** 0.5))  # the scale is of areas
             top, left = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
             here = np.s_[..., top : top + side, left : left + side]
             crop_CHW = transforms.center_crop(pixels_CHW[here], size)

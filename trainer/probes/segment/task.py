@@ -97,7 +97,7 @@ def _majority(case: Case) -> list[Measured]:
     """Every pixel is called what most training pixels are."""
     classes = case.splits[0].classes
     sizes = [np.bincount(masks.lookup(classes), weights=masks.pixels_V, minlength=256) for masks in case.masks]
-    train_K, test_K = (each[: case.num_classes].astype(np.int64) for each in sizes)
+    train_K, test_K = (each[: case.num_classes].astype(np.int64) for each in sizes)  # without IGNORED, the last one
     counts_KK = np.zeros((case.num_classes, case.num_classes), np.int64)
     counts_KK[:, train_K.argmax()] = test_K
     return [_line(Confusion(counts_KK=counts_KK), {}, Counter())]
