@@ -54,6 +54,7 @@ def build(options: Options, on_progress: Watcher = lambda _: None) -> Result:
     if options.vocabulary_from and storage.absolute(options.vocabulary_from) == storage.absolute(options.out):
         raise CatlipError(f"{options.out} cannot take its vocabulary from itself. Choose another --out.")
     refuse_strangers(options.out)
+    # In this order: what comes through stdin is kept in the folder.
     with locks.held(options.out), stdin.spooled(options.sources, options.fields.format, options.out) as inputs:
         folder = candidates.folder_of(options.out)
         model = language_data.spacy_model()

@@ -71,7 +71,7 @@ def fetch_wordnet() -> Path:
 def spacy_model() -> str:
     """The name of the installed spaCy model. Raises CatlipError with the command that installs it."""
     for name in SPACY_MODELS:
-        if importlib.util.find_spec(name) is not None:
+        if importlib.util.find_spec(name) is not None:  # an import would take spaCy with it
             return name
     raise CatlipError(f"No spaCy model is installed (looked for {' and '.join(SPACY_MODELS)}). {_SETUP}")
 

@@ -138,9 +138,9 @@ def _public(tree: ast.Module) -> Iterator[ast.Module | ast.ClassDef | Function]:
     """
     if tree.body:
         yield tree
-    todo: list[ast.stmt] = list(tree.body)
+    todo: list[ast.stmt] = list(tree.body)  # grows while it is gone through
     for node in todo:
-        if isinstance(node, ast.If | ast.Try):
+        if isinstance(node, ast.If | ast.Try):  # as around imports of what may not be installed
             todo += node.body
         elif isinstance(node, ast.ClassDef | Function) and not node.name.startswith("_"):
             if not {"overload", "setter"} & {_last(each) for each in node.decorator_list}:
@@ -197,6 +197,7 @@ def _says_shapes(function: Function, module: ast.Module, told: Container[tuple[s
 
 
 def _told(tree: ast.Module) -> set[tuple[str, str]]:
+    # By name alone: nobody imports the tree here, so which class it is cannot be asked.
     classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     return {
         (owner.name, node.name)

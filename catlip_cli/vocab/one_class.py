@@ -32,7 +32,7 @@ def show(
     _show(told)
     if others:
         stdout.print(f"Other classes with the word {name!r}: {', '.join(others)}.", markup=False, soft_wrap=True)
-    above = told.around.path[-2:-1] or [told.synset]
+    above = told.around.path[-2:-1] or [told.synset]  # a root has none above it
     print_next(f"catlip vocab inspect {label_set.root} --under {above[0]}")
 
 

@@ -50,7 +50,7 @@ def prune(
     if edit.is_empty() and threshold is None:
         raise click.UsageError("Nothing to do: give --deny, --merge, --split, --under, --threshold or --max-classes.")
     before = LabelSet.open(folder).manifest
-    with terminable(), progress("Writing labels", 0) as ticker:
+    with terminable(), progress("Writing labels", 0) as ticker:  # the first step says how many there are
         after = prune_label_set(folder, out, edit, threshold, lambda done, total: ticker.update(done, total=total))
     if as_json:
         print_json({"before": before.totals, "after": after.totals, "edit": edit, "threshold": after.threshold})
