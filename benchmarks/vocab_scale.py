@@ -98,6 +98,7 @@ def invent_labels(random: np.random.Generator, num_classes: int, num_samples: in
 
 
 def invent_vocabulary(random: np.random.Generator, atlas: Atlas, support: np.ndarray) -> Vocabulary:
+    """Nouns of WordNet, drawn at random, with this support, int64 [K]."""
     nouns = np.flatnonzero(atlas.ids < synset_id(Pos.VERB, 0))
     places = random.permutation(nouns)[: len(support)]
     columns = {
@@ -114,6 +115,7 @@ def invent_vocabulary(random: np.random.Generator, atlas: Atlas, support: np.nda
 
 
 def invent_pairs(random: np.random.Generator, support: np.ndarray, num_pairs: int) -> pa.Table:
+    """So many pairs of K classes (schema.COOCCURRENCE), frequent ones more often. support: int64 [K]."""
     num_classes = len(support)
     keys = np.empty(0, np.int64)
     while len(keys) < num_pairs:
@@ -142,6 +144,7 @@ def invent_examples(random: np.random.Generator, vocab: Vocabulary) -> pa.Table:
 
 
 def write_shard(folder: str, name: str, vocab: Vocabulary, starts: np.ndarray, values: np.ndarray) -> ShardEntry:
+    """A label shard: sample i has the classes values[starts[i]:starts[i+1]]. starts: int64 [N+1], values: int64."""
     num_rows = len(starts) - 1
     shard = LabelShard(
         keys=pa.array([f"{name}{row:04d}" for row in range(num_rows)]),

@@ -63,7 +63,7 @@ def export(
         raise click.UsageError("--private and --dry-run go with --push-to-hub.")
     from trainer.export import folder, hub, sources
 
-    there = hub.destination(repo) if repo else None
+    there = hub.destination(repo) if repo else None  # a wrong name is told before anything is written
     exportable = sources.open_exportable(
         model, best=best, averaged=not last_step, backbone_only=backbone_only, licence=licence
     )

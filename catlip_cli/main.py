@@ -109,7 +109,7 @@ def run(arguments: list[str]) -> int:
         return EXIT_FAILED
     except (KeyboardInterrupt, click.Abort) as error:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not cut the last words
-        terminated = isinstance(error.__cause__ or error, Terminated)
+        terminated = isinstance(error.__cause__ or error, Terminated)  # click makes an Abort of it
         stderr.print(f"{'Terminated' if terminated else 'Interrupted'}. Run the same command again to go on.")
         return EXIT_TERMINATED if terminated else EXIT_INTERRUPTED
     except ModuleNotFoundError as error:

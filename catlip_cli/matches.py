@@ -52,7 +52,7 @@ def print_matches(matches: "Sequence[Match]") -> None:
     if told:
         rows = [
             [match.name, match.kind, f"{match.similarity:.2f}" if match.class_ids else "", ", ".join(match.synsets)]
-            for match in reversed(told[-_SHOWN:])
+            for match in reversed(told[-_SHOWN:])  # the least certain ones
         ]
         terminal.print_table(
             [("class", "left"), ("match", "left"), ("similarity", "right"), ("stood for by", "left")], rows

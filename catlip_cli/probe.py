@@ -57,7 +57,7 @@ class _WithCompare(click.Group):
         return super().make_context(info_name, args, parent, **extra)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return click.Command.parse_args(self, ctx, args)
+        return click.Command.parse_args(self, ctx, args)  # a group's would take MODEL for a command
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  (as click has it)
         return click.Command.invoke(self, ctx)
@@ -205,7 +205,7 @@ probe.add_command(compare)
 def _print_left_out(results: "list[Result]") -> None:
     left_out: Counter[str] = Counter()
     for result in results:
-        left_out |= Counter(result.data.left_out)
+        left_out |= Counter(result.data.left_out)  # no sum: they leave out the same pictures, or a few more
     for reason, count in left_out.items():
         terminal.stdout.print(f"Left out: {count:,} ({reason}).", markup=False)
     if missing := results[0].data.classes_without_test:

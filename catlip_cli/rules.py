@@ -92,6 +92,6 @@ def labeling_rules(command: Callable[..., Any]) -> Callable[..., Any]:
         }
         return command(*args, rules=rules, **others)
 
-    for option in reversed(_OPTIONS):
+    for option in reversed(_OPTIONS):  # the one that is put on last stands first in the help
         with_rules = option(with_rules)
     return with_rules

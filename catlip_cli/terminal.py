@@ -20,14 +20,15 @@ from rich.text import Text
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_SOME_FAILED = 3
+# As shells have it: 128 and the number of the signal.
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 
-SECONDS_BETWEEN_LINES = 30.0
+SECONDS_BETWEEN_LINES = 30.0  # so that logs of long runs stay short
 
 # Where nobody looks at a terminal, tables are as wide as they like.
 _WIDE = 200
-_NEVER_CUT = 24
+_NEVER_CUT = 24  # characters of a cell
 _LONGEST_CELL = 60
 _GAP = "  "
 

@@ -69,7 +69,7 @@ def train(
     from trainer.training.train import train as train_run
 
     if max_bad_fraction is not None:
-        overrides = (*overrides, f"data.max_bad_fraction={max_bad_fraction}")
+        overrides = (*overrides, f"data.max_bad_fraction={max_bad_fraction}")  # the last one counts
     config = load(recipe, overrides)
     again = _same_settings(labels, moved, out, recipe, overrides)
     if plan:

@@ -54,6 +54,7 @@ def build(options: Options, on_progress: Watcher = lambda _: None) -> Result:
     if options.vocabulary_from and storage.absolute(options.vocabulary_from) == storage.absolute(options.out):
         raise CatlipError(f"{options.out} cannot take its vocabulary from itself. Choose another --out.")
     refuse_strangers(options.out)
+    # In this order: what comes through stdin is kept in the folder.
     with locks.held(options.out), stdin.spooled(options.sources, options.fields.format, options.out) as inputs:
         folder = candidates.folder_of(options.out)
         model = language_data.spacy_model()
@@ -72,10 +73,12 @@ def build(options: Options, on_progress: Watcher = lambda _: None) -> Result:
         shards = plan.shards()
         if not options.rebuild and (done := _up_to_date(options.out, plan, shards)):
             return done
+        # Before the plan is written: where the candidates are those of other settings, their plan must stay.
         state.claim(folder, plan.settings, rebuild=options.rebuild)
         storage.remove_leftovers(folder)
         state.write_plan(folder, plan)
         left = _left(options, plan, shards, again)
+        # While workers begin to load; and a mistake in a list of senses is told before the parse, not after it.
         language = language_of(plan)
         work = _extract(options, plan, shards, left, model, on_progress)
         return _publish(options.out, plan, language, shards, work, on_progress)
@@ -212,7 +215,7 @@ def _failed_before(plan: Plan, options: Options) -> set[str]:
 
 def _looked_at_again(files: Sequence[InputShard], again: set[str], options: Options) -> list[InputShard]:
     """The files of an earlier plan, of which those named in `again` may have changed."""
-    by_uri = groupby(files, key=lambda file: file.uri)
+    by_uri = groupby(files, key=lambda file: file.uri)  # a file's parts stand together, as `scan` gives them
     return [
         file for uri, parts in by_uri for file in (sources.scan_file(uri, options.fields) if uri in again else parts)
     ]
@@ -298,6 +301,7 @@ def _publish(
         failed=_failed(shards, work.failed),
         on_step=lambda done, total: on_progress(Progress(stage=_PUBLISHING, done=done, total=total)),
     )
+    # Last of all: until here the same command could go on from them.
     if not plan.keep_candidates:
         storage.remove(candidates.folder_of(out))
     return Result(
@@ -315,6 +319,7 @@ def _publish(
 def _refuse_mostly_missing(plan: Plan) -> None:
     """Raise CatlipError before hours of work, if so many files are not there that nothing would be made of the rest."""
     missing = [shard.uri for shard in plan.files if not shard.identity]
+    # Where all are missing, reading them tells why each of them is.
     if len(plan.files) > len(missing) > plan.max_bad_fraction * len(plan.files):
         raise CatlipError(
             f"{len(missing):,} of {len(plan.files):,} shards cannot be read, more than --max-bad-fraction "
@@ -327,7 +332,7 @@ def _up_to_date(out: str, plan: Plan, shards: Sequence[InputShard]) -> Result | 
     manifest = _finished(out)
     if manifest is None or manifest.failed or manifest.fingerprint != _goal(plan, shards):
         return None
-    if not is_intact(out, manifest):
+    if not is_intact(out, manifest):  # last, for it reads every file
         return None
     if not plan.keep_candidates:
         storage.remove(candidates.folder_of(out))
@@ -370,6 +375,7 @@ def _listed(reasons: Sequence[str]) -> str:
 
 def _goal(plan: Plan, shards: Sequence[InputShard]) -> str:
     """Identity of the label set that is asked for: same goal, same bytes."""
+    # Sources, too, by name: the manifest has them.
     given = _identity(LabelSet.open(plan.vocabulary_from)) if plan.vocabulary_from else None
     inputs = [(shard.name, fingerprint(shard, plan.settings)) for shard in shards]
     return storage.digest(msgspec.json.encode([plan.settings, plan.choice, given, plan.sources, inputs]))

@@ -96,7 +96,7 @@ class Texts(NamedTuple):
     heads: np.ndarray
 
     def of(self, entries: np.ndarray) -> list[str]:
-        """What these entries are called: a pair by both of its words."""
+        """What these entries, int64 [n], are called: a pair by both of its words, the modifier first."""
         heads = self.heads[entries]
         found: list[str] = self.texts.take(pa.array(entries)).to_pylist()
         pairs = np.flatnonzero(heads >= 0)
@@ -139,6 +139,7 @@ def write(folder: str, name: str, shard: CandidateShard) -> None:
     """Commit one shard: terms first, the shard itself last."""
     storage.write_bytes(storage.join(folder, f"{name}.terms"), parquet.to_bytes(shard.terms))
     arrays = [shard.keys, shard.mentions, shard.images]
+    # In the form of a label shard; where that has classes, numbers of entries stand.
     names = ["key", "labels", "image"]
     if shard.captions is not None:
         arrays.append(shard.captions)

@@ -12,7 +12,7 @@ def read_columns(uri: str, num_columns: int, expected: str) -> Iterator[tuple[st
     expected: what a line must be, for the CatlipError of one with other columns, or of a file that is not UTF-8.
     """
     try:
-        text = storage.read_bytes(uri).decode("utf-8-sig")
+        text = storage.read_bytes(uri).decode("utf-8-sig")  # a byte order mark is no part of the first column
     except UnicodeDecodeError as error:
         raise CatlipError(f"{uri} is not UTF-8 ({error}). Save it as UTF-8.") from error
     for number, line in enumerate(text.splitlines(), 1):

@@ -122,7 +122,7 @@ def _tell(
     for shard in shards:
         count_words(corpus, numbers[table.numbers(shard.entries)], shard)
     words = np.array([corpus.words[word] for term in terms if (word := word_of(term)) is not None], np.int64)
-    corpus.add(*unique_rows(np.zeros(len(words), np.int64), words, 1))
+    corpus.add(*unique_rows(np.zeros(len(words), np.int64), words, 1))  # the caption is one of its samples
     senses = Senses(language.lexicon, language.synsets, language.pins)
     chooser = Chooser(choice.senses, senses, terms, corpus)
     told = [_tell_term(mention, terms.index(mention.term), chooser, choice, language) for mention in mentions]
@@ -184,7 +184,7 @@ def _tell_sense(weighed: Weighed, language: Language) -> SenseTold:
     synset = language.synsets[weighed.candidate.synset]
     return SenseTold(
         synset=synset.name,
-        gloss=synset.gloss.partition('; "')[0],
+        gloss=synset.gloss.partition('; "')[0],  # examples follow the definition
         score=round(weighed.score, 2),
         reasons={part.name: round(part.nats, 2) for part in weighed.parts},
         company={word: round(nats, 2) for word, nats in weighed.company},

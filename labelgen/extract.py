@@ -135,6 +135,7 @@ class _Rows:
         raw = [caption for sample in samples for caption in sample.captions]
         counts = [len(sample.captions) for sample in samples]
         texts = []
+        # A set: for one reason a sample counts once, however many of its captions have it.
         problems = {(row, problem) for row, sample in enumerate(samples) for problem in sample.problems}
         flaws = []
         for at, (text, cut) in enumerate(map(normalize, raw)):
@@ -143,7 +144,7 @@ class _Rows:
                 flaws.append((at, Problem.CAPTION_CUT))
             if not text:
                 flaws.append((at, Problem.EMPTY_CAPTION))
-        if flaws:
+        if flaws:  # few batches have any; the others need no sifting
             rows = np.repeat(np.arange(len(samples)), counts).tolist()
             problems.update((rows[at], problem) for at, problem in flaws)
             counts = np.bincount(list(compress(rows, texts)), minlength=len(samples)).tolist()
@@ -187,6 +188,7 @@ class _Rows:
 def _images(images: Sequence[Image | None]) -> tuple[pa.StructArray, tuple[ImageFile, ...]]:
     """(schema.IMAGE [N], the files that it numbers)."""
     files: dict[ImageFile, int] = {}
+    # Of none zeros, which the mask hides.
     places = [
         (0, 0, 0) if image is None else (files.setdefault(image.file, len(files)), image.offset, image.size)
         for image in images
@@ -203,7 +205,7 @@ def _take(samples: Iterator[Sample], num_captions: int) -> list[Sample]:
     count = 0
     for sample in samples:
         taken.append(sample)
-        count += max(1, len(sample.captions))
+        count += max(1, len(sample.captions))  # samples without captions take room, too
         if count >= num_captions:
             break
     return taken

@@ -56,7 +56,7 @@ class Labelling:
         senses = Senses(self.language.lexicon, self.language.synsets, self.language.pins)
         chosen = Chooser(self._choice.senses, senses, terms, corpus).choose(offsets, values)
         answers: list[str | None] = []
-        for (term, *_), row, start in zip(asked, rows, offsets.tolist(), strict=False):
+        for (term, *_), row, start in zip(asked, rows, offsets.tolist(), strict=False):  # the last one is an end
             synset = NONE if term is None else int(chosen[start + row.index(numbers[term])])
             answers.append(None if synset == NONE else self.language.synsets[synset].name)
         return answers

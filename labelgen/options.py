@@ -108,7 +108,7 @@ def choice_for(options: Options) -> Choice:
     families |= {
         family: options.threshold if own is None else own
         for family in FAMILIES
-        if (own := options.families.get(family, -1)) != -1 and family != NOUNS
+        if (own := options.families.get(family, -1)) != -1 and family != NOUNS  # None asks for it, too
     }
     return Choice(
         senses=senses,

@@ -63,7 +63,7 @@ def publish(
     where the shards are, if not in `out`. edit: decisions about single classes; those with which a vocabulary that is
     taken was made hold by themselves. Raises CatlipError if no class is left.
     """
-    steps = Steps(on_step, len(shards) * (2 if vocabulary_from is None else 1))
+    steps = Steps(on_step, len(shards) * (2 if vocabulary_from is None else 1))  # counted first, then encoded
     folder = candidate_folder or candidates.folder_of(out)
     given = LabelSet.open(vocabulary_from) if vocabulary_from else None
     edit = edit_of(given) if given else edit
@@ -78,6 +78,7 @@ def publish(
         vocab = vocabulary(support, language.synsets, choice.families, edit.max_classes if edit else None)
     else:
         vocab = given.vocabulary
+    # From here on `out` is no label set, until the manifest is written again.
     storage.remove(storage.join(out, schema.MANIFEST_NAME))
 
     encoder = Encoder(vocab)
@@ -118,7 +119,7 @@ def publish(
         files[schema.DISTILLED_NAME] = keep.read_bytes(folder)
         tools = {**tools, "distilled": keep.provenance(keep.read(folder, settings.table))}
     else:
-        storage.remove(storage.join(out, schema.DISTILLED_NAME))
+        storage.remove(storage.join(out, schema.DISTILLED_NAME))  # of an earlier build, by a table
     for name, data in files.items():
         storage.write_bytes(storage.join(out, name), data)
     manifest = Manifest(

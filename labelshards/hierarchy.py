@@ -28,6 +28,6 @@ class Hierarchy:
         return storage.digest("\n".join(self.synsets).encode() + arrays.tobytes())
 
     def above(self, class_id: int) -> np.ndarray:
-        """int64: what stands above a class, nearest first."""
+        """int64 [n]: what stands above a class, places in `synsets`, nearest first."""
         found: np.ndarray = self.values[self.offsets[class_id] : self.offsets[class_id + 1]]
         return found

@@ -126,6 +126,7 @@ class ImageReader:
     def _read_range(self, uri: str, image_file: ImageFile, start: int, size: int) -> bytes:
         with self._told(uri):
             if uri in self._open or self._fetch or storage.is_local(uri):
+                # It has no position, which threads would share.
                 return os.pread(self._descriptor(uri, image_file), size, start)
             fs, path = storage.filesystem(uri)
             with storage.told(uri):
@@ -150,7 +151,7 @@ class ImageReader:
             return self._open[uri]
         local = storage.is_local(uri) or self._fetch is None
         path = storage.filesystem(uri)[1] if local else self._fetched(uri, image_file)
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))  # not for programs that are started
         found = os.fstat(descriptor).st_size
         if found != image_file.bytes:
             os.close(descriptor)
@@ -197,9 +198,9 @@ def _is_plain_member(header: bytes, key: str, size: int) -> bool:
         and b"/" not in header[len(name) : _NAME_BYTES]
         and header[_NAME_BYTES - 1] == 0  # a longer name would stand elsewhere
         and header[124:135] == b"%011o" % size
-        and header[156:157] in (b"0", b"\0")
+        and header[156:157] in (b"0", b"\0")  # a regular file
         and header[257:262] == b"ustar"
-        and header[345] == 0
+        and header[345] == 0  # nothing that goes before the name
     )
 
 
@@ -209,6 +210,7 @@ def _parse_header(block: bytes) -> tarfile.TarInfo:
 
 def _extended_name(blocks: bytes) -> str | None:
     """The name that an extended header (PAX or GNU) gives to the member whose plain header is the last of `blocks`."""
+    # Three blocks at least: the extended header, its content, and the plain header.
     for start in range(len(blocks) - 3 * TAR_BLOCK_BYTES, -1, -TAR_BLOCK_BYTES):
         try:
             kind = _parse_header(blocks[start : start + TAR_BLOCK_BYTES]).type

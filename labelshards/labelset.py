@@ -147,6 +147,7 @@ def read_manifest(root: str) -> Manifest | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
+        # Before its fields: what another version lacks must not hide that it is another version.
         head = msgspec.json.decode(data, type=dict[str, Any])
         if head.get("format") != schema.FORMAT:
             raise LabelSetError(

@@ -129,17 +129,18 @@ def whole_file(target: Path, *, new: bool = False) -> Iterator[Path]:
     new: raises FileExistsError if `target` is there by then.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
+    # Threads share the number of their process, and another machine may have the same.
     temporary = target.with_name(f"{target.name}{_TEMPORARY_MARK}{os.getpid()}-{secrets.token_hex(4)}")
     try:
         yield temporary
         with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
+            os.fsync(file.fileno())  # or the new name may outlive a power cut, and its bytes not
         if new:
             _link(temporary, target)
         else:
             temporary.replace(target)
     except BaseException as error:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # the first error is the one to be told
             temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.filename in (None, str(temporary)):
             error.filename = str(target)  # "No space left on device" alone does not say where

@@ -43,7 +43,7 @@ def verify(
     """
     label_set = LabelSet.open(root)
     manifest = label_set.manifest
-    found = Verified(files=1)
+    found = Verified(files=1)  # the manifest
     totals = dict.fromkeys(("samples", "labelled", "images", "labels"), 0)
     support = np.zeros(len(label_set.vocabulary), np.int64)
     with ImageReaderPool(dict(moved or {})) as pool:
@@ -69,7 +69,7 @@ def verify(
     on_step(len(manifest.shards), len(manifest.shards))
     found.files += len(manifest.files)
     found.wrong += _other_files(label_set)
-    if not found.wrong:
+    if not found.wrong:  # else sums would say it a second time
         found.wrong += _wrong_totals(label_set, totals, support)
     return found
 

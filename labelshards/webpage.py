@@ -31,6 +31,7 @@ def render(template: str, *, title: str, style: str, scripts: Sequence[str], dat
     }
     pieces = []
     while True:
+        # Step by step, as what is put in may have braces of its own.
         before, mark, template = template.partition("{{")
         pieces.append(before)
         if not mark:
@@ -41,7 +42,7 @@ def render(template: str, *, title: str, style: str, scripts: Sequence[str], dat
 
 def packed(name: str, data: bytes) -> str:
     """A block of any data, for base.js's `unpack(name)`."""
-    return _script(name, base64.b64encode(gzip.compress(data, 6, mtime=0)).decode())
+    return _script(name, base64.b64encode(gzip.compress(data, 6, mtime=0)).decode())  # no time in it: the same bytes
 
 
 def listed(name: str, rows: Sequence[object]) -> str:

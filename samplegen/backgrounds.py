@@ -51,7 +51,7 @@ def draw_background(rng: np.random.Generator) -> Background:
 
 
 def paint(background: Background, size: int) -> npt.NDArray[np.uint8]:
-    """`background` as pixels, (size, size, 3)."""
+    """`background` as pixels, uint8 RGB [size, size, 3]."""
     y, x = np.mgrid[0:size, 0:size] / size
     turn = np.deg2rad(background.angle)
     along = x * np.cos(turn) + y * np.sin(turn)

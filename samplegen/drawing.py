@@ -15,7 +15,7 @@ _JPEG_QUALITY = 90
 
 
 def draw(scene: Scene, size: int) -> npt.NDArray[np.uint8]:
-    """The scene as RGB pixels, (size, size, 3), the things painted from the back to the front."""
+    """The scene as pixels, uint8 RGB [size, size, 3], the things painted from the back to the front."""
     picture = Image.fromarray(paint(scene.background, size))
     for thing in scene.things:
         stamp = _stamp(thing, size)

@@ -32,7 +32,7 @@ def compose_scene(seed: int, split: int, index: int) -> Scene:
     repeats = int(rng.integers(1, 5 - num_kinds, endpoint=True)) if rng.random() < 0.4 else 1
     nouns = kinds[:1] * repeats + kinds[1:]
 
-    largest = (0.78, 0.54, 0.46, 0.4)[len(nouns) - 1]
+    largest = (0.78, 0.54, 0.46, 0.4)[len(nouns) - 1]  # more things find room only if they are smaller
     size_by_noun = {noun: rng.uniform(0.24, largest) for noun in kinds}
     unplaced = [
         _thing(noun, size_by_noun[noun] * rng.uniform(0.92, 1.08), rng, max_angle=12, max_tint=0.06, depth=depth)

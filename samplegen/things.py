@@ -13,7 +13,7 @@ from samplegen.emoji_nouns import Noun
 from samplegen.glyphs import pose
 
 GRID = 96  # cells a side in which shapes are compared; of the default picture size, so that poses are made once
-_OPAQUE = 128
+_OPAQUE = 128  # of 255: what is drawn, without the soft edges
 _MAX_SINKING = 0.4  # of its own height, into a hollow of what it stands on
 
 
@@ -38,7 +38,7 @@ class Thing:
         return self.x + left, self.y + top, self.x + right, self.y + bottom
 
     def mask(self) -> npt.NDArray[np.bool_]:
-        """The cells that the thing covers, (3 GRID, 3 GRID): the picture, with a margin of its own size around it."""
+        """bool [3 · GRID, 3 · GRID]: cells that the thing covers, of the picture and a margin of its size around it."""
         opaque, _ = self._shape()
         height, width = opaque.shape
         mask = np.zeros((3 * GRID, 3 * GRID), dtype=np.bool_)
@@ -87,7 +87,7 @@ def gap_below(upper: Thing, lower: Thing) -> float | None:
     shared = above.any(axis=0) & below.any(axis=0)
     if not shared.any():
         return None
-    last_above = len(above) - 1 - above[::-1, shared].argmax(axis=0)
+    last_above = len(above) - 1 - above[::-1, shared].argmax(axis=0)  # argmax finds the first one, here from below
     return float((below[:, shared].argmax(axis=0) - last_above - 1).min()) / GRID
 
 

@@ -26,7 +26,7 @@ def lowest(extras: Sequence[str], pyproject: Path = PYPROJECT) -> dict[str, str]
     project = tomllib.loads(pyproject.read_text())["project"]
     found: dict[str, str] = {}
     for name, version in _requirements(project, extras):
-        found[name] = max(found.get(name, version), version, key=_order)
+        found[name] = max(found.get(name, version), version, key=_order)  # the higher of two lowest ones serves both
     return dict(sorted(found.items()))
 
 

@@ -10,7 +10,7 @@ import io
 import re
 import sys
 import tokenize
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -26,11 +26,16 @@ MOST_LINES = 400
 EMPTY_NAMES = re.compile(r"(utils?|helpers?|misc|common|stuff|registry|registries|globals|opts)")
 TEST_NAME = re.compile(r"test_[a-z0-9_]+?__[a-z0-9_]+")
 ARRAYS = frozenset({"Tensor", "ndarray", "NDArray"})
-SHAPE_NAME = re.compile(r"[a-z0-9]_[A-Z][A-Z0-9]*")
-# `x_BCHW`, `[B, 3, H, W]`, a scalar, a dtype.
+STATES = frozenset({"dict", "Dict", "Mapping"})
+SHAPE_NAME = re.compile(r"[a-z0-9]_([A-Z][A-Z0-9]*)$")
+# `x_BCHW`, `[B, 3, H, W]`, `[rows, 7]`, a scalar, a dtype; or that any shape will do.
 SHAPE_TEXT = re.compile(
-    r"[a-z0-9]_[A-Z][A-Z0-9]*\b|(?<!\w)\[[A-Z0-9][^]]*\]|\b[Ss]calar\b|\b(?:bool|u?int\d+|b?float\d*)\b"
+    r"[a-z0-9]_[A-Z][A-Z0-9]*\b|(?<!\w)\[[\w*][^]]*\]|\b[Ss]calar\b|\bany shape\b"
+    r"|\b(?:bool|u?int\d+|b?float\d*)\b"
 )
+# What a method leaves to the class that asks for it, and what a module says of all its functions.
+SEE = re.compile(r"See `(\w+)`")
+OF_ANY_SHAPE = re.compile(r"\bof any shape\b")
 PRAGMA = re.compile(r"#\s*(?:noqa|fmt:|type:|pyright:|ruff:|!)")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -39,9 +44,11 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """What is measured of some folders. Lines are all lines; shares are of 1, None where there is nothing to share.
 
-    arrays: public functions that take or give tensors or arrays. shaped: those of them that say shapes or dtypes, in
-    the names of their arguments (`x_BCHW`) or in their docstrings. comments: lines with a comment for people. named:
-    tests called `test_<what>__<case>`. What misses the measure is listed as `path` or `path:line name`.
+    arrays: public functions that take or give tensors or arrays; tensors by name, as of a network's state, are not
+    meant. shaped: those of them that say shapes or dtypes: in their names (`x_BCHW`), if the module says what the
+    letters are, in their docstrings, or in those of the class or module that they leave it to. comments: lines with a
+    comment for people. named: tests called `test_<what>__<case>`. What misses the measure is listed as `path` or
+    `path:line name`.
     """
 
     modules: int
@@ -86,10 +93,11 @@ def _part(root: Path, folders: Sequence[str]) -> Part:
     functions = [(name, node) for name, tree in trees.items() for node in ast.walk(tree) if isinstance(node, Function)]
     public = [(name, node) for name, tree in trees.items() for node in _public(tree)]
     arrays = [(name, node) for name, node in public if isinstance(node, Function) and _passes_arrays(node)]
+    told = set().union(*map(_told, trees.values()))
     tests = [(name, node) for name, node in functions if Path(name).stem[:5] == node.name[:5] == "test_"]
     untyped = [_place(name, node) for name, node in functions if not _typed(node)]
     undocumented = [_place(name, node) for name, node in public if not ast.get_docstring(node)]
-    unshaped = [_place(name, node) for name, node in arrays if not _says_shapes(node)]
+    unshaped = [_place(name, node) for name, node in arrays if not _says_shapes(node, trees[name], told)]
     unnamed = [_place(name, node) for name, node in tests if not TEST_NAME.fullmatch(node.name)]
     of = sorted(lines.values()) or [0]
     return Part(
@@ -130,9 +138,9 @@ def _public(tree: ast.Module) -> Iterator[ast.Module | ast.ClassDef | Function]:
     """
     if tree.body:
         yield tree
-    todo: list[ast.stmt] = list(tree.body)
+    todo: list[ast.stmt] = list(tree.body)  # grows while it is gone through
     for node in todo:
-        if isinstance(node, ast.If | ast.Try):
+        if isinstance(node, ast.If | ast.Try):  # as around imports of what may not be installed
             todo += node.body
         elif isinstance(node, ast.ClassDef | Function) and not node.name.startswith("_"):
             if not {"overload", "setter"} & {_last(each) for each in node.decorator_list}:
@@ -159,21 +167,56 @@ def _typed(function: Function) -> bool:
 
 
 def _has_array(annotation: ast.expr | None) -> bool:
-    """Also inside of others (`Mapping[str, np.ndarray]`), and in quotes."""
-    if annotation is None:
+    """Also inside of others (`Mapping[str, list[np.ndarray]]`), and in quotes."""
+    if annotation is None or _is_state(annotation):
         return False
+    if isinstance(annotation, ast.BinOp):  # `dict[str, torch.Tensor] | None`
+        return _has_array(annotation.left) or _has_array(annotation.right)
     words = (each.value if isinstance(each, ast.Constant) else _last(each) for each in ast.walk(annotation))
     return any(ARRAYS & set(re.findall(r"\w+", str(word))) for word in words)
+
+
+def _is_state(annotation: ast.expr) -> bool:
+    """Whether these are tensors by name (`dict[str, torch.Tensor]`), of whatever shapes the network has."""
+    if not isinstance(annotation, ast.Subscript) or _last(annotation.value) not in STATES:
+        return False
+    return isinstance(annotation.slice, ast.Tuple) and list(map(_last, annotation.slice.elts)) == ["str", "Tensor"]
 
 
 def _passes_arrays(function: Function) -> bool:
     return any(_has_array(each.annotation) for each in _arguments(function)) or _has_array(function.returns)
 
 
-def _says_shapes(function: Function) -> bool:
+def _says_shapes(function: Function, module: ast.Module, told: Container[tuple[str, str]]) -> bool:
+    """told: (class, method) of those whose own docstrings say shapes."""
+    text = ast.get_docstring(function) or ""
+    seen = SEE.search(text)
+    if SHAPE_TEXT.search(text) or (seen and (seen[1], function.name) in told):
+        return True
+    return bool(OF_ANY_SHAPE.search(ast.get_docstring(module) or "")) or _is_named_by_shape(function, module)
+
+
+def _told(tree: ast.Module) -> set[tuple[str, str]]:
+    # By name alone: nobody imports the tree here, so which class it is cannot be asked.
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    return {
+        (owner.name, node.name)
+        for owner in classes
+        for node in owner.body
+        if isinstance(node, Function) and SHAPE_TEXT.search(ast.get_docstring(node) or "")
+    }
+
+
+def _is_named_by_shape(function: Function, module: ast.Module) -> bool:
+    """Whether all arrays have names with shapes, what is given back by the function's own, of letters that are told."""
     names = [each.arg for each in _arguments(function) if _has_array(each.annotation)]
-    by_names = names and all(map(SHAPE_NAME.search, names)) and not _has_array(function.returns)
-    return bool(by_names or SHAPE_TEXT.search(ast.get_docstring(function) or ""))
+    names += [function.name] * _has_array(function.returns)
+    found = [SHAPE_NAME.search(name) for name in names]
+    legend = " ".join(
+        ast.get_docstring(node) or "" for node in ast.walk(module) if isinstance(node, ast.Module | ast.ClassDef)
+    )
+    letters = {letter for each in found if each for letter in re.findall("[A-Z]", each[1])}
+    return all(found) and all(re.search(rf"\b{letter}\b", legend) for letter in letters)
 
 
 def _comments(text: str) -> int:

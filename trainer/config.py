@@ -171,6 +171,7 @@ def refuse_unknown(keys: Iterable[str], where: str) -> None:
     known = flatten(msgspec.to_builtins(Config()))
     tables = {key.rpartition(".")[0] for key in known if "." in key}
     for key in keys:
+        # In a recipe a table may stand empty.
         if key in known or key.startswith("model.kwargs.") or (not where.startswith("--") and key in tables):
             continue
         near = difflib.get_close_matches(key, known, n=1)

@@ -77,6 +77,7 @@ def joined(timeout_seconds: float = DistributedConfig().timeout_seconds) -> Iter
         )
     except RuntimeError as error:
         said = str(error).lower()
+        # torch has no type for it; that it is about other processes the text alone tells.
         if not any(backend in said for backend in ("gloo", "nccl")):
             raise
         if "timed out" in said or "timeout" in said:
@@ -99,6 +100,7 @@ def default_device(index: int = 0) -> torch.device:
 
 def replicate(model: nn.Module, world: World) -> nn.Module:
     """`model`, its gradients averaged over all ranks."""
+    # Gradients lie where they are sent from, so they are there once.
     return DistributedDataParallel(model, gradient_as_bucket_view=True) if world.size > 1 else model
 
 

@@ -12,7 +12,7 @@ from trainer.encoders import models
 from trainer.encoders.encoder import Encoder
 from trainer.pictures.work import Work
 
-_FLOAT16_MAX = 65504.0
+_FLOAT16_MAX = 65504.0  # half precision has infinity beyond it
 
 
 def embedding(encoder: Encoder, moved: dict[str, str]) -> Work:

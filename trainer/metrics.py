@@ -69,6 +69,7 @@ class Interval:
 
     def values(self) -> tuple[list[float], list[float]]:
         """Losses and gradient norms, step by step: the one place that waits for the device."""
+        # In one dtype and one tensor, so that a single copy brings all to the host.
         stacked = torch.stack([torch.stack([loss.double(), norm.double()]) for loss, norm, _ in self._results])
         losses, norms = stacked.T.tolist()
         return losses, norms

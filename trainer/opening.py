@@ -132,7 +132,7 @@ def _open_timm(
     source: str, name: str, kind: Kind, weights: str, device: torch.device, folder: Path | None = None
 ) -> Opened:
     if weights == RANDOM:
-        torch.manual_seed(0)
+        torch.manual_seed(0)  # the same random weights each time, under one digest
         model = _create(source, {"pretrained": False})
     elif kind == "timm" and weights != PRETRAINED:
         model = _from_file(source, Path(weights))
@@ -182,7 +182,7 @@ def _open_clip(name: str, weights: str, device: torch.device) -> Opened:
     torch.manual_seed(0)
     towers = clip_towers.open_towers(name, None if weights == RANDOM else weights)
     model, config = towers.image, towers.preprocess
-    size = config["size"]
+    size = config["size"]  # of one side, or of both
     picture = PictureInput(
         image_size=size if isinstance(size, int) else size[0],
         mean=_channels(config["mean"]),
@@ -209,12 +209,14 @@ def _from_file(source: str, path: Path) -> nn.Module:
     if not path.is_file():
         raise CatlipError(f"--weights {path}: there is no such file. It takes a file, `{PRETRAINED}` or `{RANDOM}`.")
     try:
+        # For the size of its head alone; timm reads the file again.
         state = timm.models.load_state_dict(str(path), weights_only=True)
     except Exception as error:  # unpickling and safetensors raise types of their own
         raise CatlipError(f"--weights {path} is no checkpoint: {_first_line(error)}") from error
     classifier = timm.models.get_pretrained_cfg_value(source, "classifier")
     head = state.get(f"{classifier}.weight") if isinstance(classifier, str) else None
     num_classes = len(head) if head is not None else 0
+    # No custom load: some of timm's models would read the file as the one that their own weights came in.
     overlay = {"file": str(path), "num_classes": num_classes, "custom_load": False}
     return _create(source, {"pretrained": True, "num_classes": num_classes, "pretrained_cfg_overlay": overlay})
 

@@ -76,6 +76,6 @@ class Ema:
         """Take in the weights after step number `step`; early steps count more, else the random start would stay."""
         decay = min(self._decay, (1 + step) / (10 + step))
         averages, weights = sharding.local(self.module.parameters()), sharding.local(model.parameters())
-        torch._foreach_lerp_(averages, weights, 1 - decay)
+        torch._foreach_lerp_(averages, weights, 1 - decay)  # all at once, for which torch has no public name
         for mine, theirs in zip(self.module.buffers(), model.buffers(), strict=True):
-            mine.copy_(theirs)
+            mine.copy_(theirs)  # such as BatchNorm's, which are averages already

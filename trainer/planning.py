@@ -23,7 +23,7 @@ from trainer.stream.steps import Steps
 
 # Without a label set: as many classes as the published vocabulary for DataComp has.
 USUAL_CLASSES = 24_320
-_FLOAT = 4
+_FLOAT = 4  # bytes
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +85,7 @@ def plan(config: Config, *, num_processes: int, num_samples: int | None, num_cla
     config.plan.check(len(config.plan.weights) or 1, num_processes, config.model.image_size)
     kind_of(config).check(config)
     steps = Steps(config.plan, image_size=config.model.image_size, num_samples=num_samples or 0, seed=config.seed)
-    config.optim.warmup(steps.num_steps)
+    config.optim.warmup(steps.num_steps)  # refuses what a run would
     kind = kind_of(config)
     with torch.device("meta"):
         model = kind.build(config, num_classes)
@@ -178,6 +178,7 @@ def _forward(model: nn.Module, size: int, *, recompute: bool) -> tuple[int, int]
 def _counted(model: nn.Module, forward: Callable[[], torch.Tensor]) -> tuple[int, int]:
     """(operations, bytes kept for the backward pass in float32) of what `forward` does with weights of `model`."""
     kept: dict[int, int] = {}
+    # Storages are told apart by what they wrap: on the meta device none has an address.
     own = {p.untyped_storage()._cdata for p in (*model.parameters(), *model.buffers())}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:

@@ -21,6 +21,7 @@ _STYLE = {
     "axes.grid": True,
     "axes.grid.axis": "y",
     "axes.labelcolor": QUIET,
+    # Seven colours and five markers, side by side: 35 pairs before one comes again.
     "axes.prop_cycle": cycler(color=_COLOURS * len(_MARKERS), marker=_MARKERS * len(_COLOURS)),
     "axes.titlelocation": "left",
     "axes.titlepad": 10,
@@ -64,5 +65,5 @@ def png(figure: Figure) -> bytes:
     out = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph \d+")
-        figure.savefig(out, format="png", metadata={"Software": None})
+        figure.savefig(out, format="png", metadata={"Software": None})  # no version of matplotlib in it
     return out.getvalue()

@@ -15,7 +15,7 @@ from trainer.sheet import Prediction
 from trainer.stream.samples import Samples
 from trainer.transforms import BrokenImageError
 
-_TRIES_PER_SAMPLE = 4
+_TRIES_PER_SAMPLE = 4  # broken pictures are passed over
 
 
 def open_matching(vocabulary: Vocabulary, labels: str) -> LabelSet:

@@ -143,7 +143,7 @@ def continued(folder: Path, record: RunRecord, allowed: Collection[str] = ()) ->
             "new ones, or another --out."
         )
     digests = dict.fromkeys([*earlier.earlier_configs, earlier.config_digest])
-    digests.pop(record.config_digest, None)
+    digests.pop(record.config_digest, None)  # which is known in any case
     return msgspec.structs.replace(record, earlier_configs=list(digests))
 
 

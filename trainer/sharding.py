@@ -31,12 +31,12 @@ def shard(root: nn.Module, towers: Sequence[nn.Module], world: World) -> None:
 
 
 def local(tensors: Iterable[torch.Tensor]) -> list[torch.Tensor]:
-    """What this rank has of each."""
+    """What this rank has of each, of any shape; a slice of a sharded one is no copy."""
     return [tensor.to_local() if isinstance(tensor, DTensor) else tensor for tensor in tensors]
 
 
 def whole(tensor: torch.Tensor) -> torch.Tensor:
-    """A sharded tensor put together; all ranks must call this for the same tensors in the same order."""
+    """A tensor of any shape, put together if it is sharded; all ranks must call this for the same ones in one order."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
@@ -45,13 +45,13 @@ def gathered(tensors: dict[str, torch.Tensor], *, keep: bool) -> dict[str, torch
     found: dict[str, torch.Tensor] = {}
     for name, tensor in tensors.items():
         one = whole(tensor.detach())
-        if keep:
+        if keep:  # one by one: a rank that keeps nothing holds one whole tensor at a time
             found[name] = one.cpu()
     return found
 
 
 def like(tensor: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
-    """A tensor on the device of `reference`, sharded as that is; until now whole on every rank, or sharded already."""
+    """A tensor of any shape on the device of `reference`, sharded as that is; it comes whole or sharded."""
     tensor = tensor.to(reference.device)
     if isinstance(tensor, DTensor) or not isinstance(reference, DTensor):
         return tensor

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 _COLUMNS = 4
 _TOP = 5
+# Pixels, from here on; what is counted in lines or characters says so.
 _PICTURE = 280
 _PAD = 16
 _LINE = 20

@@ -20,6 +20,7 @@ from labelshards.errors import CatlipError
 
 # A picture beyond this is a decompression bomb or a scan, and would stall a worker; Pillow warns at the same size.
 MAX_PIXELS = 89_478_485
+# As torchvision's RandomResizedCrop has them.
 _ASPECT_RATIOS = (3 / 4, 4 / 3)
 _CROP_TRIES = 10
 
@@ -81,7 +82,7 @@ def to_input(
     """uint8 → float32 [B, 3, H, W] on its device: (x / 255 - mean) / std, mirrored where `flips_B` (bool) says so."""
     if flips_B is not None:
         images_BCHW = torch.where(flips_B[:, None, None, None], images_BCHW.flip(-1), images_BCHW)
-    x_BCHW = images_BCHW.float()
+    x_BCHW = images_BCHW.float()  # a copy, which may be written over
     scale = torch.tensor([1 / (255 * s) for s in std], device=x_BCHW.device)
     shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=x_BCHW.device)
     return x_BCHW.mul_(scale[:, None, None]).add_(shift[:, None, None])
@@ -103,7 +104,7 @@ def _decode_jpeg(data: bytes) -> np.ndarray | None:
             return None
         pixels: np.ndarray = simplejpeg.decode_jpeg(data, colorspace="RGB")
         return pixels
-    except ValueError:
+    except ValueError:  # whatever is wrong, Pillow reads more and says why
         return None
 
 

@@ -57,6 +57,7 @@ def positives() -> Positives:
 
 
 def dense(logits_BK: torch.Tensor, found: Positives) -> torch.Tensor:
+    """Scalar: the loss as everybody writes it, over a target of zeros and ones, [B, K]."""
     targets_BK = torch.zeros(logits_BK.shape, dtype=torch.int64)
     targets_BK[found] = 1
     return F.binary_cross_entropy_with_logits(logits_BK, targets_BK.to(logits_BK.dtype), reduction="sum") / B

@@ -65,6 +65,7 @@ def _show(found: "Difference", limit: int) -> None:
     for title, only in (("added", found.added), ("removed", found.removed)):
         _table(title, [("support", "right")], [(each.synset, f"{each.support:,}") for each in only], limit)
     changed = [each for each in found.both if each.ratio]
+    # By how far from 1 on either side: half is as far as twice.
     changed.sort(key=lambda each: (-max(each.ratio or 0, 1 / (each.ratio or 1)), each.class_id_a))
     rows = [
         (each.synset, f"{each.support_a:,}", f"{each.support_b:,}", f"{each.ratio:.2f} times")

@@ -62,6 +62,7 @@ def _show_classes(table: "pa.Table", limit: int) -> None:
     import pyarrow.compute as pc
 
     rows = table.slice(0, limit or None).to_pylist()
+    # Class ids fall in support, so where they rise the rarest stand last.
     by_support = pc.all(pc.less(table["class_id"][:-1], table["class_id"][1:])).as_py()
     left = len(table) - len(rows)
     rarest = table.slice(len(table) - _RAREST).to_pylist() if left > _RAREST and by_support else []
@@ -137,7 +138,7 @@ def _flag_facts(every: "pa.Table") -> list[tuple[str, str]]:
 
     support, ambiguity = every["support"].to_numpy(), every["ambiguity"].to_pylist()
     facts = []
-    if len(every) and ambiguity[0] is not None:
+    if len(every) and ambiguity[0] is not None:  # None of all where WordNet is not here
         ambiguous = sum(share * count for share, count in zip(ambiguity, support.tolist(), strict=True))
         share = ambiguous / max(1, support.sum())
         facts.append(

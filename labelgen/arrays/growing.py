@@ -18,7 +18,7 @@ class Growing:
 
     @property
     def rows(self) -> np.ndarray:
-        """[length, *width]; may be written to."""
+        """[length, *width], of the type that was asked for; may be written to."""
         rows: np.ndarray = self._space[: self._length]
         return rows
 
@@ -27,6 +27,7 @@ class Growing:
         new = np.asarray(rows, self._space.dtype)
         needed = self._length + len(new)
         if needed > len(self._space):
+            # Twice as many: so a row is copied once or twice, however many come.
             larger = np.zeros((max(needed, 2 * len(self._space)), *self._space.shape[1:]), self._space.dtype)
             larger[: self._length] = self.rows
             self._space = larger

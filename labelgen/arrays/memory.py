@@ -31,7 +31,7 @@ class Memory(dict[_Key, _Value], Generic[_Key, _Value]):
         return value
 
 
-_NEW = -1
+_NEW = -1  # answers are 0 or more
 
 
 class NumberMemory:

@@ -9,7 +9,7 @@ from labelgen.arrays.native import native
 def count_equal(rising: np.ndarray, numbers: np.ndarray, counts: np.ndarray) -> int:
     """Write the different ones of `rising`, int64 ≥ 0, to `numbers`, how often each occurs to `counts`; how many."""
     end = 0
-    last = -1
+    last = -1  # below all of them
     for number in rising:
         if number != last:
             numbers[end], counts[end] = number, 0

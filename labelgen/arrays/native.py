@@ -24,8 +24,10 @@ def native(loop: _Function) -> _Function:
     """
     config = vars(numba.config)
     chosen = config["CACHE_DIR"]
+    # Numba asks for it while it decorates, and not again: other users of numba keep theirs.
     config["CACHE_DIR"] = str(folder())
     try:
+        # "numpy": a division by zero gives inf. Otherwise each division has a branch that raises.
         compiled = numba.njit(cache=True, error_model="numpy")(loop)
     except RuntimeError:  # nowhere to keep it
         compiled = numba.njit(error_model="numpy")(loop)

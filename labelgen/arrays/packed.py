@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from labelshards import storage
 
-_DIGEST_BYTES = 16
+_DIGEST_BYTES = 16  # hexadecimal digits
 _META_KEY = b"catlip.key"
 
 
@@ -32,7 +32,7 @@ def from_bytes(data: bytes | memoryview, key: str, names: Sequence[str] | None =
     if storage.digest(payload).encode() != data[:_DIGEST_BYTES]:
         return None
     try:
-        with pa.ipc.open_stream(payload) as stream:
+        with pa.ipc.open_stream(payload) as stream:  # whose arrays they are, before any is unpacked
             schema = stream.schema
         if (schema.metadata or {}).get(_META_KEY) != key.encode():
             return None

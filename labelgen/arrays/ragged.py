@@ -18,12 +18,12 @@ class Rows(NamedTuple):
         return np.diff(self.starts)
 
     def row(self, number: int) -> np.ndarray:
-        """The values of one row."""
+        """[n]: the values of one row, a view of them."""
         values: np.ndarray = self.values[self.starts[number] : self.starts[number + 1]]
         return values
 
     def take(self, rows: np.ndarray) -> "Rows":
-        """These rows, in this order."""
+        """These rows, int64 [n], in this order; the values are copied."""
         lengths = self.starts[rows + 1] - self.starts[rows]
         return Rows(offsets(lengths), self.values[spans(self.starts[rows], lengths)])
 
@@ -46,7 +46,7 @@ def pack(rows: Iterable[Sequence[int]], dtype: type[np.generic] = np.int64) -> R
 
 
 def group(keys: np.ndarray, values: np.ndarray, num_rows: int) -> Rows:
-    """Values by their keys 0 … num_rows-1; those of one key keep their order."""
+    """Values [n] by their keys, int64 [n] of 0 … num_rows-1; those of one key keep their order."""
     order = np.argsort(keys, kind="stable")
     return Rows(offsets(np.bincount(keys, minlength=num_rows)), values[order])
 
@@ -74,7 +74,7 @@ def rank_in_row(rows: np.ndarray) -> np.ndarray:
 
 
 def distinct(values: np.ndarray) -> np.ndarray:
-    """The values, each once, rising. By sorting: NumPy's own `unique` may hash, which takes several times as long."""
+    """The values [n], each once, rising. By sorting: NumPy's `unique` may hash, which takes several times as long."""
     ordered = np.sort(values)
     once: np.ndarray = ordered[is_first(ordered)]
     return once
@@ -89,6 +89,7 @@ def is_first(ordered: np.ndarray) -> np.ndarray:
 
 def distinct_pairs(rows: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The pairs of a row and a value, each once, by row and then by value: int64 both."""
+    # A pair becomes one number, which sorts faster; values are numbered first, so that it fits into 64 bits.
     found, places = np.unique(values, return_inverse=True)
     rows, places = np.divmod(distinct(rows * len(found) + places), max(1, len(found)))
     return rows, found[places]

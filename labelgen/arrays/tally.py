@@ -20,9 +20,9 @@ from labelgen.arrays.ragged import is_first
 
 _WAITING = 1 << 22  # numbers
 _IN_MEMORY = 1 << 23  # different numbers, 16 bytes each
-_BLOCK = 1 << 18
-_MAX_FILES = 8
-_BYTES_EACH = 16
+_BLOCK = 1 << 18  # numbers; 4 MB of each source that is merged
+_MAX_FILES = 8  # while they are merged, a block of each is in memory
+_BYTES_EACH = 16  # a number beside its count, int64 both
 # Numbers after which loading compiled loops, a quarter of a second, takes less time than they save.
 _MANY = 1 << 23
 
@@ -49,12 +49,13 @@ class Tally:
         self._num_waiting = 0
         self._runs: list[Run] = []
         self._files: list[IO[bytes]] = []
+        # A build that ends early closes nothing, and the space of a file without a name is free when it is closed.
         weakref.finalize(self, _close, self._files)
 
     def add(self, numbers: np.ndarray, counts: np.ndarray | None = None) -> None:
-        """Count each of `numbers` once, or as often as `counts` says; they may repeat, in any order.
+        """Count each of `numbers` [n] once, or as often as `counts` [n] says; they may repeat, in any order.
 
-        Whole numbers of any type; 32 bits are sorted in half the time of 64.
+        Whole numbers ≥ 0 of any type; 32 bits are sorted in half the time of 64. They are kept, not copied.
         """
         if counts is None:
             self._once.append(numbers)
@@ -71,10 +72,12 @@ class Tally:
         `at_most`: where there are more than so many, those above the smallest threshold that leaves no more.
         """
         self._settle()
+        # At the most: the same number may be in several runs and files.
         size = sum(len(run.numbers) for run in self._runs) + sum(
             os.fstat(file.fileno()).st_size // _BYTES_EACH for file in self._files
         )
         if at_most is not None and size > at_most:
+            # All is gone through twice, since neither the numbers nor their counts are ever held together.
             threshold, size = max(threshold, self._threshold(at_most)), at_most
         over = ((block, block.counts > threshold) for block in self._blocks())
         return _gathered((Run(block.numbers[kept], block.counts[kept]) for block, kept in over), size)
@@ -107,6 +110,7 @@ class Tally:
             new.append(self._of_equal(once))
         self._runs.append(new[0] if len(new) == 1 else self._added(new))
         self._once, self._counted, self._num_waiting = [], [], 0
+        # Each run is more than twice as long as the next one: so there are few, and a number is seldom moved.
         while len(self._runs) > 1 and len(self._runs[-2].numbers) <= 2 * len(self._runs[-1].numbers):
             last = self._runs[-2:]
             self._runs[-2:] = [_gathered(self._merged(map(_cut, last)), sum(len(run.numbers) for run in last))]
@@ -120,9 +124,10 @@ class Tally:
             sources += map(_read, self._files)
         file = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the tally)
         for block in self._merged(sources):
+            # Numbers beside their counts, so that a block of both is read in one piece.
             np.stack(block, axis=1).tofile(file)
         self._runs = []
-        if len(self._files) == _MAX_FILES:
+        if len(self._files) == _MAX_FILES:  # not before: they were read while the new one was written
             _close(self._files)
         self._files.append(file)
 

@@ -60,7 +60,7 @@ def associates(label_set: LabelSet, class_id: int, support: np.ndarray, at_most:
 
 
 def all_associates(label_set: LabelSet, support: np.ndarray, at_most: int) -> Associates:
-    """The same for all classes at once."""
+    """The same for all K classes at once, `at_most` of each. `support`: int64 [K]."""
     num_classes = len(label_set.vocabulary)
     pairs = _weighed(_table(label_set), support, label_set.manifest.totals.samples)
     found = Associates(
@@ -107,6 +107,7 @@ def _weighed(table: pa.Table, support: np.ndarray, samples: int) -> Pairs:
     a, b = table["a"].to_numpy().astype(np.int64), table["b"].to_numpy().astype(np.int64)
     together = table["support"].to_numpy()
     by_chance = support[a] * (support[b] / max(1, samples))
-    lift = together / np.maximum(by_chance, 1e-9)
+    lift = together / np.maximum(by_chance, 1e-9)  # a class that no sample has is no division by zero
+    # Less a standard deviation of the count, or pairs of a few samples would stand first by luck.
     sure = (together - np.sqrt(together)) / np.maximum(by_chance, 1e-9)
     return Pairs(a, b, together, lift.astype(np.float32), sure.astype(np.float32))

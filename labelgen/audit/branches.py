@@ -28,7 +28,7 @@ def branches(places: np.ndarray, atlas: Atlas) -> pa.StringArray:
     is_landmark[atlas.places_of(LANDMARKS)] = True
     at = places.copy()
     while True:
-        above = np.where((at >= 0) & ~is_landmark[at], parents[at], at)
+        above = np.where((at >= 0) & ~is_landmark[at], parents[at], at)  # -1 is no place, and stays
         if np.array_equal(above, at):
             break
         at = above

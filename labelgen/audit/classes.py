@@ -46,6 +46,7 @@ def class_table(label_set: LabelSet, atlas: Atlas | None) -> pa.Table:
     vocab = label_set.vocabulary
     places = np.full(len(vocab), -1) if atlas is None else class_places(vocab, atlas)
     given = terms_of(label_set)
+    # A class without terms looks at some text, which is masked below.
     first = np.minimum(given.starts[:-1], max(0, len(given.texts) - 1))
     has_term = np.diff(given.starts) > 0
     blank = np.zeros(len(vocab))
@@ -124,6 +125,7 @@ def _judge(vocab: Vocabulary, given: Given, places: np.ndarray, atlas: Atlas, be
 
     becomes: int64 [n], the place of what a person made of each synset (edit.py), or -1.
     """
+    # By the numbers of Pos; 0 is a pair.
     parts_of_speech = np.array([0 if "+" in wnid else "_nva".index(wnid[0]) for wnid in vocab.wnids])
     ambiguous, odd = np.zeros(len(given.texts), bool), np.zeros(len(given.texts), bool)
     others = np.full(len(given.texts), -1)
@@ -162,7 +164,7 @@ def _compare(meant: Meant, own: np.ndarray, atlas: Atlas, pos: Pos) -> tuple[np.
     named = np.bincount(rows[is_own], minlength=num) > 0
     odd = ~named & ((judged & (meant.senses.lengths > 0)) | ((pos is Pos.NOUN) & ambiguous & ~things[own]))
     others = np.full(num, -1)
-    shown = np.flatnonzero(counts)[::-1]
+    shown = np.flatnonzero(counts)[::-1]  # backwards: of several the first is written last, and stays
     others[rows[shown]] = meant.senses.values[shown]
     return ambiguous, odd, others
 

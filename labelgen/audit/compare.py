@@ -106,7 +106,7 @@ def _other_senses(a: LabelSet, b: LabelSet) -> list[Meanings]:
     found = [
         Meanings(term, of_a[term], of_b[term])
         for term in of_a.keys() & of_b.keys()
-        if next(iter(of_a[term])) != next(iter(of_b[term]))
+        if next(iter(of_a[term])) != next(iter(of_b[term]))  # what it means most often
     ]
     return sorted(found, key=lambda each: (-sum(each.a.values()) - sum(each.b.values()), each.term))
 

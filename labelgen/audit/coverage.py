@@ -16,7 +16,7 @@ from labelgen.meaning.atlas import Atlas
 from labelshards.vocabulary import Vocabulary
 
 EXACT, SIMILAR, SEVERAL, MISSING = MATCHES = ("exact", "similar", "several", "missing")
-DEFAULT_ALPHA = 0.5
+DEFAULT_ALPHA = 0.5  # one step away
 # What is looked at, whatever is asked for, so that people see what another one would give.
 SHOWN_ALPHAS = (1.0, 0.5, 1 / 3, 0.25)
 
@@ -62,7 +62,7 @@ def cover(vocab: Vocabulary, targets: Sequence[Target], atlas: Atlas, alpha: flo
             )
             for each in classes
         ]
-        is_covered = similarity >= alpha - 1e-9
+        is_covered = similarity >= alpha - 1e-9  # both are quotients, and may differ in their last bits
         match = MISSING if not is_covered else SEVERAL if len(classes) > 1 else EXACT if similarity == 1 else SIMILAR
         found.append(
             Covered(
@@ -79,12 +79,13 @@ def cover(vocab: Vocabulary, targets: Sequence[Target], atlas: Atlas, alpha: flo
 def covered_at(found: Iterable[Covered], alphas: Sequence[float] = SHOWN_ALPHAS) -> dict[float, int]:
     """Similarity → how many targets have a class of at least that one: the paper's Fig. 2b."""
     similarities = np.array([each.similarity for each in found])
+    # Similarities were rounded to four digits, and 1/3 was not.
     return {alpha: int((similarities >= alpha - 1e-3).sum()) for alpha in alphas}
 
 
 def _steps(alpha: float) -> int:
     """The longest way that has a similarity of `alpha` or more."""
-    return int(1 / alpha + 1e-9) - 1
+    return int(1 / alpha + 1e-9) - 1  # a quotient may fall short of a whole number
 
 
 class Nearness:

@@ -62,6 +62,7 @@ def flags_of(
     names = np.zeros(len(files), bool)
     if atlas is not None:
         known = places >= 0
+        # A class at -1 looks at the last synset, which `known` takes away.
         unseeable &= ~(_below_any(atlas, _SEEN_AFTER_ALL)[places] & known)
         people |= _below_any(atlas, _PEOPLE)[places] & known
         names = atlas.instances[places] & known
@@ -79,7 +80,7 @@ def as_lists(flags: Mapping[str, np.ndarray]) -> pa.ListArray:
     """list<string> [K]: the flags of each class, gravest first."""
     table = np.stack([flags[name] for name in FLAGS], axis=1)
     counts = np.cumsum([0, *table.sum(axis=1)])
-    of_class = np.nonzero(table)[1]
+    of_class = np.nonzero(table)[1]  # row by row, as lists lie
     return pa.ListArray.from_arrays(pa.array(counts, pa.int32()), pa.array(FLAGS).take(pa.array(of_class)))
 
 

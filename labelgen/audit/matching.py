@@ -42,6 +42,7 @@ class _Finder:
         name, vocabulary = target.name, self._vocabulary
         own = [self._class_at[place] for place in target.places if place in self._class_at]
         if own and not target.steps:
+            # The lowest id is the most frequent class.
             return Match.of(name, self._kind_of_name(name, min(own)), [min(own)], vocabulary)
         for place in target.places if not target.steps else ():
             if below := self._below(place):

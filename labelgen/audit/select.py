@@ -60,7 +60,7 @@ def _passes(table: pa.Table, vocab: Vocabulary, name: str, value: str) -> pa.Arr
         if value not in FLAGS:
             raise CatlipError(f"There is no flag {value!r}. Flags: {', '.join(FLAGS)}.")
         return pa.array([value in flags for flags in table["flags"].to_pylist()], pa.bool_())
-    found = pc.fill_null(pc.equal(table[name], value), False)
+    found = pc.fill_null(pc.equal(table[name], value), False)  # classes below no landmark have no branch
     if not pc.any(found).as_py():
         known = sorted(filter(None, pc.unique(table[name]).to_pylist()))
         raise CatlipError(f"No class has the {name} {value!r}. There are: {', '.join(known) or 'none'}.")

@@ -125,6 +125,7 @@ class _Names:
                 return Target(name, found)
         for form in (*words, *self._qualified(name)):
             parts = form.split()
+            # Endings first, from the longest on: the last word of a name says what it is, the first ones which.
             for start in (*range(1, len(parts)), *range(-1, -len(parts), -1)):
                 if found := self._senses(" ".join(parts[start:] if start > 0 else parts[:start])):
                     return Target(name, found, steps=1)

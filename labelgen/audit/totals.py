@@ -62,17 +62,18 @@ def read_totals(
     chosen = _spread(label_set, at_most)
     total = int(label_set.rows_per_shard()[chosen].sum())
     done = 0
-    ranks = np.argsort(np.argsort(-vocab.support, kind="stable"), kind="stable")
-    by_rank = np.argsort(ranks)
+    ranks = np.argsort(np.argsort(-vocab.support, kind="stable"), kind="stable")  # of each class, by support
+    by_rank = np.argsort(ranks)  # the class of each rank
     for index in chosen.tolist():
         on_step(done, total)
         shard = label_set.read_shard(index)
         lengths = np.diff(shard.offsets)
         support += np.bincount(shard.values, minlength=len(vocab))
         counts = np.bincount(lengths, minlength=len(histogram))
-        counts[: len(histogram)] += histogram
+        counts[: len(histogram)] += histogram  # at least as long: `minlength` sees to it
         histogram = counts
         if len(shard.values):
+            # Of an empty row reduceat would take its neighbour's first value.
             firsts = np.minimum.reduceat(ranks[shard.values], shard.offsets[:-1][lengths > 0])
             best += np.bincount(by_rank[firsts], minlength=len(vocab))
         if not lengths.all():
@@ -136,7 +137,7 @@ class _Reasons:
         name = self._names[index]
         try:
             mentioned = candidates.read_lengths(self._folder, name)
-        except CatlipError:
+        except CatlipError:  # candidates were not kept
             return {UNKNOWN: int(empty.sum())}
         if len(mentioned) != len(lengths):
             return {UNKNOWN: int(empty.sum())}

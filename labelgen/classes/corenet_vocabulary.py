@@ -25,7 +25,7 @@ from labelshards.labelset import LabelSet, Manifest, Provenance, Totals
 from labelshards.vocabulary import Vocabulary
 
 _KEY = re.compile(r"n\d{1,8}")
-_MOST = 2**63
+_MOST = 2**63  # counts are int64
 # What a pickled dict of strings and integers is made of, in all of pickle's protocols. None of these can call anything,
 # or build what is larger than its file.
 _OPCODES_TEXT = """
@@ -53,6 +53,7 @@ def read_pickle(uri: str) -> dict[str, int]:
         for opcode, argument, _ in pickletools.genops(data):
             if opcode.name not in _OPCODES:
                 raise pickle.UnpicklingError(f"it uses {opcode.name}, with which a pickle can do more")
+            # What is remembered lies in an array as long as its largest place: ten bytes could ask for gigabytes.
             if opcode.name in ("PUT", "LONG_BINPUT") and int(argument or 0) > len(data):
                 raise pickle.UnpicklingError("it asks for more memory than it has use for")
         found = _Nothing(io.BytesIO(data), encoding="ascii").load()
@@ -128,6 +129,7 @@ def import_corenet(uri: str, out: str, atlas: Atlas, max_classes: int | None = N
         shards=[],
         failed=[],
     )
+    # Without its manifest the folder is no label set, until all else is there.
     storage.remove(storage.join(out, schema.MANIFEST_NAME))
     for name, data in files.items():
         storage.write_bytes(storage.join(out, name), data)

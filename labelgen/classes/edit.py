@@ -116,7 +116,7 @@ class Edits:
         """int64: what labels, given by number, become by merging and leaving out; GONE where they are no more."""
         known, places = np.unique(numbers, return_inverse=True)
         becomes = np.array([self._becomes.get(number, number) for number in known.tolist()], np.int64)
-        nouns = self._atlas.places(becomes & ((1 << COMPOUND_BITS) - 1))
+        nouns = self._atlas.places(becomes & ((1 << COMPOUND_BITS) - 1))  # of a compound, its head
         gone = self._denied[nouns] | np.isin(becomes, self._denied_compounds)
         found: np.ndarray = np.where(gone, GONE, becomes)[places]
         return found

@@ -62,6 +62,7 @@ class Edited:
 
     def _apply(self, name: str) -> dict[str, ResolvedShard]:
         texts = candidates.read_texts(self._folder, name)
+        # Where something is split, and then once for all families.
         mentions = cache(lambda: candidates.read_mentions(self._folder, name))
         found = {}
         for family, (numbers, labels) in self._unpruned.labels(name).items():
@@ -117,7 +118,7 @@ def _merged(produced: Produced) -> Produced:
     """Without labels that are gone, and those of one entry that became the same as one."""
     kept = produced.labels != GONE
     entries, labels = produced.entries[kept], produced.labels[kept]
-    if not len(entries):
+    if not len(entries):  # `reduceat` has no sum of nothing
         return NOTHING
     order = np.lexsort((labels, entries))
     entries, labels = entries[order], labels[order]

@@ -33,7 +33,10 @@ class Encoder:
         return found
 
     def encode(self, samples: Samples, labels: Sequence[tuple[np.ndarray, Rows]]) -> LabelShard:
-        """The shard's rows with class ids; what the vocabulary lacks is dropped, no row is. `labels`: by family."""
+        """The shard's rows with class ids; what the vocabulary lacks is dropped, no row is.
+
+        `labels`: for each family int64 [D] numbers, and the places among them that each of the N samples has.
+        """
         num_rows = len(samples.keys)
         starts, values = self._rows(num_rows, labels)
         return LabelShard(
@@ -50,6 +53,7 @@ class Encoder:
         # A row stands above the bits of a class, in the smallest type that holds both, which is sorted fastest.
         bits = len(self.numbers).bit_length()
         dtype: type[np.uint32] | type[np.int64] = np.uint32 if num_rows << bits < 1 << 32 else np.int64
+        # DROPPED in so many bits. No class has that number: they begin at 0, and how many there are fits, too.
         dropped = (1 << bits) - 1
         of_row = (np.arange(num_rows) << bits).astype(dtype)
         keys = np.concatenate(
@@ -59,6 +63,7 @@ class Encoder:
             ]
         )
         keys = keys[keys & dropped != dropped]
+        # A family has each label of a sample once, but two may have the same one.
         ordered = np.sort(keys) if len(labels) == 1 else distinct(keys)
         return offsets(np.bincount(ordered >> bits, minlength=num_rows)), (ordered & dropped).astype(np.uint32)
 
@@ -83,7 +88,8 @@ def encode_shard(
 ) -> Encoded:
     """Write label shard `name` of the label set `out`: a pure function of its candidates, labels and vocabulary.
 
-    source: the input shard's URI. digest: the vocabulary's.
+    source: the input shard's URI. digest: the vocabulary's. resolved: of each family int64 [D] numbers, and the places
+    among them that each sample has. Raises CatlipError if the candidates are gone or broken.
     """
     samples = read_samples(candidate_folder, name)
     labels = encoder.encode(samples, resolved)

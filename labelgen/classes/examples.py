@@ -34,7 +34,7 @@ class Examples(NamedTuple):
     wanted: np.ndarray | None
 
     def tells(self, numbers: np.ndarray) -> bool:
-        """Whether all of these labels are told of."""
+        """Whether all of these labels, int64 [n], are told of."""
         return self.wanted is None or bool(contains(self.wanted, numbers).all())
 
 
@@ -53,7 +53,10 @@ class Gathering:
         self._num_settled = 0
 
     def add(self, folder: str, name: str, numbers: np.ndarray, produced: Produced) -> None:
-        """Add what the entries of one shard produced; call it in the order of the shards."""
+        """Add what the entries of one shard produced; call it in the order of the shards.
+
+        numbers: int64 [D], the labels among which `produced` has places.
+        """
         labels = numbers[produced.labels]
         kept = np.arange(len(labels)) if self._wanted is None else np.flatnonzero(contains(self._wanted, labels))
         of_entry = produced.entries[kept]
@@ -63,16 +66,18 @@ class Gathering:
         more = len(self._numbers) - len(self._counts)
         self._counts = np.append(self._counts, np.zeros(more, np.int64))
         self._full = np.append(self._full, np.zeros(more, bool))
-        np.add.at(self._counts, places, produced.samples[kept])
+        np.add.at(self._counts, places, produced.samples[kept])  # entries of a shard may share a text
         wanting = np.flatnonzero(~self._full[places])
         if not len(wanting):
             return
         captions = read_captions(folder, name).take(pa.array(of_entry[wanting]))
         lengths = captions.value_lengths().to_numpy()
         bits = np.repeat(produced.examples[kept[wanting]], lengths)
+        # spans(np.zeros(len(lengths), np.int64), lengths) & 1) <> bit i is for caption i
         telling = np.flatnonzero(bits >> spans(np.zeros(len(lengths), np.int64), lengths) & 1)
         self._told.append((np.repeat(places[wanting], lengths)[telling], captions.flatten().take(pa.array(telling))))
         self._num_told += len(telling)
+        # More than is kept must have come: so a caption is sorted a few times, and not with each shard.
         if self._num_told > 2 * self._num_settled + _WAITING:
             self._settle()
 

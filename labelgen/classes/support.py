@@ -19,7 +19,7 @@ from labelshards.vocabulary import Vocabulary
 SHOWN_THRESHOLDS = (1, 5, 10, 25, 100, 500)
 # Pairs of classes seen together in fewer samples than this say nothing about either.
 MIN_PAIR_SUPPORT = 3
-MAX_PAIRS = 1 << 24
+MAX_PAIRS = 1 << 24  # 268 MB in memory
 # So many have a table of pairs of 67 MB.
 _FREQUENT_CLASSES = 4_096
 # Labels after which loading a compiled loop, a quarter of a second, takes less time than it saves.
@@ -48,7 +48,8 @@ class Support:
         for family, tally in self._tallies.items():
             numbers, counts = tally.above(thresholds[family])
             for number, count in zip(numbers.tolist(), counts.tolist(), strict=True):
-                found.setdefault(number, (family, count))
+                found.setdefault(number, (family, count))  # in several families, it is of the first
+        # A synset counts with all that is below it, also where nouns named it first.
         if HYPERNYMS in self._tallies:
             numbers, counts = self._tallies[HYPERNYMS].above(0)
             widened = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
@@ -152,11 +153,12 @@ class Cooccurrence:
         from labelgen.classes.pairs import count_pairs  # it brings numba with it
 
         lengths = np.diff(shard.offsets)
+        # Room for all pairs: how many are rare the loop tells.
         rare = np.empty(int((lengths * (lengths - 1) // 2).sum()), self._pair_type)
         values = shard.values.astype(np.uint32)
         offsets = shard.offsets.astype(np.int64)
         num_rare = count_pairs(offsets, values, self._starts, self._frequent, self._num_classes, rare)
-        self._rest.add(rare[:num_rare].copy())
+        self._rest.add(rare[:num_rare].copy())  # a slice would keep all of `rare`
 
     def _add_in_columns(self, shard: LabelShard) -> None:
         # Samples with most labels first, so that those with an n-th label are the first ones; column n holds these.
@@ -187,7 +189,7 @@ class Cooccurrence:
         Of more than MAX_PAIRS, those whose support is at least the smallest that leaves so few.
         """
         frequent = np.flatnonzero(self._frequent >= MIN_PAIR_SUPPORT)
-        b = np.searchsorted(self._starts, frequent, side="right") - 1
+        b = np.searchsorted(self._starts, frequent, side="right") - 1  # place 0 is of b = 1: no class is below class 0
         a = frequent - self._starts[b]
         others, counts = self._rest.above(MIN_PAIR_SUPPORT - 1, at_most=MAX_PAIRS)
         keys = np.concatenate([a * self._num_classes + b, others])

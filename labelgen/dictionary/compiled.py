@@ -29,12 +29,13 @@ def compiled(name: str, key: str | None, make: Callable[[], Mapping[str, pa.Arra
     file = cache_folder() / "compiled" / f"{name}-{key}.arrow"
     # An empty file cannot be mapped, which is a ValueError.
     with contextlib.suppress(OSError, ValueError), file.open("rb") as opened:
+        # The map outlives the open file, and goes with the last array that shows into it.
         kept = packed.from_bytes(memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)), key)
         if kept is not None:
             return kept
     made = make()
     with contextlib.suppress(OSError):
-        storage.write_bytes(str(file), packed.to_bytes(made, key, compression=None))
+        storage.write_bytes(str(file), packed.to_bytes(made, key, compression=None))  # as it is mapped
     return made
 
 

@@ -19,6 +19,7 @@ _VERSION = 1  # raise it when the same WordNet and lexicon give other words
 _EMPTY = -1
 
 _WORD = re.compile(r"[a-z][a-z'-]{2,}")
+# Any gloss may have these, whatever it speaks of.
 _EMPTY_WORDS_TEXT = """
     about after all also and another any are because been before being between both but can could did does doing
     don done down each especially etc every few first for form from get give given had has have having her him
@@ -65,6 +66,7 @@ def read_glosses(lexicon: Lexicon, synsets: Synsets) -> Glosses:
 def _read(lexicon: Lexicon, synsets: list[Synset]) -> dict[str, pa.Array]:
     numbers: dict[str, int] = {}
     lemmas = pack([numbers.setdefault(lemma.lower(), len(numbers)) for lemma in each.lemmas] for each in synsets)
+    # Empty words come first and have no number; the others are numbered by their places behind them.
     forms: dict[str, int] = dict.fromkeys(_EMPTY_WORDS, _EMPTY)
     in_glosses = pack(
         [forms.setdefault(word, len(forms)) for word in _WORD.findall(each.gloss.lower())] for each in synsets

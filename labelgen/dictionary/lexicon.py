@@ -228,6 +228,7 @@ def _tuples(arrays: Mapping[str, pa.Array], keys: str, values: str) -> dict[str,
     names, lengths, flat = _lists(arrays, keys, f"{values}.lengths", values)
     alone = list(zip(flat, strict=True))  # a tuple for each; most keys have one value
     starts = accumulate(lengths, initial=0)
+    # Not strict, for there is a start more than there are rows.
     rows = (alone[at] if num == 1 else tuple(flat[at : at + num]) for at, num in zip(starts, lengths, strict=False))
     return dict(zip(names, rows, strict=True))
 
@@ -249,7 +250,7 @@ def _variants(nouns: Iterable[str]) -> dict[str, str]:
     """Ways to write a term that WordNet does not list → the term: no hyphen or apostrophe, and two words as one."""
     known = frozenset(nouns)
     variants: dict[str, str] = {}
-    for term in sorted(known):
+    for term in sorted(known):  # so that of two terms with one variant the same has it each time
         plain = term.replace("-", " ").replace("'", "").replace(".", "")
         forms = {plain, plain.replace(" ", "") if plain.count(" ") == 1 else plain}
         for form in forms - known:

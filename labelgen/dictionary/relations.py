@@ -29,7 +29,7 @@ class Relations:
     def _sizes(self, below: np.ndarray) -> np.ndarray:
         """From the leaves up, one step a round: what does not change any more is counted."""
         size: np.ndarray = np.ones(len(self.ids))
-        while True:
+        while True:  # it ends, because nothing in WordNet stands above itself
             grown = 1 + np.bincount(self.hypernyms.values, size[below], len(self.ids))
             if np.array_equal(grown, size):
                 return size

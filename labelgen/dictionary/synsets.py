@@ -27,6 +27,7 @@ class Synsets(Mapping[int, Synset]):
         self._lexname_of: list[str] = [lexnames[file] for file in arrays["lexfiles"].to_pylist()]
         self._is_instance: np.ndarray = arrays["is_instance"].to_numpy(zero_copy_only=False)
         self._related = {name: Rows(arrays[f"{name}.starts"].to_numpy(), arrays[name].to_numpy()) for name in RELATIONS}
+        # As Python's numbers, too: to take single ones out of an array is slow.
         self._lists = [(name, *(part.tolist() for part in rows)) for name, rows in self._related.items()]
         self._places = dict(zip(self.ids.tolist(), range(len(self.ids)), strict=True))
         self._unpacked: dict[int, Synset] = {}

@@ -28,8 +28,9 @@ THINGS = frozenset({5, 6, 8, 13, 17, 18, 20, 27})
 Folder = Path | zipfile.Path
 
 _HEAD_OF_3_0 = b"WordNet 3.0 Copyright"
-_OFFSETS = 100_000_000
-_SATELLITE = "5"
+_OFFSETS = 100_000_000  # offsets have eight digits
+_SATELLITE = "5"  # an adjective that is defined by a likeness to another one
+# What labels depend on, and what is therefore checked.
 _READ = ("index.sense", "data.noun", "data.verb", "data.adj", "noun.exc", "verb.exc", "adj.exc", "lexnames")
 _LINE_END = re.compile(rb"[ \t\r]*\n")
 
@@ -126,9 +127,9 @@ def read_senses(folder: Folder) -> Iterator[Sense]:
     """Senses of all nouns, verbs and adjectives; terms are lower case, with spaces between words."""
     for line in lines(folder, "index.sense"):
         key, offset, rank, count = line.split()
-        term, _, kind = key.rpartition("%")
+        term, _, kind = key.rpartition("%")  # dog%1:05:00::, part of speech and file
         part = Pos.ADJECTIVE if kind[0] == _SATELLITE else Pos(int(kind[0])) if kind[0] in "123" else None
-        if part is not None:
+        if part is not None:  # adverbs give no labels
             identity = synset_id(part, int(offset))
             yield Sense(term.replace("_", " "), part, identity, int(rank), int(count), int(kind[2:4]))
 
@@ -138,7 +139,7 @@ def read_exceptions(folder: Folder, pos: Pos) -> dict[str, tuple[str, ...]]:
     exceptions: dict[str, tuple[str, ...]] = {}
     for line in lines(folder, f"{pos.file}.exc"):
         form, *bases = (word.replace("_", " ") for word in line.split())
-        exceptions[form] = exceptions.get(form, ()) + tuple(bases)
+        exceptions[form] = exceptions.get(form, ()) + tuple(bases)  # some forms have two lines
     return exceptions
 
 
@@ -182,6 +183,7 @@ def _synsets(folder: Folder, pos: Pos, ranks: dict[tuple[str, int], int], lexnam
     for line in lines(folder, f"data.{pos.file}"):
         record, _, gloss = line.partition(" | ")
         fields = record.split(" ")
+        # WordNet counts the words in hexadecimal, the pointers in decimal.
         identity, num_words = synset_id(pos, int(fields[0])), int(fields[3], 16)
         # Adjectives carry marks of where they may stand: "galore(ip)".
         lemmas = tuple(word.partition("(")[0].replace("_", " ") for word in fields[4 : 4 + 2 * num_words : 2])

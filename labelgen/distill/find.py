@@ -12,7 +12,7 @@ from labelgen.mentions.terms import REACH, Form, Role, Term
 
 _ROLES, _FORMS = tuple(Role), tuple(Form)
 _ROLE_STEP = 8  # a power of two above the number of forms
-_TEXT_STEP = _ROLE_STEP * 4
+_TEXT_STEP = _ROLE_STEP * 4  # there are four roles
 _FORM = {form: number for number, form in enumerate(_FORMS)}
 _ROLE = {role: number * _ROLE_STEP for number, role in enumerate(_ROLES)}
 
@@ -39,7 +39,7 @@ def decode(number: int, texts: list[str]) -> Term:
 
 
 def names(terms: np.ndarray, texts: list[str]) -> tuple[pa.Array, pa.Array, pa.Array]:
-    """The texts, roles and forms, string [n] each, of many of them."""
+    """The texts, roles and forms, string [n] each, of int64 [n] such numbers."""
     numbers, roles, forms = terms // _TEXT_STEP, terms % _TEXT_STEP // _ROLE_STEP, terms % _ROLE_STEP
     return (
         pa.array(list(map(texts.__getitem__, numbers.tolist())), pa.string()),
@@ -77,6 +77,7 @@ class _Longest(NamedTuple):
 def find(numbers: np.ndarray, classes: np.ndarray, lookup: Lookup) -> Mentions:
     """The mentions in a row of pieces. numbers, classes: int64 [N]; breaks between captions as in `pieces.Row`."""
     lookup.look_at_new()
+    # Whatever the table says of a break, it lies outside of all chunks.
     classes = np.where(numbers == 0, 0, classes)
     inside, ends = chunks_of(classes)
     chunks = _chunks(numbers, classes, inside, ends, lookup)
@@ -99,6 +100,7 @@ def _chunks(numbers: np.ndarray, classes: np.ndarray, inside: np.ndarray, ends: 
     starts = np.flatnonzero((inside != NONE) & (inside != before))
     across, firsts, texts = np.zeros_like(ends), np.zeros_like(ends), np.full_like(ends, NONE)
     begins = np.concatenate([[0], np.cumsum(lookup.begins_of.rows[numbers])])
+    # Two breaks stand behind each caption, so there is always a piece after the next.
     likely = lookup.is_of.rows[numbers[ends]] & lookup.follows_of.rows[numbers[ends + 1]]
     for chunk in np.flatnonzero(likely & (begins[ends] > begins[starts])).tolist():
         found = _across(numbers, classes, int(starts[chunk]), int(ends[chunk]), lookup)
@@ -151,7 +153,7 @@ def _longest(numbers: np.ndarray, classes: np.ndarray, chunks: _Chunks, lookup: 
         at = begins + length - 1
         goes_on = (in_chunk[at] == in_chunk[begins]) & ~ends_a_term[at]
         two_nouns = is_noun[begins] & is_noun[at] & (length == 2)
-        goes_on &= lookup.spans.extends(spans) | two_nouns
+        goes_on &= lookup.spans.extends(spans) | two_nouns  # WordNet may write them as one ("sun glasses")
         begins, at, two_nouns = begins[goes_on], at[goes_on], two_nouns[goes_on]
         spans = lookup.longer(spans[goes_on], numbers[at])
         known = spans != NONE
@@ -209,6 +211,7 @@ def _before(
         found.append(alone)
         nouns = np.flatnonzero(IS_NOUN[classes[at]] & (longest.texts[at] != NONE))
         no = np.zeros(len(nouns), np.bool_)
+        # What counts or determines in a chunk does so to its head.
         texts, forms = _forms(at[nouns], numbers, classes, longest, lookup, no, no)
         found.append(Mentions(at[nouns], texts * _TEXT_STEP + _ROLE[Role.MODIFIER] + forms, of[nouns]))
         at[nouns] = longest.firsts[at[nouns]]

@@ -31,9 +31,11 @@ def fit(features: np.ndarray, classes: np.ndarray, num_features: int) -> np.ndar
     """
     random = np.random.default_rng(_SEED)
     weights = np.zeros((num_features, NUM_CLASSES), np.float32)
+    # As if something had come before: from nothing, AdaGrad's first step is as large for a small gradient as for any.
     squares = np.full((num_features, 1), 0.1, np.float32)
     order = random.permutation(len(classes))
     starts = range(0, len(order), _PIECES_PER_STEP)
+    # The same ones in each epoch, in another order: what is sorted for a batch is sorted once.
     batches = [_batch(features, classes, order[start : start + _PIECES_PER_STEP]) for start in starts]
     for _ in range(_EPOCHS):
         for number in random.permutation(len(batches)):

@@ -65,7 +65,7 @@ class Distilled:
         return decode(number, self._lookup.spans.texts)
 
     def names(self, terms: np.ndarray) -> tuple[pa.Array, pa.Array, pa.Array]:
-        """Texts, roles and forms, string [n] each, of the terms that many such numbers stand for."""
+        """Texts, roles and forms, string [n] each, of the terms that int64 [n] such numbers stand for."""
         return names(terms, self._lookup.spans.texts)
 
     def parse(self, texts: Sequence[str]) -> list[Parse]:

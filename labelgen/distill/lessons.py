@@ -63,6 +63,7 @@ def _features(
     described = [describer.describe(piece) for piece in pieces.texts()]
     columns: list[tuple[str, Sequence[str], np.ndarray]] = []  # place, features by number, numbers [taught]
     for offset in (*OWN, *BESIDE, *NEAR):
+        # Breaks stand between captions and at both ends: nobody's neighbour is in another caption, or beyond the row.
         there = row[taught + offset]
         spoken = [each.own if offset in OWN else each.beside if offset in BESIDE else each.near for each in described]
         columns += [(str(offset), column, there) for column in zip(*spoken, strict=True)]

@@ -47,7 +47,7 @@ class Pieces:
         self._pieces = _Numbers()
         # Of each word: where its pieces stand in _of_words, how many there are, and what it begins with.
         self._starts, self._lengths = Growing(np.int64), Growing(np.int64)
-        self._is_alpha, self._is_upper = Growing(np.int64), Growing(np.int64)
+        self._is_alpha, self._is_upper = Growing(np.int64), Growing(np.int64)  # as numbers, for they are added up
         self._lower = Growing(np.int64)
         self._of_words = Growing(np.int64)
         assert self._words[BREAK] == self._pieces[BREAK] == 0
@@ -63,6 +63,7 @@ class Pieces:
 
     def read(self, texts: Sequence[str]) -> Row:
         """The pieces of clean texts. A headline is read in lower case, as spaCy is given it (nouns.py)."""
+        # One text to split: a break before, between and behind the captions. The spaces at its ends belong to none.
         joined = _BETWEEN.join(["", *texts, ""])
         words = np.fromiter(map(self._words.__getitem__, joined[1:-1].split(" ")), np.int64)
         self._cut_new()
@@ -102,7 +103,7 @@ class Pieces:
         new = np.unique(words[at][lower < 0])
         of_new = [self._words[self._words.texts[number].lower()] for number in new.tolist()]
         self._cut_new()
-        self._lower.rows[new] = of_new
+        self._lower.rows[new] = of_new  # now: words that were just added have made the arrays grow
         words[at] = self._lower.rows[words[at]]
 
 

@@ -12,7 +12,7 @@ from labelgen.dictionary.lexicon import Lexicon, spellings
 from labelgen.mentions.terms import without_loose_hyphens
 
 NONE = -1
-_UNKNOWN = -2
+_UNKNOWN = -2  # not looked up yet
 # What a plural may lose at its end, at most, before another ending takes its place.
 _LONGEST_ENDING = 3
 

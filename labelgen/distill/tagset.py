@@ -58,7 +58,7 @@ def chunks_of(classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     is_outside = places == OUTSIDE
     before_outside = np.append(is_outside[1:], True)
     is_last = (places == HEAD) | (~is_outside & IS_NOUN[classes] & before_outside)
-    lasts = np.append(np.flatnonzero(is_last), -1)
+    lasts = np.append(np.flatnonzero(is_last), -1)  # pieces behind the last chunk find what is appended
     chunks = np.cumsum(is_last) - is_last
     num_outside = np.cumsum(is_outside)
     is_cut_off = num_outside[lasts[chunks]] != num_outside

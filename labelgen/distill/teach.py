@@ -20,7 +20,7 @@ from labelshards import storage
 from labelshards.errors import CatlipError
 
 DEFAULT_CAPTIONS = 50_000
-DEFAULT_FLOOR = 0.9
+DEFAULT_FLOOR = 0.9  # F1 of labels
 # Below this there is too little to measure anything on.
 MIN_CAPTIONS = 200
 # From one shard, so many captions at most, if there are others: neighbours are often of one kind.
@@ -88,5 +88,6 @@ def _captions(shard: InputShard, fields: Fields) -> list[str]:
 
 def _evenly(captions: Sequence[str], count: int) -> list[str]:
     count = min(count, len(captions))
+    # The middle one of each of so many equal parts.
     chosen = (captions[(2 * number + 1) * len(captions) // (2 * count)] for number in range(count))
     return [text for caption in chosen if (text := normalize(caption)[0])]

@@ -50,6 +50,7 @@ def run_local(
         unfinished: dict[Future[Outcome], InputShard] = {}
         suspects: list[InputShard] = []
         try:
+            # A copy, for what comes back is taken off the list meanwhile.
             for outcome in _run_pool(tuple(pending), make_extractor, num_workers, unfinished):
                 yield outcome
                 pending.remove(outcome.shard)
@@ -147,7 +148,7 @@ def _die_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait_for([parent.sentinel])
-        os._exit(1)
+        os._exit(1)  # not sys.exit, which would end this thread alone
 
 
 def _extract(shard: InputShard) -> Outcome:

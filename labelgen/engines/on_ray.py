@@ -98,7 +98,7 @@ class _Room:
 def _cluster(num_workers: int) -> Iterator[None]:
     """A connection to Ray. What Ray says goes to stderr, because stdout is for the result."""
     address = os.environ.get(ADDRESS)
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # otherwise Ray reports to its makers
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))

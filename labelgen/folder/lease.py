@@ -128,7 +128,7 @@ def _has_ended(lease: Lease) -> bool:
         os.kill(lease.pid, 0)
     except ProcessLookupError:
         return True
-    except PermissionError:
+    except PermissionError:  # it lives, and is another user's
         return False
     return False
 

@@ -18,7 +18,7 @@ from labelshards.errors import CatlipError
 
 NAME = ".build.lock"
 _SECONDS_BETWEEN_TRIES = 1.0
-_NOT_SUPPORTED = {errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK}
+_NOT_SUPPORTED = {errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK}  # what file systems without locks say
 
 
 @contextmanager
@@ -67,7 +67,7 @@ def turn(out: str, task: str, on_wait: Callable[[], None]) -> Iterator[None]:
 
 @contextmanager
 def _locked(path: Path, out: str, *, shared: bool = False) -> Iterator[None]:
-    with path.open("a+b") as file:
+    with path.open("a+b") as file:  # it holds nothing: it is there to be locked, and whoever has it keeps it
         if not _got(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX):
             raise CatlipError(f"Another build is writing to {out}. Wait for it, or choose another --out.")
         yield

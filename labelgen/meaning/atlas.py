@@ -106,7 +106,7 @@ class Atlas:
         while len(level):
             found[level] = True
             level = self.kinds.expand(level)[1]
-            level = np.unique(level[~found[level]])
+            level = np.unique(level[~found[level]])  # a synset may stand below several of them
         return found
 
     @cached_property
@@ -118,6 +118,7 @@ class Atlas:
         rows = self._rows_of_terms
         found = np.fromiter((rows.get(f"{pos.letter} {term}", -1) for term in terms), np.int64, len(terms))
         known = found >= 0
+        # A term that is unknown, at -1, finds some row; nothing of it is taken.
         starts, lengths = self._senses.starts[found], np.where(known, self._senses.lengths[found], 0)
         values = self._senses.values[spans(starts, lengths)]
         return Meant(Rows(offsets(lengths), values), np.where(known, self._likely[found], 0))
@@ -158,6 +159,7 @@ def _make() -> dict[str, pa.Array]:
             tiers = usual.get(term, ()) if pos is Pos.NOUN else ()
             seen = [each for each in all_senses if each in things] if pos is Pos.NOUN else list(all_senses)
             terms.append(f"{pos.letter} {term}")
+            # What a person said, else what can be seen, else all.
             senses.append([use.synset for tier in tiers for use in tier] or seen or list(all_senses))
             likely.append(len(tiers[0]) if tiers else 0)
     return {

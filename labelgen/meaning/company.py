@@ -30,12 +30,12 @@ GUESSED = 0.75  # times all the rest, where a person has said what captions mean
 TOGETHER = 0.4  # times the pointwise mutual information of c and the relatives of s
 OVERALL = 1.1  # times that information's mean over the company of t in the corpus
 
-_ALIKE_FLOOR = 0.01
+_ALIKE_FLOOR = 0.01  # added to both sides of a ratio, so that no likeness at all is not minus infinity
 _PRIOR_SAMPLES = 30.0  # so many samples of chance are mixed into every count
 _RARE = 10  # words in fewer samples say nothing by statistics
-_RARE_OVERALL = 20
-_SENSES_OF_COMPANY = 2
-_LIKELY = 0.15
+_RARE_OVERALL = 20  # the same, where all of a term's company is asked
+_SENSES_OF_COMPANY = 2  # the likeliest of each word of it,
+_LIKELY = 0.15  # and none that is less likely
 _BATCH = 1 << 20  # words of company weighed at once
 _BLENDED = 4_096  # words whose topics are made at once
 _ROLES = {Pos.NOUN: Role.HEAD, Pos.VERB: Role.ACTION, Pos.ADJECTIVE: Role.ATTRIBUTE}
@@ -60,6 +60,7 @@ class Company:
         told = np.flatnonzero(nouns & (self._main_sense > 0) & (corpus.support >= _RARE))
         self._relatives = Relatives(topics.relations, told, self._main_sense[told], main_shares[told])
         blended = self._blended(likely, len(corpus.words) + len(everyday))
+        # Rows of one length are gathered by one call, which is worth the room that short ones waste.
         self._word_topics = _padded(blended, len(corpus.words), topics.glosses.num_words - 1)
         background = blended.span(len(corpus.words)).start
         self._background = blended.words[background:]
@@ -70,7 +71,7 @@ class Company:
         self._own = np.array([topics.glosses.number(text) for text, _ in corpus.words], np.int64)
 
     def seen_with(self, words: np.ndarray) -> Rows:
-        """The words of the corpus that were seen with each of `words`, rising."""
+        """The words of the corpus, int32 and rising, that were seen with each of `words`, int64 [n]: n rows."""
         return self._pairs.rows.take(words)
 
     def gains(self, words: np.ndarray, synsets: np.ndarray, company: Rows, rows_of: np.ndarray) -> np.ndarray:
@@ -114,6 +115,7 @@ class Company:
 
     def _batches(self, synsets: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:
         """What is asked, synset by synset, in batches of some size; what has no company is left out."""
+        # So that what is to be known of a sense is found out once for all who ask for it.
         order = np.argsort(synsets, kind="stable")
         order = order[lengths[order] > 0]
         number = np.cumsum(lengths[order]) // _BATCH
@@ -136,6 +138,7 @@ class Company:
             spread_there = spread.take(words.take(of_company, axis=0))
             np.einsum("cw,cw->c", spread_there, weights.take(of_company, axis=0), out=alike[start:end])
             usual[start:end] = spread[self._background] @ self._background_weights
+            # Not all of it: a sense speaks of some hundred words, and there are tens of thousands.
             spread[vectors.words[span]] = 0
         return spoken, np.log((alike + _ALIKE_FLOOR) / (usual + _ALIKE_FLOOR))
 
@@ -159,7 +162,7 @@ class Company:
                 block = slice(int(company.starts[asked]), int(company.starts[asked + 1]))
                 together[block] = counts[company.values[block]]
                 totals[asked] = total
-                for own in likely[near == words[asked]].tolist():
+                for own in likely[near == words[asked]].tolist():  # once, or not at all
                     columns, with_itself = self._pairs.row(words[asked])
                     dense[columns] = with_itself
                     together[block] -= own * dense[company.values[block]]

@@ -11,8 +11,8 @@ from labelgen.mentions.terms import Form, Term
 
 Word = tuple[str, Pos]
 
-_MAX_PAIRS = 1 << 23
-_BLOCK = 1 << 20
+_MAX_PAIRS = 1 << 23  # 128 MB as a matrix
+_BLOCK = 1 << 20  # pairs; what is made of them on the way is no larger
 
 
 def word_of(term: Term) -> Word | None:
@@ -42,7 +42,7 @@ class Pairs:
         starts = offsets(smaller + larger)
         columns, of_both = np.empty(2 * len(keys), np.int32), np.empty(2 * len(keys), np.int32)
         # Of a row come first the smaller words, then the larger ones; both rise, as the keys do.
-        free = starts[:-1].copy(), starts[:-1] + smaller
+        free = starts[:-1].copy(), starts[:-1] + smaller  # both move on while rows fill; `starts` stays
         for block in blocks:
             a, b = np.divmod(keys[block], num_words)
             for rows, words, next_free in ((b, a, free[0]), (a, b, free[1])):
@@ -70,6 +70,7 @@ class Pairs:
     def of_frequent(self, kept: np.ndarray) -> "Pairs":
         """The columns of some words alone. `kept`: bool [W]."""
         inside = kept[self.rows.values]
+        # How many are kept before a row is where it starts from now on.
         lengths = offsets(inside)[self.rows.starts]
         return Pairs(Rows(lengths, self.rows.values[inside]), self.counts[inside])
 
@@ -84,12 +85,13 @@ class Corpus:
         self._pairs = Tally()
 
     def add(self, offsets: np.ndarray, words: np.ndarray) -> None:
-        """Count samples: sample i has words[offsets[i]:offsets[i+1]], unique numbers in rising order."""
+        """Count samples. Sample i has words[offsets[i]:offsets[i+1]], unique numbers, rising; offsets: int64 [N+1]."""
         num_words = len(self.words)
         lengths = np.diff(offsets)
         self.num_samples += len(lengths)
         self.support += np.bincount(words, minlength=num_words)
         ends = np.repeat(offsets[1:], lengths)
+        # All words so far apart in their samples: as many steps as the longest sample has words, whatever their number.
         for distance in range(1, int(lengths.max(initial=0))):
             firsts = np.flatnonzero(np.arange(distance, len(words)) < ends[: len(words) - distance])
             self._pairs.add(words[firsts].astype(np.int64) * num_words + words[firsts + distance])

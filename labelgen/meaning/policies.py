@@ -32,7 +32,7 @@ _HEARD = 3
 # Captions speak of things and deeds in 50 to 75 of 100 words, newspapers in 30: below the first bound nothing is
 # expected to be seen, above the second everything is.
 _SPEAKS_OF_NOTHING, _SPEAKS_OF_THINGS = 0.33, 0.48
-_MOSTLY = 0.5
+_MOSTLY = 0.5  # of that: below it, all of WordNet's senses are candidates
 _FEWEST_SAMPLES = 100  # fewer say nothing about what a corpus speaks of
 
 
@@ -92,7 +92,7 @@ class Chooser:
             of_term = terms[undecided]
             scores = self._priors[of_term]
             heard, gains = self._heard(self._told, offsets, terms, undecided)
-            scores[np.searchsorted(undecided, heard)] += gains
+            scores[np.searchsorted(undecided, heard)] += gains  # each mention is there once, so `+=` loses none
             chosen[undecided] = self._synsets[of_term, scores.argmax(axis=1)]
         return chosen
 
@@ -120,7 +120,7 @@ class Chooser:
             order = [Part("WordNet's order", -float(rank)) for rank in range(len(candidates))]
             return [Weighed(candidate, [part], []) for candidate, part in zip(candidates, order, strict=True)]
         word = int(self._words[number])
-        within = set(self._synsets[number].tolist())
+        within = set(self._synsets[number].tolist())  # in reach by themselves
         parts = self._senses.prior(term, candidates, self._seen)
         said: list[list[tuple[str, float]]] = [[] for _ in candidates]
         if self._company and term.pos is Pos.NOUN and word >= 0:
@@ -150,7 +150,7 @@ class Chooser:
             candidates = self._candidates(self.terms[number])
             if self._policy == FIRST or len(candidates) < 2:
                 near = list(candidates[:1])
-                own = [0.0] * len(near)
+                own = [0.0] * len(near)  # one alone needs no weighing
             else:
                 by_themselves = self._senses.by_themselves(self.terms[number], self._is_shown, self._seen)
                 least = max(by_themselves) - _OUT_OF_REACH - _OVERALL_REACH
@@ -206,7 +206,7 @@ class _Told:
         self._starts = seen_with.starts
         self._width = int(seen_with.values.max(initial=0)) + 1
         self._keys = np.repeat(np.arange(len(self._words)) * self._width, seen_with.lengths)
-        self._keys += seen_with.values
+        self._keys += seen_with.values  # in place, for it is as long as all pairs of words
         # A block of gains for each sense of a word; its forms share them.
         slots = np.argwhere(senses[asking] != NONE)
         pairs = np.stack([row_of[slots[:, 0]], senses[asking][slots[:, 0], slots[:, 1]]])
@@ -223,7 +223,7 @@ class _Told:
         rows = self._row_of[terms]
         keys = np.where((rows >= 0) & (company < self._width), rows * self._width + company, -1)
         places = np.searchsorted(self._keys, keys)
-        places[places == len(self._keys)] = 0
+        places[places == len(self._keys)] = 0  # behind the last key: whatever is compared with it now is another
         known = np.flatnonzero(self._keys[places] == keys) if len(self._keys) else np.empty(0, np.int64)
         blocks = self._blocks[terms[known]]
         within = places[known] - self._starts[rows[known]]
@@ -249,12 +249,12 @@ def _largest(gains: np.ndarray, starts: np.ndarray) -> np.ndarray:
     total = np.zeros((len(starts), gains.shape[1]), np.float32)
     if not len(starts):
         return total
-    gains = gains.copy()
+    gains = gains.copy()  # what was taken is crossed out in it
     groups = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(gains)))
     numbers = np.arange(len(gains))[:, None]
     for _ in range(_HEARD):
         largest = np.maximum.reduceat(gains, starts)
-        total += np.where(np.isfinite(largest), largest, 0)
+        total += np.where(np.isfinite(largest), largest, 0)  # minus infinity: the group has no more
         # Of equals, only the first is taken out.
         taken = np.minimum.reduceat(np.where(gains == largest[groups], numbers, len(gains)), starts)
         gains[numbers == taken[groups]] = -np.inf

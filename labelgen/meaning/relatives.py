@@ -8,7 +8,7 @@ import numpy as np
 from labelgen.arrays.ragged import Rows, group, offsets
 from labelgen.dictionary.relations import Relations
 
-_MAX_FAMILY = 100
+_MAX_FAMILY = 100  # kinds; of more, one says little of another
 _SPECIFIC = 3_000  # kinds below a synset, beyond which it is too general to be company
 
 # How near relatives are.
@@ -28,7 +28,7 @@ class Weighted(NamedTuple):
         return np.diff(self.starts)
 
     def row(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """(words, weights) of one synset."""
+        """(int64 [n] words, float64 [n] weights) of one synset, views both."""
         span = slice(int(self.starts[number]), int(self.starts[number + 1]))
         return self.words[span], self.weights[span]
 
@@ -42,7 +42,7 @@ class Relatives:
         self._by_main_sense = group(relations.places(synsets), np.arange(len(words)), len(relations.ids))
 
     def of_synsets(self, synsets: np.ndarray) -> Weighted:
-        """Words whose main sense is near each synset: kinds, siblings, parts, what the synset is a kind of.
+        """Words whose main sense is near each synset, int64 [n]: kinds, siblings, parts, what it is a kind of.
 
         A word that is related in two ways is as near as the nearer one says.
         """

@@ -100,6 +100,7 @@ def make_resolver(
     for shard in told:
         count_words(corpus, words[table.numbers(shard.entries)], shard)
     senses = Senses(language.lexicon, language.synsets, language.pins)
+    # Compounds are made of the senses of both words, which need not be labels themselves.
     families = set(choice.families) if COMPOUNDS not in choice.families else {NOUNS, ATTRIBUTES}
     roles = {role for role, family in FAMILY_OF.items() if family in families | set(choice.families)}
     if not choice.modifiers and COMPOUNDS not in choice.families:
@@ -144,6 +145,7 @@ class Resolver:
         alone = (entries.heads < 0)[mentions]
         chosen = np.full(len(mentions), NONE, np.int64)
         offsets = np.concatenate([[0], np.cumsum(np.bincount(rows[alone], minlength=num_rows))])
+        # Pairs wait until their words have senses.
         chosen[alone] = self._chooser.choose(offsets, terms[mentions[alone]])
         if COMPOUNDS in self._choice.families:
             self._pair(terms, entries.heads, rows, mentions, chosen)
@@ -164,6 +166,7 @@ class Resolver:
         """Fill in the compounds: both words have their senses by now, in this very sample."""
         alone = np.flatnonzero(heads < 0)
         alone = alone[np.argsort(terms[alone])]
+        # Of each entry, the one that has its term by itself: of a pair, that of the modifier.
         modifiers = alone[np.minimum(np.searchsorted(terms[alone], terms), max(0, len(alone) - 1))]
         pairs = np.flatnonzero(heads[mentions] >= 0)
         keys = rows * len(heads) + mentions  # rising, as rows and a row's mentions are
@@ -176,6 +179,7 @@ class Resolver:
 
     def _families_of(self, terms: np.ndarray, heads: np.ndarray) -> np.ndarray:
         """int64 [E]: the place in FAMILIES of the family in which each entry is a label, or _NO_FAMILY."""
+        # Terms that no shard was asked for are -1, and find what is appended.
         families: np.ndarray = np.append(self._families, _NO_FAMILY)[terms]
         stopped = np.append(self._stopped, False)[terms]
         pairs = np.flatnonzero(heads >= 0)
@@ -204,5 +208,6 @@ def _produced(shard: Mentions, rows: np.ndarray, mentions: np.ndarray, chosen: n
     at = np.minimum(np.searchsorted(rows * width + mentions, wanted), max(0, len(rows) - 1))
     told = np.flatnonzero((rows * width + mentions)[at] == wanted) if len(rows) else np.empty(0, np.int64)
     bits = np.zeros(len(keys), np.uint8)
+    # Not `|=`, for places come again: an entry has several examples.
     np.bitwise_or.at(bits, places[at[told]], np.left_shift(1, rank_in_row(of_entry)[told]).astype(np.uint8))
     return Produced(entries, given[of_label], samples, bits)

@@ -20,6 +20,7 @@ from labelgen.meaning.resolve import Choice, Labels, Produced
 from labelshards import storage
 from labelshards.schema import HYPERNYMS, NOUNS
 
+# What each question reads of a file; other columns stay packed.
 _COUNTS = ("numbers", "support")
 _LABELS = ("numbers", "lengths", "labels")
 _PRODUCED = ("numbers", *(f"produced.{name}" for name in Produced._fields))
@@ -76,19 +77,19 @@ def write(folder: str, name: str, family: str, key: str, shard: ResolvedShard) -
 
 
 def read_support(folder: str, name: str, family: str, key: str) -> tuple[np.ndarray, np.ndarray] | None:
-    """(numbers, support) of one family of one shard, or None if there is none that was made with this key."""
+    """(numbers, support), int64 [D] both, of a family of a shard; None if there is none that was made with this key."""
     found = _read(folder, name, family, key, _COUNTS)
     return None if found is None else (found["numbers"], found["support"].astype(np.int64))
 
 
 def read_labels(folder: str, name: str, family: str, key: str) -> tuple[np.ndarray, Rows] | None:
-    """(numbers, labels), the same way; the labels' places are of some unsigned type."""
+    """(int64 [D] numbers, labels), the same way; the labels' places among the numbers are of some unsigned type."""
     found = _read(folder, name, family, key, _LABELS)
     return None if found is None else (found["numbers"], Rows(offsets(found["lengths"]), found["labels"]))
 
 
 def read_produced(folder: str, name: str, family: str, key: str) -> tuple[np.ndarray, Produced] | None:
-    """(numbers, produced), the same way."""
+    """(int64 [D] numbers, produced), the same way; its labels are places among the numbers."""
     found = _read(folder, name, family, key, _PRODUCED)
     if found is None:
         return None
@@ -115,5 +116,6 @@ def _smallest(values: np.ndarray) -> pa.Array:
 @cache
 def _code() -> str:
     """Identity of this package's code."""
+    # All of it: what decides a label stands in many rooms, and to choose senses again costs less than a wrong label.
     files = sorted(Path(__file__).parents[1].rglob("*.py"))
     return storage.digest("".join(storage.digest(file.read_bytes()) for file in files).encode())

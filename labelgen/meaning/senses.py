@@ -48,7 +48,7 @@ _SHOWN = _THINGS | _DEEDS
 _PEOPLE = frozenset({"noun.person", "noun.group"})
 _NAMES = frozenset({Form.NAME, Form.CAPITAL})
 _SLANG = ("slang", "offensive", "derogat", "disparag")
-_SLANG_WITHIN = 80
+_SLANG_WITHIN = 80  # characters: what is said of the word stands first in a gloss, what is said of the thing behind
 # Colours, sizes and ages describe what the next word names: "a yellow jacket" is no wasp, "an old man" nobody's boss.
 _DESCRIBING_TEXT = """
     beautiful beige big black blue broad brown colored coloured dark fat giant golden great gray green grey high
@@ -80,6 +80,7 @@ class Senses:
         self.lexicon = lexicon
         self.synsets = synsets
         self._pins = pins or Pins({}, {}, {})
+        # Here and not as decorators, which would keep every object of the class for good.
         self.candidates = lru_cache(maxsize=None)(self._candidates)
         self.shown = lru_cache(maxsize=None)(self._shown)
         self.by_themselves = lru_cache(maxsize=None)(self._by_themselves)
@@ -205,7 +206,9 @@ class Senses:
         for each, count in zip(found, counts, strict=True):
             reasons = [_part_of_use(usual.get(each.synset), seen)] if is_decided else []
             if not is_decided or seen < 1:
+                # What a person said is true of captions: as far as the texts are none, WordNet has its say beside it.
                 weight = 1 - seen if is_decided else 1.0
+                # One use more for each, since few senses are in the tagged texts at all.
                 own = self._reasons(term, each, math.log((count + 1) / all_counts), seen)
                 reasons += own if weight == 1 else [(why, weight * nats) for why, nats in own]
             if is_counted and self.synsets.lexname(each.synset) in _MASS:

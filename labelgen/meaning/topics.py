@@ -20,13 +20,13 @@ from labelgen.meaning.senses import Senses
 # Weights of a relative's lemmas and gloss words, by what kind of relative it is.
 _OWN, _KIND_OF, _PART, _FIELD, _DERIVED, _KINDS, _SIBLINGS = 1.0, 1.0, 0.8, 1.5, 0.5, 0.4, 0.25
 _GLOSS, _GLOSS_ABOVE, _GLOSS_NEAR, _GLOSS_DERIVED = 1.0, 0.5, 0.15, 0.3
-_PER_STEP_UP = 0.7
+_PER_STEP_UP = 0.7  # times so much, what is said of a hypernym
 # Beyond so many kinds below it, a synset is so general that it says nothing ("entity", "artifact").
 _GENERAL = 20_000
-_LARGE_FAMILY = 10
-_MAX_RELATIVES = 40
-_MAX_WORDS = 128
-_MAX_WORDS_BLENDED = 64
+_LARGE_FAMILY = 10  # kinds; of more, each counts less (_share)
+_MAX_RELATIVES = 40  # of one sort; more of them say little more, and some synsets have hundreds
+_MAX_WORDS = 128  # of a synset, the strongest
+_MAX_WORDS_BLENDED = 64  # of a word, which is spoken of as its likely senses are
 _BACKGROUND_WORDS = 200
 _NOUNS_END = synset_id(Pos.VERB, 0)
 # So many synsets at once: their sums stay in the processor's cache.
@@ -66,13 +66,13 @@ class Topics:
         self.glosses: Glosses = read_glosses(senses.lexicon, senses.synsets)
 
     def of_synsets(self, synsets: np.ndarray) -> Vectors:
-        """Vectors of length 1, of synsets given by number."""
+        """Vectors of length 1, of n synsets given by number, int64 [n]; empty where nothing is spoken of one."""
         places = self.relations.places(synsets)
         batches = [self._of_places(places[at : at + _BATCH]) for at in range(0, len(places), _BATCH)]
         return joined(batches)
 
     def blend(self, vectors: Vectors, rows: np.ndarray, parts: np.ndarray, shares: np.ndarray, num: int) -> Vectors:
-        """`num` weighted sums: row rows[i] has shares[i] of vector parts[i]. Not of length 1."""
+        """`num` weighted sums: row rows[i] has shares[i] of vector parts[i]; [n] each. Not of length 1."""
         asked, words = Rows(vectors.starts, vectors.words).expand(parts)
         weights = Rows(vectors.starts, vectors.weights).expand(parts)[1] * shares.astype(np.float32)[asked]
         of_row, words, sums = _summed(rows[asked], words, weights, self.glosses.num_words)
@@ -86,7 +86,7 @@ class Topics:
                 frequent[term] += count
         ordered = sorted(frequent.items(), key=lambda item: (-item[1], item[0]))
         seen = (term for term, _ in ordered if self._senses.share_seen(term, Pos.NOUN) > 0.5)
-        return [term for _, term in zip(range(_BACKGROUND_WORDS), seen, strict=False)]
+        return [term for _, term in zip(range(_BACKGROUND_WORDS), seen, strict=False)]  # no more are looked at
 
     def _of_places(self, places: np.ndarray) -> Vectors:
         rows: list[np.ndarray] = []
@@ -125,7 +125,7 @@ class Topics:
     def _siblings(self, places: np.ndarray) -> _Spoken:
         """The other kinds of what each synset is a kind of."""
         rows, parents = self.relations.hypernyms.expand(places)
-        family, siblings = self.relations.kinds.expand(parents, _MAX_RELATIVES + 1)
+        family, siblings = self.relations.kinds.expand(parents, _MAX_RELATIVES + 1)  # one more, as it is among them
         others = siblings != places[rows][family]
         family, siblings = family[others], siblings[others]
         kept = rank_in_row(family) < _MAX_RELATIVES
@@ -147,10 +147,12 @@ class Topics:
             yield _Spoken(rows[found], fields, _FIELD * decay, _GLOSS_NEAR)
             found, above = relations.hypernyms.expand(at)
             reached = distinct(rows[found] * num + above)
+            # Once, by the shortest of the ways that lead to it.
             new = reached[~contains(met, reached)]
             met = np.sort(np.concatenate([met, new]))
             rows, at = np.divmod(new, num)
             step += 1
+            # From 1, for what has nothing below it, to 0 for what is general.
             special = np.maximum(0.0, 1 - np.log(relations.size[at]) / math.log(_GENERAL))
             yield _Spoken(rows, at, _KIND_OF * special * decay, _GLOSS_ABOVE * special * (step <= 2))
 

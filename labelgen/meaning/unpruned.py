@@ -75,7 +75,7 @@ class Unpruned:
     def _make(self, name: str, families: frozenset[str]) -> dict[str, ResolvedShard]:
         """Choose the labels of some families of one shard, and keep them."""
         made: dict[str, ResolvedShard] = {}
-        if asked := families - {HYPERNYMS}:
+        if asked := families - {HYPERNYMS}:  # which are made of the nouns, and choose no sense
             with self._is_making:
                 resolver = self._resolver(asked)
             chosen = resolver.resolve(candidates.read_mentions(self._folder, name))
@@ -112,5 +112,6 @@ class Unpruned:
                     for name in told
                 ),
                 self._language,
+                # Thresholds prune later, and decide nothing here.
                 msgspec.structs.replace(self._choice, families=dict.fromkeys(sorted(families), 0)),
             )

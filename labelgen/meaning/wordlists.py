@@ -82,7 +82,7 @@ def read_senses(uri: str | None, lexicon: Lexicon, synsets: Synsets) -> Pins:
             forbidden.setdefault(term, set()).add(find(where, term, text[1:]))
         elif term == _ALL:
             raise CatlipError(f"{where}: one synset cannot stand for all terms. Name the term instead of *.")
-        elif not _NAME.fullmatch(text):
+        elif not _NAME.fullmatch(text):  # more than one name, or cues: what captions mean; one alone pins
             usual[term] = tiers(where, term, text)
         else:
             pinned[term] = find(where, term, text)

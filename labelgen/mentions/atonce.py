@@ -49,6 +49,7 @@ class AllAtOnce:
         counts = np.stack([np.ones(len(of), np.bool_), of != NONE], axis=1).ravel()
         keys, captions = keys[counts], np.repeat(captions, 2)[counts]
         keys_once, firsts, numbers = np.unique(keys, return_index=True, return_inverse=True)
+        # `unique` numbers by key; entries are numbered as they first occur.
         order = np.argsort(firsts)
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
@@ -67,6 +68,7 @@ class AllAtOnce:
         """What terms_table takes of the terms."""
         keys = keys_once[order]
         terms, of = keys % _OF_STEP, keys // _OF_STEP - 1
+        # A head is a mention, too, so its number by itself is one of the keys.
         heads = np.where(of == NONE, NONE, rank[np.searchsorted(keys_once, of) % max(1, len(rank))])
         return self._reader.names(terms), heads
 
@@ -80,7 +82,7 @@ class AllAtOnce:
         texts = np.array([numbers_of_texts.setdefault(text, len(numbers_of_texts)) for text in self._texts], np.int64)
         own = texts[captions]
         again = (own[1:] == own[:-1]) & (entries[1:] == entries[:-1])
-        kept = np.flatnonzero(np.append(True, ~again))[: len(entries)]
+        kept = np.flatnonzero(np.append(True, ~again))[: len(entries)]  # where there is no pair, the first is none
         kept = kept[rank_in_row(entries[kept]) < EXAMPLES_PER_ENTRY]
         starts = offsets(np.bincount(entries[kept], minlength=num_entries))
         told = pa.array(self._texts, pa.string()).take(pa.array(captions[kept]))

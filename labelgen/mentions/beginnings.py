@@ -20,7 +20,7 @@ class Beginnings:
         pairs = [pair.partition(" ") for pair in lexicon.beginnings]
         self._firsts = frozenset(first for first, _, _ in pairs)
         self._seconds = frozenset(second for _, _, second in pairs)
-        across = [term.partition(" of ") for term in lexicon.things() if " of " in term]
+        across = [term.partition(" of ") for term in lexicon.things() if " of " in term]  # TermFinder takes no others
         self._after_of = frozenset(start for _, _, after in across for start in _starts(after))
         self._around_of = frozenset(
             (end, start) for before, _, after in across for end in _ends(before) for start in _starts(after)

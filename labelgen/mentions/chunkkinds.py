@@ -29,7 +29,7 @@ from labelgen.parsing.parse import Parses
 # What of the rest of the caption matters to the last words of a chunk: a word of it counts, or is a determiner; "of"
 # follows; it opens the caption (as in TermFinder.part).
 COUNTED, DETERMINED, BEFORE_OF, OPENS = 1, 2, 4, 8
-NUM_AROUND = 16
+NUM_AROUND = 16  # of all four together
 
 # Asks something of pairs of words, by their places int64 [n] and [n]: bool [n].
 Asked: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -66,6 +66,7 @@ def kinds_of(mended: Parses, facts: np.ndarray, captions: np.ndarray, asks: Asks
     """
     starts, stops = mended.chunks[:, 0], mended.chunks[:, 1]
     firsts, lasts = mended.starts[captions], mended.ends[captions]
+    # Nothing, twice: `stops + 1` may lie behind the last word, and the word before the first is taken from the end.
     facts = np.append(facts, (0, 0))
     is_last = stops == lasts
     opens = (starts == firsts) & (stops == starts + 1) & ~is_last & (facts[stops] & AFTER_OPENING != 0)
@@ -73,13 +74,14 @@ def kinds_of(mended: Parses, facts: np.ndarray, captions: np.ndarray, asks: Asks
     by_hyphen = is_hyphen[starts] | (is_hyphen & (facts & SPACE == 0))[starts - 1] & (starts > firsts + 1)
     before_of = (facts[stops] & OF != 0) & ~is_last
     goes_on = before_of & (facts[stops + 1] & FOLLOWS_OF != 0)
+    # Pairs of words cannot tell of a word that goes on without a space ("jack-of-all-trades"): there it stays a yes.
     (likely,) = np.nonzero(goes_on & (facts[stops + 1] & SPACE != 0))
     goes_on[likely] = asks.may_go_on(stops[likely] - 1, stops[likely] + 1)
-    # A term that goes on may take words of chunks that follow.
+    # A term that goes on may take words of chunks that follow. If that reaches into the next caption, it costs a look.
     reach = np.maximum.accumulate(np.where(goes_on, stops + REACH, 0))
     may_be_taken = starts < np.append(0, reach)[: len(starts)]
     (several,) = np.nonzero(_begins_several(facts, starts, stops, asks))
-    next_several = np.append(several, len(facts))[np.searchsorted(several, starts)]
+    next_several = np.append(several, len(facts))[np.searchsorted(several, starts)]  # len(facts): none follows
     counted, determined = (_any_in(facts & bit != 0, starts, stops) for bit in (COUNTS, DT))
     return ChunkKinds(
         firsts=firsts,
@@ -95,6 +97,7 @@ def _begins_several(facts: np.ndarray, starts: np.ndarray, stops: np.ndarray, as
     """bool [N + 2]: words of a chunk that may begin a term of several, or of which only the whole chunk tells."""
     (before,) = np.nonzero(_before_another(len(facts), starts, stops))
     own, following = facts[before], facts[before + 1]
+    # Hyphens and marks have spellings of which two words do not tell.
     is_odd = (own & SPACE == 0) | ((own | following) & MARKED != 0)
     several = np.zeros(len(facts), np.bool_)
     several[before[is_odd]] = True

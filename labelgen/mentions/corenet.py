@@ -60,6 +60,7 @@ class CoreNet:
     def __init__(self, folder: Folder) -> None:
         # Out of WordNet's files, under NLTK's spelling ("new_york"): the lexicon's tables hold more than WordNet does.
         index = map(str.split, lines(folder, "index.noun"))
+        # Senses stand last, behind as many signs of pointers as the lemma happens to have.
         self._senses = {lemma: rest[-int(num_senses) :] for lemma, _, num_senses, *rest in index}
         synsets = (line.split(" ", 5) for line in lines(folder, "data.noun"))
         self._heads = {offset: lemma.lower() for offset, _, _, _, lemma, _ in synsets}
@@ -85,7 +86,7 @@ class CoreNet:
 
     def clean(self, caption: str) -> str:
         """The published `caption_preprocessing`. Line feeds go at both ends, and stay (as white space) in between."""
-        text = unquote(caption).replace("+", " ")
+        text = unquote(caption).replace("+", " ")  # in this order, as published: "%2B" is a space, too
         text = _TAG.sub(lambda tag: "" if tag[1] else tag[0], text).strip("\n")
         return ftfy.fix_text(re.sub(" +", " ", text)).strip().lower()
 
@@ -121,6 +122,6 @@ def find_tokenizer() -> tuple[str, Callable[[str], list[str]]]:
 
     try:
         word_tokenize("")
-    except (LookupError, zipfile.BadZipFile):
+    except (LookupError, zipfile.BadZipFile):  # there is no punkt, or a broken archive of it
         return "treebank", NLTKWordTokenizer().tokenize
     return "punkt", word_tokenize

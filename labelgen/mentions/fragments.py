@@ -24,7 +24,7 @@ ADJECTIVE_TAGS = frozenset({"JJ", "JJR", "JJS"})
 VERB_TAGS = frozenset({"VB", "VBD", "VBG", "VBN", "VBP", "VBZ"})
 NAME_TAGS = frozenset({"NNP", "NNPS"})
 AFTER_AN_OPENING = frozenset({"IN", "VBG", "VBN"})
-HYPHENS = ("-", "\u2013")
+HYPHENS = ("-", "\u2013")  # and a dash that some write for one
 
 
 class Kinds(NamedTuple):
@@ -60,7 +60,7 @@ class Mender:
     def forget(self) -> None:
         """Number words anew."""
         self._numbered = None
-        self._is_term.clear()
+        self._is_term.clear()  # it knows words by their numbers
 
     def mend(self, parse: Parse) -> Parse:
         """The same words under better tags, in better chunks."""
@@ -78,6 +78,7 @@ class Mender:
         texts = columns[parses.words, mending.TEXT]
         is_term, is_hyphenated = (np.full(len(texts), mending.UNKNOWN, np.int8) for _ in range(2))
         while True:
+            # From the tags that came, each time: what was decided while an answer was missing does not count.
             words = parses.words.copy()
             mended = mending.mend(words, parses.ends, columns, is_term, is_hyphenated, parses.chunks, parses.chunk_ends)
             asked, asked_too = (np.flatnonzero(each == mending.ASKED) for each in (is_term, is_hyphenated))
@@ -88,7 +89,7 @@ class Mender:
 
     def _are_terms(self, firsts: np.ndarray, between: str, seconds: np.ndarray) -> list[bool]:
         """Whether two words, by the numbers of their texts, are a term of WordNet with this between them."""
-        pairs = zip(firsts.tolist(), repeat(between), seconds.tolist(), strict=False)
+        pairs = zip(firsts.tolist(), repeat(between), seconds.tolist(), strict=False)  # `repeat` has no end
         return list(map(self._is_term.__getitem__, pairs))
 
     def _find(self, pair: tuple[int, str, int]) -> bool:
@@ -101,10 +102,11 @@ class Mender:
         singulars = lexicon.singulars(text)
         base = lexicon.base(text, Pos.VERB)
         noun = text if lexicon.senses(text) else next(iter(singulars), None)
+        # Counted only for what may be both: nobody asks it of others.
         as_noun = 0 if noun is None or base is None else lexicon.uses(noun, Pos.NOUN)
         return Kinds(
             noun=noun is not None,
-            plural=bool(singulars) and not lexicon.senses(text),
+            plural=bool(singulars) and not lexicon.senses(text),  # "glasses" stands in WordNet by itself
             thing=lexicon.is_thing(text) or any(map(lexicon.is_thing, singulars)),
             mostly_noun=as_noun >= (0 if base is None else lexicon.uses(base, Pos.VERB)),
             adjective=lexicon.base(text, Pos.ADJECTIVE) is not None,

@@ -15,7 +15,8 @@ from labelgen.mentions.reader import Captions, Labeler
 from labelgen.mentions.terms import Mention, Phrase, Role, Term
 from labelshards import schema
 
-# So many captions of a shard are kept for each term: enough that each of its senses finds an example among them.
+# So many captions of a shard are kept for each term: enough that each of its senses finds an example among them. They
+# must not be more than eight: which example gave which label is a bit of a byte (resolve.Produced).
 EXAMPLES_PER_ENTRY = 4
 
 
@@ -66,7 +67,7 @@ class OneByOne:
         self._heads: set[int] = set()
         self._examples: list[list[Example]] = []
         self._num_without_noun = 0
-        self._numbers = Memory(self._numbers_of, sys.maxsize)
+        self._numbers = Memory(self._numbers_of, sys.maxsize)  # what it knows holds for the whole shard
         self._settled: dict[Phrase, tuple[int, ...]] = {}  # of phrases whose entries all have examples enough
 
     def parse(self, captions: Captions) -> Sequence[Any]:
@@ -129,7 +130,7 @@ class OneByOne:
         for number in numbers:
             examples = self._examples[number]
             if len(examples) < EXAMPLES_PER_ENTRY:
-                if not examples or examples[-1].caption != caption:
+                if not examples or examples[-1].caption != caption:  # samples with one text often follow each other
                     examples.append(Example(len(self._mentions), caption))
                 enough = enough and len(examples) == EXAMPLES_PER_ENTRY
         if enough:

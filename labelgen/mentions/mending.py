@@ -48,6 +48,7 @@ def mend(
     ends: int64 [D], where each caption ends; so does chunk_ends for the chunks that come in, int64 [K, 2]. Places are
     counted through all captions.
     """
+    # Chunks do not overlap, so there are no more of them than words.
     mended = np.empty((len(words), 2), np.int64)
     mended_ends = np.empty(len(ends), np.int64)
     covered = np.empty((len(words), 2), np.int64)
@@ -66,6 +67,7 @@ def compile_rules() -> None:
     """Compile them, unless that was done."""
     none, rows = np.zeros(0, np.int64), np.zeros((0, AROUND + 1), np.int64)
     answers = np.zeros(0, np.int8)
+    # Compiled for contiguous arrays, as they come; a slice of columns by itself would be another type.
     mend(none, none, rows, answers, answers, rows[:, :2].copy(), none)
 
 
@@ -81,6 +83,7 @@ def _retag(words: np.ndarray, first: int, end: int, columns: np.ndarray, is_term
         changed = False
         for at in range(first, end):
             facts = columns[words[at], FACTS]
+            # Behind the last word a noun may end, as before a stop.
             after = columns[words[at + 1], FACTS] if at + 1 < end else AFTER_A_NOUN | ENDS_A_NOUN
             may_be_noun = is_open[at - first] and not (facts & IF_NONE_FOLLOWS and not after & AFTER_A_NOUN)
             if may_be_noun and _is_noun(words, first, at, end, columns, is_term, after):
@@ -118,7 +121,7 @@ def _is_noun(
         return bool(before & (NOUN | DETERMINER) and after & AFTER_A_NOUN)
     if facts & BARE or (facts & (RB | UH) and at == first and facts & LONG):
         likely = (facts & THING or not facts & KNOWN_VERB) and facts & MOSTLY_NOUN and not after & AFTER_A_VERB
-        if likely and not before & BEFORE_A_VERB:
+        if likely and not before & BEFORE_A_VERB:  # "compass on a table"
             return True
         acts = at == first or before & THING or not before & NN
         if facts & THING and not acts and after & AFTER_A_NOUN:  # "a luxury watch with"
@@ -189,12 +192,13 @@ def _cut_all(
     """The chunks of one caption, joined where a term lies across two ("a brown teddy" and "bear"), and cut after a
     noun at verbs and stops ("a girl | feeding | pigeons", "a hen | : | a bird"). number: of `mended`, before and after.
     """
-    own = number
+    own = number  # below are chunks of other captions, which are never joined
     for chunk in range(len(covered)):
         start, stop = covered[chunk, 0], covered[chunk, 1]
         if number > own and mended[number - 1, 1] == start and _is_true(is_term, start - 1):
             number -= 1
             start = mended[number, 0]
+        # Most chunks have no word that may cut: a look at one bit of each, and they are done with.
         may_cut = False
         for at in range(start + 1, stop):
             may_cut |= columns[words[at], FACTS] & MAY_CUT != 0

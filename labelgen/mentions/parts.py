@@ -70,14 +70,16 @@ class Parts:
         self.words = self._finder.mender.facts
         self._terms: dict[Term, int] = {}
         self._starts, self._mentions = Growing(np.int64), Growing(np.int64, (2,))
-        self._starts.append([0, 0])
+        self._starts.append([0, 0])  # part 0, which gives nothing
         self._new: list[tuple[int, int]] = []
         self._new_ends: list[int] = []
+        # None of these forgets by itself: numbers must mean the same until `forget`.
         self._last_words = NumberMemory(self._of_last_word)
         self._tails = Memory(self._of_tail, sys.maxsize)
         self._before = NumberMemory(self._before_head)
         self._amid = Memory(self._of_part, sys.maxsize)
         self._of_words = NumberMemory(self._of_word)
+        # In the order of Asks.
         asks = self.words.beginnings
         self._of_pairs = tuple(
             Memory(self._of_texts(ask), sys.maxsize) for ask in (asks.may_begin, asks.is_written_as_one, asks.may_go_on)
@@ -93,8 +95,8 @@ class Parts:
         return self._parser.parse_all(texts, self.words)
 
     def names(self, terms: np.ndarray) -> tuple[pa.Array, pa.Array, pa.Array]:
-        """Texts, roles and forms, string [n] each, of terms by their numbers."""
-        known = list(self._terms)
+        """Texts, roles and forms, string [n] each, of terms by their numbers, int64 [n]."""
+        known = list(self._terms)  # in the order in which they were numbered
         texts, roles, forms = zip(*map(known.__getitem__, terms.tolist()), strict=True) if len(terms) else ((), (), ())
         return pa.array(texts, pa.string()), pa.array(roles, pa.string()), pa.array(forms, pa.string())
 
@@ -123,8 +125,10 @@ class Parts:
 
         rows = self._rows()
         heads = _heads(rows, of_chunks)
+        # Without a head a chunk gives nothing (TermFinder._chunk), whatever stands in it.
         of_before[heads[own] == NONE] = 0
-        # A chunk's head, what stands before it from right to left, the next chunk; at last what is outside of them.
+        # A chunk's head, what stands before it from right to left, the next chunk; at last what is outside of them. One
+        # number says so: the step is wider than any caption, and what stands before a head is 2 or more from the stop.
         step = len(facts) + 2
         by_caption = np.searchsorted(ends, outside, side="right")
         told = [
@@ -136,6 +140,7 @@ class Parts:
         order = np.argsort(places, kind="stable")
         asked_by, mentions = rows.expand(parts[order])
         captions, owners = captions[order][asked_by], owners[order][asked_by]
+        # A part that is a whole chunk knows its head itself; what stood before one gets that of its chunk.
         return Found(captions, mentions[:, 0], np.where(owners == NONE, mentions[:, 1], owners))
 
     def _of_tails(self, columns: np.ndarray, stops: np.ndarray, kinds: ChunkKinds) -> np.ndarray:
@@ -147,6 +152,7 @@ class Parts:
         parts[is_word] = self._last_words.look_up((at_the_end[stops - 1] * NUM_AROUND + around)[is_word])
         words = columns[:, IN_CHUNK].astype(np.int32)
         words[stops - 1] = at_the_end[stops - 1]
+        # All words as one string of bytes: slices of it are keys, without a step for each word.
         keys, memory = words.tobytes(), self._tails
         longer = zip(*(each[~is_word].tolist() for each in (tails, stops, around)), strict=True)
         parts[~is_word] = [memory[keys[_BYTES * tail : _BYTES * stop], around] for tail, stop, around in longer]
@@ -162,9 +168,10 @@ class Parts:
             *(each[~kinds.alone].tolist() for each in of_chunk), strict=True
         ):
             if taken >= stop:
-                parts.append(0)
+                parts.append(0)  # all of it is in a term across "of"
                 continue
             own_start = max(start, taken)
+            # The hyphen before it, and the word before that one, without which a hyphen joins nothing.
             begin = max(first, own_start - 2) if by_hyphen or start < taken else start
             seen = keys[_BYTES * begin : _BYTES * min(stop + REACH, last)]
             across, part = self._amid[_Part(seen, own_start - begin, stop - begin, opens)]
@@ -206,13 +213,15 @@ class Parts:
     def _add(self, phrase: Phrase) -> int:
         """The number of a new part that gives this."""
         for each in phrase:
-            if isinstance(each, Mention):
+            if isinstance(each, Mention):  # the others are for explanations, which take one caption at a time
                 self._new.append((self._number(each.term), NONE if each.of is None else self._number(each.of)))
         self._new_ends.append(len(self._mentions) + len(self._new))
+        # `_starts` has one more than there are parts, and the new one's end is among `_new_ends` already.
         return len(self._starts) + len(self._new_ends) - 2
 
     def _rows(self) -> Rows:
         """The mentions of all parts: int64 [n, 2], a term and the head that it modifies."""
+        # New parts wait in lists, and go to the arrays once for each batch.
         if self._new_ends:
             self._starts.append(self._new_ends)
             self._new_ends = []

@@ -63,7 +63,7 @@ class Reader(Protocol):
         """What is found in them."""
 
     def names(self, terms: np.ndarray) -> tuple[pa.Array, pa.Array, pa.Array]:
-        """Texts, roles and forms, string [n] each, of terms."""
+        """Texts, roles and forms, string [n] each, of terms, int64 [n]."""
 
     def is_head(self, terms: np.ndarray) -> np.ndarray:
         """bool [n]: those whose role is that of a head."""

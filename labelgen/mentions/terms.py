@@ -144,7 +144,7 @@ class TermFinder:
         for start, end in chunks:
             inside[start:end] = [True] * (end - start)
             opens = start == 0 and end == 1 and _opens(words)
-            start = max(start, taken)
+            start = max(start, taken)  # its first words may be in a term across "of"
             if start < end:
                 across, phrase = self.part(words, start, end, opens)
                 found.append(phrase)
@@ -200,7 +200,7 @@ class TermFinder:
             if word.tag in ADJECTIVE_TAGS:
                 yield from self._attribute(word, head)
             elif word.tag in NOUN_TAGS:
-                first, found = self._longest(words, start, end, ())
+                first, found = self._longest(words, start, end, ())  # what counts in the chunk counts its head
                 if found is None:
                     yield Dropped(word.text.lower(), _why_unknown(words, end - 1))
                 else:
@@ -263,6 +263,7 @@ class TermFinder:
         """Where a term that begins in this chunk and goes on after "of" ends, or 0: "bird of prey"."""
         if not _followed_by_of(words, end):
             return 0
+        # The longest first; at `end` stands "of", so a term takes one word more at least.
         for last in range(min(len(words), end + REACH), end + 1, -1):
             if words[last - 1].tag in NOUN_TAGS and any(self._of_term(words[at:last]) for at in range(start, end)):
                 return last
@@ -320,6 +321,7 @@ def _followed_by_of(words: tuple[Word, ...], end: int) -> bool:
 
 def _is_inside_hyphens(words: tuple[Word, ...], at: int) -> bool:
     """True if a word begins after a hyphen: "a 12-year-old boy" is no old boy."""
+    # A hyphen that opens a caption joins nothing.
     return at > 0 and words[at - 1].text in HYPHENS and not words[at - 1].space_after and at > 1
 
 

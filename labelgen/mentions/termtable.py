@@ -13,7 +13,7 @@ import pyarrow as pa
 from labelgen.mentions.terms import Form, Role, Term
 
 _ROLES, _FORMS = tuple(Role), tuple(Form)
-_KINDS = len(_ROLES) * len(_FORMS)
+_KINDS = len(_ROLES) * len(_FORMS)  # of one text
 _ROLE_CODES = {role.value: code for code, role in enumerate(_ROLES)}
 _FORM_CODES = {form.value: code for code, form in enumerate(_FORMS)}
 
@@ -65,6 +65,7 @@ class TermTable:
             grown = np.full(2 * len(texts) * _KINDS, -1, np.int64)
             grown[: len(self._numbers)] = self._numbers
             self._numbers = grown
+        # A shard has each term once, so none is new twice here.
         new = codes[self._numbers[codes] < 0]
         self._numbers[new] = np.arange(self._count, self._count + len(new))
         self._codes.append(new)

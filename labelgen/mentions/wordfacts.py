@@ -68,7 +68,7 @@ _BARE_VERB_TAGS = frozenset({"VB", "VBP"})
 _PAST_TAGS = frozenset({"VBD", "VBN"})
 _OPEN_TAGS = _BARE_VERB_TAGS | _PAST_TAGS | ADJECTIVE_TAGS | {"VBZ", "VBG", "RB", "UH", "FW"}
 _DASHES = frozenset({"-", "--", "\u2013", "\u2014"})
-_LONG = 5
+_LONG = 5  # letters
 
 _TAGS_OF_BITS = {
     NOUN: NOUN_TAGS,
@@ -122,8 +122,9 @@ class WordFacts(Numbers):
         self._columns = Growing(np.int64, (7,))
 
     def columns(self) -> np.ndarray:
-        """Of all words that have a number."""
+        """int64 [words, 7], of all words that have a number; good until more are asked for."""
         rows = []
+        # No range: `_row` may number more words while they are gone through.
         for number in count(len(self._columns)):
             if number == len(self.words):
                 break
@@ -142,6 +143,7 @@ class WordFacts(Numbers):
             as_noun = self[word._replace(tag="NNS" if self._kinds(text).plural else "NN")]
         if facts & KNOWN_VERB and (facts & NNS or (facts & NN and facts & ING)):
             as_deed = self[word._replace(tag="VBG" if facts & ING else "VBZ")]
+        # Capitals say something of names alone (terms._form), and a space nothing where a chunk ends.
         around = word if word.tag in NAME_TAGS or word.text == text else Word(text, word.tag, word.space_after)
         at_the_end = Word(around.text, word.tag, False) if word.space_after else around
         counts = is_counting(word)

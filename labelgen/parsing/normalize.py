@@ -9,7 +9,7 @@ import ftfy
 
 MAX_CHARACTERS = 2_000
 
-_TAG = re.compile(r"<[a-zA-Z/!][^<>]{0,200}>")
+_TAG = re.compile(r"<[a-zA-Z/!][^<>]{0,200}>")  # longer ones are text with a "<" in it
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
 # How many layers of quoting are taken off ("&amp;amp;" has two); more is no text any more.
 _MAX_LAYERS = 10
@@ -28,6 +28,7 @@ def normalize(caption: str) -> tuple[str, bool]:
     text = _settled(caption[: 8 * MAX_CHARACTERS])
     cut = len(caption) > 8 * MAX_CHARACTERS
     if len(text) > MAX_CHARACTERS:
+        # Once more, because a cut may make something new to clean, and clean text must stay as it is.
         text, cut = _settled(text[:MAX_CHARACTERS].rsplit(" ", 1)[0]), True
     return text, cut
 
@@ -53,8 +54,9 @@ def _settled(text: str) -> str:
 
 
 def _cleaned(text: str) -> str:
+    # Only what has no spaces was quoted: "50%25 off" is what somebody wrote.
     if "%" in text and " " not in text.strip() and _PERCENT.search(text):
-        text = unquote(text.replace("+", " "))
+        text = unquote(text.replace("+", " "))  # as forms quote a space
     if "&" in text:
         text = html.unescape(text)
     if "<" in text:

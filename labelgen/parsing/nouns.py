@@ -88,6 +88,7 @@ class ChunkParser:
         if is_plain.all():
             return found
         others = [self._ordinarily(self._nlp(text)) for text in compress(texts, ~is_plain)]
+        # Sorted by who parses them; sorted again, the places where each text went.
         order = np.argsort(np.argsort(~is_plain, kind="stable"))
         return one_after_another(found, numbered(others, numbers)).take(order)
 
@@ -139,6 +140,7 @@ def _sentence_case(text: str) -> str:
             if not word[0].isupper():
                 return text
             capitals += 1
+    # One word alone ("Dog") has its capital because it comes first.
     return text.lower() if capitals >= _HEADLINE_WORDS or capitals == 1 else text
 
 

@@ -46,7 +46,7 @@ class Parses(NamedTuple):
         return self.ends - np.diff(self.ends, prepend=0)
 
     def take(self, order: np.ndarray) -> "Parses":
-        """These parses, in this order."""
+        """These parses, int64 [n], in this order; places are counted anew."""
         own_chunks = self.chunks - np.repeat(self.starts, self.num_chunks)[:, None]
         starts, words = Rows(np.append(0, self.ends), self.words).take(order)
         chunk_starts, chunks = Rows(np.append(0, self.chunk_ends), own_chunks).take(order)

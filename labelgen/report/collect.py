@@ -22,6 +22,7 @@ from labelshards import storage
 from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
 
+# A block is unpacked when something in it is looked at: small enough for that, and large enough to pack well.
 CLASSES_PER_BLOCK = 256
 PICTURES_PER_BLOCK = 64
 
@@ -56,6 +57,7 @@ def collect(
             moved=moved,
             on_step=_telling(on_step, f"pictures of {name}"),
         )
+        # Pictures are counted through all label sets.
         shown = [[len(pictures) + each for each in of_class] for of_class in found.of_class]
         pictures += found.pictures
         facts.append(set_facts(label_set, name, totals, support, places, found.problem))

@@ -48,7 +48,7 @@ def columns(
         gloss=described("gloss"),
         lexname=lexname,
         family=family,
-        flags=np.bitwise_or.reduce(np.array(bits, np.int64), axis=0).tolist(),
+        flags=np.bitwise_or.reduce(np.array(bits, np.int64), axis=0).tolist(),  # those that it has in any label set
         node=node,
         support=in_each([table["support"].to_pylist() for table in tables], 0),
         ambiguity=in_each(ambiguity, None),

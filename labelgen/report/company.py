@@ -29,6 +29,6 @@ def _order(lift: np.ndarray) -> np.ndarray:
     np.fill_diagonal(bonds, 0)
     scale = 1 / np.sqrt(bonds.sum(axis=1))
     laplacian = np.eye(len(bonds)) - scale[:, None] * bonds * scale[None, :]
-    second = np.linalg.eigh(laplacian)[1][:, 1] * scale
-    second *= 1 if second[0] <= 0 else -1
+    second = np.linalg.eigh(laplacian)[1][:, 1] * scale  # they rise by eigenvalue; the first says nothing
+    second *= 1 if second[0] <= 0 else -1  # its sign means nothing: the most frequent class stands first
     return np.argsort(second, kind="stable")

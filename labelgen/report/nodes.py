@@ -42,6 +42,7 @@ class _Span:
     def put(self, place: int) -> int:
         """The node of a synset, and before it those of all that stand above."""
         if place not in self._known:
+            # As deep as WordNet is: some twenty calls.
             above = [self.put(each) for each in self._atlas.hypernyms.row(place).tolist()]
             if not above:
                 root = _ROOTS.get(self._atlas.names[place].rsplit(".", 2)[1])

@@ -16,7 +16,8 @@ from labelshards.labelset import LabelSet
 from labelshards.shards import LabelShard
 
 _SIDE = 112  # pixels
-_QUALITY = 62
+_QUALITY = 62  # of WebP
+# Shards are read whole. Of a large label set some, spread evenly, have pictures enough.
 _MOST_SHARDS = 48
 _MOST_SAMPLES = 500_000
 # A class whose pictures cannot be read is given up after so many.
@@ -64,7 +65,7 @@ def thumbnails(
         if taken is None:
             continue
         picture, labels = taken
-        used += len(picture.webp) * 4 // 3
+        used += len(picture.webp) * 4 // 3  # as it stands in the page, in base64
         for label in labels.tolist():
             if len(found.of_class[label]) < per_class:
                 found.of_class[label].append(len(found.pictures))
@@ -120,7 +121,7 @@ class _Album:
         try:
             data = self._reader.read(*place, key)
         except LabelSetError as error:
-            self._gone.add(place[0].uri)
+            self._gone.add(place[0].uri)  # a tar that is gone is told once, and not asked again
             self.problem = self.problem or f"Pictures are missing: {error}"
             return None
         small = _small(data)
@@ -140,6 +141,7 @@ def _spread(label_set: LabelSet) -> list[int]:
 
 def _by_class(shards: Sequence[LabelShard], bounds: np.ndarray, num_classes: int) -> Rows:
     """Samples that have a picture, by class, mixed."""
+    # Each begins with an empty one, as there may be no shard.
     values = np.concatenate([np.empty(0, np.uint32), *(shard.values for shard in shards)])
     lengths = np.concatenate([np.empty(0, np.int64), *(np.diff(shard.offsets) for shard in shards)])
     has_image = np.concatenate(
@@ -158,12 +160,12 @@ def _small(data: bytes) -> bytes | None:
         warnings.simplefilter("ignore")  # of damaged metadata, and of pictures as large as bombs
         try:
             with Image.open(io.BytesIO(data)) as image:
-                image.draft("RGB", (2 * _SIDE, 2 * _SIDE))
+                image.draft("RGB", (2 * _SIDE, 2 * _SIDE))  # a JPEG is decoded no larger than needed
                 upright = ImageOps.exif_transpose(image).convert("RGB")
             out = io.BytesIO()
             ImageOps.fit(upright, (_SIDE, _SIDE), Image.Resampling.LANCZOS).save(
                 out, "WEBP", quality=_QUALITY, method=4
             )
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # what Pillow raises for damage
             return None
     return out.getvalue()

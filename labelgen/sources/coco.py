@@ -68,7 +68,7 @@ def read(shard: InputShard, fields: Fields) -> Found:
         if not key:
             problems.append(Problem.MISSING_KEY)
         yield Sample(key or f"{number:09d}", texts, picture, tuple(problems))
-    if shard.first_row == 0:
+    if shard.first_row == 0:  # once a file
         listed = {image.id for image in coco.images}
         if alone := sum(annotation.image_id not in listed for annotation in coco.annotations):
             yield Leftover(Problem.CAPTION_OF_NO_IMAGE, alone)
@@ -80,7 +80,7 @@ def _load(uri: str) -> _Coco:
         data = storage.read_bytes(uri)
         try:
             return msgspec.json.decode(data, type=_Coco)
-        except msgspec.ValidationError:
+        except msgspec.ValidationError:  # JSON that is no COCO, which no other reader makes one
             raise
         except msgspec.DecodeError:
             return msgspec.convert(json.loads(data), _Coco)  # slow, and lenient: NaN and half surrogates pass

@@ -95,5 +95,5 @@ class _Feed(Iterator[str]):
         return line.decode(_BYTES)
 
     def give_back_all_but_one(self) -> None:
-        self._again.extendleft(reversed(self.of_row[1:]))
+        self._again.extendleft(reversed(self.of_row[1:]))  # extendleft turns the order round
         del self.of_row[1:]

@@ -104,6 +104,7 @@ def _listing(uri: str) -> list[str]:
     """Paths of all files below the folder, relative to it; hidden files and folders are left out."""
     fs, root = storage.filesystem(uri)
     if storage.is_local(uri):
+        # By itself os.walk passes over what it may not read.
         paths = [f"{folder}/{name}" for folder, _, names in os.walk(root, onerror=_refuse) for name in names]
     else:
         paths = [str(path) for path in fs.find(root)]

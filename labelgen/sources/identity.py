@@ -9,7 +9,7 @@ from labelgen.sources.sample import Found, InputShard, SourceDamageError, Source
 from labelshards import storage
 
 # What remote stores call their tag; the last ones are zip's and memory's.
-_STAMPS = ("ETag", "etag", "md5", "mtime", "LastModified", "CRC", "created")
+_STAMPS = ("ETag", "etag", "md5", "mtime", "LastModified", "CRC", "created")  # what stores call the content or the time
 
 
 def identity_and_size(uri: str) -> tuple[str, int]:
@@ -58,7 +58,7 @@ def guarded(read: Callable[[InputShard, Fields], Found]) -> Callable[[InputShard
         check(shard)
         try:
             yield from read(shard, fields)
-        except SourceDamageError:
+        except SourceDamageError:  # or a file that is being written, which is another matter
             check(shard)
             raise
         check(shard)

@@ -44,7 +44,7 @@ def read(shard: InputShard, fields: Fields) -> Found:
         if columns.image is not None and not _is_text(types[columns.image]):
             if fields.image_column:
                 raise SourceError(f"{shard.uri} has {types[columns.image]} in {columns.image!r}, which is no path.")
-            columns = columns._replace(image=None)
+            columns = columns._replace(image=None)  # Hugging Face's tables call their bytes `image`, too
         names = list(dict.fromkeys(name for name in (*columns.captions, columns.key, columns.image) if name))
         places = Places(names, columns)
         rows = Rows(shard, fields)
@@ -89,7 +89,7 @@ def read_rows(
     for group in range(file.metadata.num_row_groups):
         end = start + file.metadata.row_group(group).num_rows
         if start < first + count and end > first:
-            skip = skip if groups else first - start
+            skip = skip if groups else first - start  # rows of the first group, before the range
             groups.append(group)
         start = end
     try:

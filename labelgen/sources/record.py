@@ -93,5 +93,6 @@ def _collect(values: Iterable[object], found: list[str]) -> bool:
             except UnicodeDecodeError:
                 broken = True
         elif isinstance(value, list):
+            # One level deep: lists in lists are nobody's captions.
             broken |= _collect((item for item in value if not isinstance(item, list)), found)
     return broken

@@ -29,7 +29,7 @@ def plan_row_ranges(uri: str, format_name: str, count_rows: Callable[[str], int]
         num_rows = count_rows(uri) if identity else 0
     except SourceError:
         num_rows = 0
-    firsts = range(0, num_rows, ROWS_PER_SHARD) or [0]
+    firsts = range(0, num_rows, ROWS_PER_SHARD) or [0]  # of none, one shard all the same: reading it says why
     return [
         InputShard(
             name=part_name(number, len(firsts)),

@@ -47,7 +47,7 @@ class SideCaptions:
                 for key_cell, captions in parquet.read_rows(file, [key, column], uri, 0, file.metadata.num_rows):
                     name = key_cell.decode(errors="replace") if isinstance(key_cell, bytes) else str(key_cell)
                     rows[name].append(captions)
-            except SourceDamageError as error:
+            except SourceDamageError as error:  # a row behind the break may be any sample's
                 raise SourceError(str(error)) from error
         return cls(uri, dict(rows))
 

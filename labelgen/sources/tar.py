@@ -73,6 +73,7 @@ def _members(file: IO[bytes], shard: InputShard) -> Iterator[tuple[str, str, tar
         raise SourceError(f"{shard.uri} is empty (0 bytes).")
     last = "its start"
     try:
+        # "r:" takes no compressed tar, in which offsets would not be those of the file.
         with tarfile.open(fileobj=file, mode="r:", encoding=TAR_ENCODING, errors=TAR_ERRORS, tarinfo=Member) as archive:
             for member in archive:
                 archive.members = []  # type: ignore[attr-defined]  # tarfile keeps every header it saw

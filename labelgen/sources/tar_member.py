@@ -15,7 +15,7 @@ _PLAIN = re.compile(
     rb"0.{100}ustar.{67}" + 2 * _DEVICE + rb"(?P<prefix>.{155}).{12}",
     re.DOTALL,
 )
-_SUM_AT, _SUM_END = 148, 156
+_SUM_AT, _SUM_END = 148, 156  # where the checksum stands
 _SUM_OF_SPACES = (_SUM_END - _SUM_AT) * ord(" ")
 
 
@@ -29,6 +29,7 @@ class Member(BoundedMember):
         assert file is not None, "a tar is read from a file"
         offset = file.tell()
         block = file.read(TAR_BLOCK_BYTES)
+        # Headers for the whole archive may say otherwise than a plain one does.
         plain = None if archive.pax_headers or not block.isascii() else _PLAIN.fullmatch(block)
         if plain is None or int(plain["sum"], 8) != _checksum(block):
             file.seek(offset)
@@ -39,7 +40,7 @@ class Member(BoundedMember):
         member.offset = offset
         member.offset_data = offset + TAR_BLOCK_BYTES
         num_blocks = -(-member.size // TAR_BLOCK_BYTES)
-        archive.offset = member.offset_data + num_blocks * TAR_BLOCK_BYTES
+        archive.offset = member.offset_data + num_blocks * TAR_BLOCK_BYTES  # where tarfile looks for the next one
         return member
 
 

@@ -24,7 +24,7 @@ _DECOMPRESS: dict[str, Callable[[IO[bytes]], io.BufferedIOBase]] = {
     ".bz2": bz2.BZ2File,
     ".xz": lzma.LZMAFile,
 }
-_CUT_OFF = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
+_CUT_OFF = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)  # what decompressors raise where a file breaks off
 
 
 class _EndlessLineError(Exception):
@@ -78,6 +78,7 @@ def first_bytes(uri: str) -> bytes:
     data = b""
     try:
         with _opened(uri) as file:
+            # By read1, since read would lose what stands before a break.
             while len(data) < HEAD_BYTES and (block := file.read1(HEAD_BYTES - len(data))):
                 data += block
     except _CUT_OFF:

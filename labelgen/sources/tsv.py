@@ -39,7 +39,7 @@ def read(shard: InputShard, fields: Fields) -> Found:
     rows = Rows(shard, fields)
     for line in text.shard_lines(shard):
         cells = text.line_content(line).split(b"\t")
-        if len(cells) != len(names) and columns is not _HEADERLESS:
+        if len(cells) != len(names) and columns is not _HEADERLESS:  # of those only the first cell counts
             yield rows.broken(Problem.RAGGED_ROW)
         else:
             yield rows.sample(places.pick(cells))

@@ -91,7 +91,7 @@ def _matches(pattern: str) -> _Matches:
 
     if fs.isdir(path):
         return _Matches([uri_of(path.rstrip("/"), "/")], [])
-    if fs.exists(path):
+    if fs.exists(path):  # before globs, because a file may have a star in its name
         return _Matches([uri_of(path)], [])
     if any(mark in path for mark in "*?["):
         return _Matches([uri_of(match) for match in sorted(fs.glob(path))], [])

@@ -6,7 +6,7 @@ import pytest
 from tools import measure
 from tools.measure import Measure, render
 
-LABELS = '''"""Labels."""
+LABELS = '''"""Labels. Shapes: B samples, C channels, H x W pixels."""
 
 import numpy as np
 
@@ -63,6 +63,38 @@ def test_measure__counts_what_is_there_and_names_what_is_missing(tree: Path) -> 
     assert found.tests_to_source == 402 / 25
 
 
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("def f(x: np.ndarray) -> None:\n    'int64 [n].'", True),
+        ("def f(x: np.ndarray) -> None:\n    '[rows, 7], views.'", True),
+        ("def f(x: np.ndarray) -> None:\n    'Tensors of any shape.'", True),
+        ("def f(x: np.ndarray) -> None:\n    'Rows of x[at].'", False),
+        ("'Shapes: B samples, K classes.'\ndef targets_BK(x_BK: np.ndarray) -> np.ndarray: ...", True),
+        ("'Shapes: B samples.'\ndef targets_BK(x_BK: np.ndarray) -> np.ndarray: ...", False),
+        ("'Shapes: B samples.'\ndef targets(x_B: np.ndarray) -> np.ndarray: ...", False),
+        (
+            "class A:\n    def f(self) -> Tensor:\n        '[B].'\nclass B(A):\n"
+            "    def f(self) -> Tensor:\n        'See `A`, which says it.'",
+            True,
+        ),
+        ("class A:\n    def f(self) -> Tensor:\n        'See `C`.'", False),
+        ("'All are tensors of any shape.'\ndef f(x: Tensor) -> Tensor:\n    'softplus(x).'", True),
+    ],
+)
+def test_measure__takes_for_a_shape(code: str, says: bool, tmp_path: Path) -> None:
+    (tmp_path / "trainer").mkdir()
+    (tmp_path / "trainer/labels.py").write_text(code)
+    assert measure.measure(tmp_path).parts["source"].shaped == says
+
+
+@pytest.mark.parametrize("annotation", ["dict[str, Tensor]", "Mapping[str, torch.Tensor] | None", "list[str]"])
+def test_measure__asks_no_shapes_of_tensors_by_name(annotation: str, tmp_path: Path) -> None:
+    (tmp_path / "trainer").mkdir()
+    (tmp_path / "trainer/labels.py").write_text(f"def f(x: {annotation}) -> {annotation}: ...")
+    assert measure.measure(tmp_path).parts["source"].arrays == 0
+
+
 def test_measure__of_an_empty_tree_divides_by_nothing(tmp_path: Path) -> None:
     found = measure.measure(tmp_path)
     assert found.parts["source"].typed is None
@@ -87,4 +119,5 @@ def test_main__gives_json_of_a_tree_that_keeps_what_has_no_exception(
     source = msgspec.json.decode(capsys.readouterr().out, type=Measure).parts["source"]
     assert source.modules > 300
     assert (source.typed, source.documented, source.too_long, source.empty_names) == (1, 1, [], [])
+    assert source.unshaped == []
     assert source.lines_median <= 150

@@ -35,7 +35,7 @@ def open_checkpoint(
     with torch.device("meta"):  # weights are those of the file: none need be drawn
         model = timm.create_model(vit.NAME, **arguments._asdict())
     try:
-        model.load_state_dict(checkpoint.to_timm(state, image_size), assign=True)
+        model.load_state_dict(checkpoint.to_timm(state, image_size), assign=True)  # nothing can be copied into meta
     except RuntimeError as error:
         what = " ".join(str(error).split())
         raise CatlipError(f"{path} has another layout than CoreNet's: {what} Give a checkpoint of CatLIP.") from error

@@ -13,7 +13,7 @@ def recompute(model: nn.Module) -> None:
     """Keep no activations of blocks for the backward pass; compute them again (activation checkpointing)."""
     try:
         model.set_grad_checkpointing(True)  # type: ignore[operator]
-    except (AttributeError, AssertionError) as error:
+    except (AttributeError, AssertionError) as error:  # timm's models have no such method, or refuse
         raise CatlipError("This encoder cannot recompute activations. Try --set loop.recompute=false.") from error
 
 

@@ -69,7 +69,7 @@ class ClipTower(nn.Module):
             "blocks": [
                 (r"^visual\.transformer\.resblocks\.(\d+)", None),
                 (r"^visual\.layer(\d+)\.(\d+)", None),
-                (r"^visual\.(?:ln_post|attn_pool|attnpool)", (99999,)),
+                (r"^visual\.(?:ln_post|attn_pool|attnpool)", (99999,)),  # timm's mark of what belongs to the last layer
             ],
         }
 
@@ -148,7 +148,7 @@ def _tower(visual: nn.Module) -> tuple[nn.Module, Projection]:
         )
     if isinstance(getattr(visual, "proj", None), nn.Parameter):
         weight_DE = visual.proj.detach().clone()  # type: ignore[operator]
-        visual.register_parameter("proj", None)
+        visual.register_parameter("proj", None)  # without it the tower ends at its features
         return ClipTower(visual, len(weight_DE)), lambda features_BD: features_BD @ weight_DE
     return ClipTower(visual, int(visual.output_dim)), lambda features_BD: features_BD  # type: ignore[arg-type]
 

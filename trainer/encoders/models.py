@@ -17,6 +17,7 @@ from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
 
 _HEAD_STD = 0.02
+# What timm is told by other settings than model.kwargs.
 _FIXED = ("dynamic_img_size", "img_size", "num_classes", "pretrained")
 
 Channels = tuple[float, float, float]
@@ -70,6 +71,7 @@ def _create(config: ModelConfig, num_classes: int) -> tuple[nn.Module, dict[str,
             model: nn.Module = timm.create_model(config.name, pretrained=False, num_classes=num_classes, **arguments)
             break
         except (TypeError, ValueError, AssertionError, RuntimeError) as error:
+            # If all that it does not take is how the size is said, the next way may do.
             if not (size and isinstance(error, TypeError) and any(name in str(error) for name in size)):
                 raise CatlipError(f"model.name = {config.name!r} cannot be built with model.kwargs: {error}") from error
     if not isinstance(_classifier(model), nn.Linear):

@@ -18,10 +18,10 @@ from trainer.encoders.models import Channels
 
 # Widest ranges: factors from 0.1 to 1.9, a standard deviation of half the whole scale.
 _WIDEST = {"darker": 0.9, "brighter": 0.9, "flatter": 0.9, "steeper": 0.9, "noise": 0.5}
-_FIRST_SHARE = 0.1
+_FIRST_SHARE = 0.1  # of the widest
 # An optimiser moves each number by about the learning rate: these have a long way to go.
 _GAIN = 10.0
-_LEAST_ERROR = 1e-8
+_LEAST_ERROR = 1e-8  # a picture that is not changed has 80 decibels, and not infinitely many
 
 
 class AugmentConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,5 +86,5 @@ class RangeAugment(nn.Module):
 
 
 def distance(psnr_B: torch.Tensor, target: float) -> torch.Tensor:
-    """Sum over the pictures of how far they are from the target: squared within a decibel, and linear beyond."""
+    """Scalar: how far the pictures are from the target, summed; squared within a decibel, and linear beyond."""
     return F.smooth_l1_loss(psnr_B, torch.full_like(psnr_B, target), reduction="sum")

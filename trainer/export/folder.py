@@ -92,6 +92,7 @@ def _fill(exportable: Exportable, folder: Path, form: str) -> Written:
 
         converted = convert(exportable.model, exportable.config.image_size, folder / ONNX_NAME)
     else:
+        # As safetensors wants them.
         tensors = {name: tensor.contiguous() for name, tensor in exportable.model.state_dict().items()}
         about = msgspec.json.encode(exportable.config).decode()
         save_file(tensors, folder / WEIGHTS_NAME, metadata={"format": "pt", _METADATA_KEY: about})

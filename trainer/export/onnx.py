@@ -15,7 +15,7 @@ from labelshards.errors import CatlipError
 from trainer.encoders import models
 
 INPUT, OUTPUT = "pictures", "output"
-MOST_DIFFERENCE = 1e-4
+MOST_DIFFERENCE = 1e-4  # what other kernels round otherwise stays far below
 
 
 class Converted(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,8 +42,9 @@ def convert(model: nn.Module, image_size: int, path: Path) -> Converted:
         why = str(failure).splitlines()[0]
         raise CatlipError(f"torch cannot convert this model to ONNX: {why} Export it as timm.") from failure
     program.save(path)
+    # In other numbers and sizes than those of the pictures that it was converted with.
     found = _difference(model, path, [(1, image_size), (3, image_size), *([(2, 2 * image_size)] if any_size else [])])
-    if not found <= MOST_DIFFERENCE:
+    if not found <= MOST_DIFFERENCE:  # which is true of NaN, too
         raise CatlipError(
             f"ONNX Runtime differs from PyTorch by {found:.2g}, and {MOST_DIFFERENCE} is the most. Export it as timm."
         )
@@ -54,7 +55,7 @@ def _program(model: nn.Module, image_size: int, any_size: bool) -> torch.onnx.ON
     sizes = {2: Dim.DYNAMIC, 3: Dim.DYNAMIC} if any_size else {}
     program = torch.onnx.export(
         model,
-        (torch.zeros(2, 3, image_size, image_size),),
+        (torch.zeros(2, 3, image_size, image_size),),  # two: torch.export takes a size of 1 for a constant
         input_names=[INPUT],
         output_names=[OUTPUT],
         dynamic_shapes=({0: Dim("batch"), **sizes},),

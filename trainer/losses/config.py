@@ -90,6 +90,7 @@ class Loss:
                 features_BD, head, positives, self._normed(features_BD, head.out_features, positives), mean_over
             )
         logits_BK = head(features_BD)
+        # A sum over tens of thousands of classes needs more digits than the head's product.
         with torch.autocast(logits_BK.device.type, enabled=False):
             if terms is not None:
                 return separable_loss(logits_BK, positives, terms, self.weights_K, mean_over)

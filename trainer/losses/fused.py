@@ -59,7 +59,7 @@ def _separable(pieces: Pieces, terms: Terms, weights_K: torch.Tensor | None) -> 
         pieces.hide_(x_BV, at, inside_P)
         costs_BV = terms.negative(x_BV)
         total += costs_BV.sum() if scale_V is None else costs_BV.sum(0) @ scale_V
-        del costs_BV
+        del costs_BV  # the slopes take as much again
         if pieces.with_gradients:
             slopes_BV = terms.negative_slope_(x_BV)
             if scale_V is not None:
@@ -95,6 +95,7 @@ def _fused(
     device = features_BD.device.type
     narrow = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
     with torch.autocast(device, enabled=False):
+        # Whether gradients are wanted is asked out here: within a function of autograd they never are.
         loss: torch.Tensor = _Fused.apply(
             features_BD, head.weight, head.bias, positives, total, mean_over, narrow, torch.is_grad_enabled()
         )

@@ -17,13 +17,13 @@ class Normed(Protocol):
     """One such loss over one batch. Rectangles are float32 (or float64), their positives -inf."""
 
     def look(self, rows: slice, columns: slice, x: torch.Tensor) -> None:
-        """Take in a rectangle of logits."""
+        """Take in a rectangle of logits, [rows, columns]."""
 
     def settle(self, x_P: torch.Tensor) -> torch.Tensor:
         """The loss, float64, summed over the batch: after all rectangles, and given the positives' logits."""
 
     def slopes_(self, rows: slice, columns: slice, x: torch.Tensor) -> torch.Tensor:
-        """Its derivative by a rectangle, 0 at the positives; `x` is lost."""
+        """[rows, columns], its derivative by a rectangle, 0 at the positives; `x` is lost."""
 
     def positive_slopes(self) -> torch.Tensor:
         """Its derivative by the positives' logits, [P]."""

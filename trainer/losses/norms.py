@@ -29,7 +29,8 @@ class Norm(NamedTuple):
         self.largest_G[groups], self.sums_G[groups] = largest, sums
 
     def factors(self, slopes_G: torch.Tensor) -> torch.Tensor:
-        """What exp(x - largest) is to be multiplied with for slopes · exp(x) / Σ exp; 0 if both are 0."""
+        """[G]: what exp(x - largest) is to be multiplied with for slopes · exp(x) / Σ exp; 0 if both are 0."""
+        # A sum has exp(largest - largest) in it: below 1 are those of empty groups alone.
         return slopes_G / self.sums_G.clamp(min=1).to(slopes_G.dtype)
 
 
@@ -40,7 +41,7 @@ def over(x_BK: torch.Tensor, dim: int) -> Norm:
 
 
 def nothing(num_groups: int, like: torch.Tensor) -> Norm:
-    """The norm of empty groups, of the dtype and on the device of `like`."""
+    """The norm of G empty groups, of the dtype and on the device of `like`, a tensor of any shape."""
     lowest = like.new_full((num_groups,), torch.finfo(like.dtype).min)
     return Norm(lowest, torch.zeros_like(lowest, dtype=torch.float64))
 

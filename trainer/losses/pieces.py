@@ -34,6 +34,7 @@ class Pieces:
         self._h_BD, self._weight_KD, self._bias_K, self._positives = h_BD, weight_KD, bias_K, positives
         self._dtype = wide(h_BD.dtype)
         self.gradients = (
+            # The features' are summed over all pieces; each class is in one piece.
             torch.zeros_like(h_BD, dtype=self._dtype),
             torch.empty_like(weight_KD),
             torch.empty_like(bias_K),
@@ -50,7 +51,7 @@ class Pieces:
         return self._h_BD.new_zeros((), dtype=torch.float64)
 
     def no_logits(self) -> torch.Tensor:
-        """A place for the logits of all positives, zeros."""
+        """[P], zeros, at least float32: a place for the logits of all positives."""
         return self._h_BD.new_zeros(len(self._positives.rows_P), dtype=self._dtype)
 
     def logits(self, piece: slice) -> tuple[torch.Tensor, Places, torch.Tensor]:
@@ -65,7 +66,8 @@ class Pieces:
         return x_BV, (rows_P, (columns_P - piece.start).clamp(0, len(w_VD) - 1)), inside_P
 
     def hide_(self, x_BV: torch.Tensor, at: Places, inside_P: torch.Tensor) -> torch.Tensor:
-        """The logits, those of the positives in the piece now -inf."""
+        """The logits, [B, V], those of the positives in the piece now -inf."""
+        # Added: where a positive of another piece is looked up, a negative's logit stands, and must stay.
         return x_BV.index_put_(at, torch.where(inside_P, -torch.inf, 0).to(x_BV.dtype), accumulate=True)
 
     def add(self, piece: slice, slopes_BV: torch.Tensor) -> None:

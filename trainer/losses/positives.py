@@ -22,7 +22,7 @@ class Positives(NamedTuple):
 
 
 def row_blocks(logits_BK: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """Views of the rows, some at a time."""
+    """Views of the rows, [some, K] at a time."""
     elements = _CPU_ELEMENTS if logits_BK.device.type == "cpu" else _GPU_ELEMENTS
     return torch.split(logits_BK, max(1, elements // max(1, logits_BK.shape[1])))
 

@@ -60,6 +60,7 @@ def _way(
     """One of the two ways: (loss, its derivative by each group's N + P, of that each positive's part)."""
     dtype = x_P.dtype
     pulls = norms.by_group(-x_P / _TEMPERATURE, group_P, len(negatives.sums_G))
+    # Without positives there is nothing to tell apart, and softplus makes it cost 0.
     gap_G = torch.where(pulls.sums_G > 0, negatives.log() + _TEMPERATURE * pulls.log(), -torch.inf)
     slopes_G = gap_G.sigmoid().to(dtype)
     parts_P = torch.exp(-x_P / _TEMPERATURE - pulls.largest_G[group_P]) / pulls.sums_G[group_P].to(dtype)

@@ -27,7 +27,7 @@ from trainer.stream.batch import Batch
 if TYPE_CHECKING:
     from trainer.config import Config
 
-_FLOAT = 4
+_FLOAT = 4  # bytes
 
 
 class Catlip(Objective[Positives]):
@@ -46,7 +46,7 @@ class Catlip(Objective[Positives]):
         super().__init__(model, augment, augment_weight)
         self.config = config
         weights = torch.from_numpy(idf(prior_K)).float() if config.class_weights == "idf" else None
-        self.register_buffer("weights_K", weights, persistent=False)
+        self.register_buffer("weights_K", weights, persistent=False)  # the label set gives them again
 
     def targets(self, batch: Batch) -> Positives:
         """Where the dense target, which never exists, would hold ones."""

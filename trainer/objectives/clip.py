@@ -23,11 +23,12 @@ def clip_loss(
     mean_over: float,
     world: World,
 ) -> torch.Tensor:
-    """Symmetric InfoNCE of this rank's rows against all ranks' columns, as open_clip's `local_loss` with gradients."""
+    """Scalar: symmetric InfoNCE of this rank's rows against all ranks', as open_clip's `local_loss` with gradients."""
     batch_size = round(mean_over * world.size)
     all_GE = gathered(torch.cat([images_BE, texts_BE], dim=1), batch_size, world)
     all_images_GE, all_texts_GE = all_GE.chunk(2, dim=1)
     first = sum(share_sizes(batch_size, world.size)[: world.rank])
+    # Own pairs stand behind those of lower ranks.
     own_B = torch.arange(first, first + len(images_BE), device=images_BE.device)
     by_image = F.cross_entropy(scale * images_BE @ all_texts_GE.T, own_B, reduction="sum")
     by_text = F.cross_entropy(scale * texts_BE @ all_images_GE.T, own_B, reduction="sum")
@@ -36,6 +37,7 @@ def clip_loss(
 
 CLIP = Pairs(
     loss=clip_loss,
+    # A temperature of 0.07, and no scale above 100: section 2.5.
     first_log_scale=math.log(1 / 0.07),
     most_log_scale=math.log(100.0),
     matrices=2,

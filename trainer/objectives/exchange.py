@@ -36,7 +36,7 @@ def from_neighbours(x_BE: torch.Tensor, batch_size: int, world: World) -> Iterat
 
 def _padded(x_BE: torch.Tensor, num_rows: int) -> torch.Tensor:
     """[num_rows, E]: collectives want the same shape on every rank."""
-    return nn.functional.pad(x_BE, (0, 0, 0, num_rows - len(x_BE)))
+    return nn.functional.pad(x_BE, (0, 0, 0, num_rows - len(x_BE)))  # its pairs begin with the last axis
 
 
 class _Gather(torch.autograd.Function):
@@ -69,11 +69,13 @@ class _Shift(torch.autograd.Function):
 
 
 def _passed_on(x_ME: torch.Tensor, world: World, step: int) -> torch.Tensor:
+    # A gradient may lie transposed; what is sent is the memory as it lies.
     received = torch.empty_like(x_ME, memory_format=torch.contiguous_format)
     pairs = [
         dist.P2POp(dist.isend, x_ME.contiguous(), (world.rank + step) % world.size),
         dist.P2POp(dist.irecv, received, (world.rank - step) % world.size),
     ]
+    # Both at once: where all wait with a send, nobody receives.
     for work in dist.batch_isend_irecv(pairs):
         work.wait()
     return received

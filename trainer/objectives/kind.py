@@ -1,4 +1,7 @@
-"""What the rest of the trainer knows of an objective: how what it learns is made, and which loss stands on it."""
+"""What the rest of the trainer knows of an objective: how what it learns is made, and which loss stands on it.
+
+Shapes: K classes.
+"""
 
 from typing import TYPE_CHECKING, Any, Protocol
 

@@ -41,7 +41,7 @@ class Objective(nn.Module, Generic[T]):
         """Put right what the optimiser may have moved too far."""
 
     def forward(self, x_BCHW: torch.Tensor, targets: T, mean_over: float, target_psnr: float = 0.0) -> torch.Tensor:
-        """`loss`, and RangeAugment's part, which wants pictures changed by `target_psnr` decibels."""
+        """Scalar: `loss`, and RangeAugment's part, which wants pictures changed by `target_psnr` decibels."""
         if self.augment is not None:
             with torch.autocast(x_BCHW.device.type, enabled=False):
                 x_BCHW, psnr_B = self.augment(x_BCHW)

@@ -1,6 +1,6 @@
 """Contrastive objectives: a picture and its caption, each in a tower of its own, meet in one space.
 
-Shapes: B pairs, C = 3, H x W pixels, T tokens, D features, E numbers of an embedding.
+Shapes: B pairs, C = 3, H x W pixels, T tokens, D features, E numbers of an embedding, K classes.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ from trainer.stream.batch import Batch
 if TYPE_CHECKING:
     from trainer.config import Config
 
-_FLOAT = 4
+_FLOAT = 4  # bytes
 
 
 class PairLoss(Protocol):
@@ -129,6 +129,7 @@ class Pairs:
     ) -> Footprint:
         """Each picture's cosine with each caption is kept, and the other processes' embeddings come here."""
         towers = towers_of(model)
+        # On this device nothing is computed, only shapes are.
         tokens_NT = torch.zeros((1, self.tokenizer(config).context_length), dtype=torch.int32, device="meta")
         width = models.head(towers.image).out_features
         return Footprint(

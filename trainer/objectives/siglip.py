@@ -21,7 +21,7 @@ def siglip_loss(
     mean_over: float,
     world: World,
 ) -> torch.Tensor:
-    """Sum over this rank's pictures and all ranks' captions, which come by one rank at a time."""
+    """Scalar: the sum over this rank's pictures and all ranks' captions, which come by one rank at a time."""
     assert bias is not None, "SIGLIP has one"
     logits_BB = scale * images_BE @ texts_BE.T + bias
     # -log sigmoid(-z) is softplus(z), and -log sigmoid(z) is softplus(z) - z.
@@ -33,6 +33,7 @@ def siglip_loss(
 
 SIGLIP = Pairs(
     loss=siglip_loss,
+    # Where the paper begins: nearly all pairs are negatives, and should not cost much at first.
     first_log_scale=math.log(10.0),
     first_bias=-10.0,
     matrices=1,

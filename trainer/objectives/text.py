@@ -53,14 +53,14 @@ class TextSettings:
             near = difflib.get_close_matches(config.model, open_clip.list_models(), n=3)
             hint = f"; did you mean {', '.join(near)}?" if near else ". `open_clip.list_models()` lists them."
             raise CatlipError(f"text.model: open_clip has no model {config.model!r}{hint}")
-        tower = found["text_cfg"]
+        tower = found["text_cfg"]  # open_clip gave a copy
         if {"hf_model_name", "hf_tokenizer_name"} & tower.keys():
             raise CatlipError(
                 f"text.model = {config.model!r} reads texts with a tokenizer that open_clip does not have itself. "
                 "Take another one, for example ViT-B-16."
             )
         tower |= {name: value for name in _SHAPE if (value := getattr(config, name)) is not None}
-        width, heads = tower.get("width", 512), tower.get("heads", 8)
+        width, heads = tower.get("width", 512), tower.get("heads", 8)  # as CLIPTextCfg begins
         if width % heads:
             raise CatlipError(f"text.width = {width} is no multiple of text.heads = {heads}.")
         return cls(tower, config.embed_dim or found["embed_dim"], found.get("quick_gelu", False))

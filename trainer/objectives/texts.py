@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 PROMPT = "a photo of a {}."
-TEXTS_AT_ONCE = 256
+TEXTS_AT_ONCE = 256  # so that the memory does not grow with the number of classes
 
 
 class Scorer(NamedTuple):

@@ -26,7 +26,7 @@ class Towers(nn.Module):
         super().__init__()
         self.image = image
         self.text = text
-        self.log_scale = nn.Parameter(torch.tensor([log_scale]))
+        self.log_scale = nn.Parameter(torch.tensor([log_scale]))  # not a scalar, which FSDP2 cannot cut
         self.register_parameter("bias", None if bias is None else nn.Parameter(torch.tensor([bias])))
 
     def embed_images(self, x_BCHW: torch.Tensor) -> torch.Tensor:

@@ -86,7 +86,7 @@ def _named(word: str) -> Iterator[Source]:
                 yield from _in_folder(fs, path)
             elif fs.exists(path):
                 yield _source(fs, fs.info(path), None)
-            elif any(mark in path for mark in "*?["):
+            elif any(mark in path for mark in "*?["):  # only now: a file's own name may have such marks
                 yield from _matching(fs, path, pattern)
             else:
                 raise CatlipError(f"{pattern} does not exist. Give {_KINDS}, globs, or - for a list on stdin.")

@@ -107,7 +107,7 @@ def _to_file(found: Parts, schema: pa.Schema, out: str, tally: Tally) -> Summary
         summary = tally.summary()
         writer.add_key_value_metadata({_SUMMARY_KEY: msgspec.json.encode(summary)})
     merged.replace(storage.filesystem(out)[1])
-    storage.remove(found.folder)
+    storage.remove(found.folder)  # not before: until the file stands, the parts are all there is
     return summary
 
 

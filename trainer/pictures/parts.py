@@ -31,7 +31,7 @@ class PartName(NamedTuple):
     @classmethod
     def parse(cls, name: str) -> "PartName":
         """Of a file. Raises ValueError if it is none."""
-        unit, digest, number, _, of = name.removesuffix(SUFFIX).rsplit("-", 4)
+        unit, digest, number, _, of = name.removesuffix(SUFFIX).rsplit("-", 4)  # names of units have hyphens, too
         return cls(unit, digest, int(number), int(of))
 
 

@@ -16,7 +16,7 @@ from labelshards.tars import TAR_BLOCK_BYTES, TAR_ENCODING, TAR_ERRORS, BoundedM
 from trainer.pictures.finding import Source
 from trainer.probes.data.folder import SUFFIXES
 
-PICTURES_PER_PART = 2048
+PICTURES_PER_PART = 2048  # after an interruption no more than these are computed again
 TWICE = "same key again"
 _NAME_CHARACTERS = 60
 
@@ -95,6 +95,7 @@ def _in_label_shard(label_set: LabelSet, uri: str, moved: dict[str, str] | None)
     names = [storage.join(label_set.root, shard_file(entry)) for entry in label_set.manifest.shards]
     shard = label_set.read_shard(names.index(uri))
     reader = ImageReader(moved=moved)
+    # Of pictures that are files one is looked at: there may be a million.
     for file in [file for file in shard.image_files if file.is_tar] or shard.image_files[:1]:
         reader.check_size(file)
     reader.close()

@@ -88,7 +88,7 @@ def parts(
     Batches are read ahead by worker processes, over the borders of parts and units.
     """
     work.encoder.model.to(work.encoder.device)
-    ahead: deque[_Task] = deque()
+    ahead: deque[_Task] = deque()  # batches come back in the order in which they went out
 
     def places() -> Iterator[list[Place]]:
         for task in _tasks(units, work.moved):
@@ -116,7 +116,7 @@ def _tasks(units: Iterable[tuple[Unit, Collection[int]]], moved: dict[str, str])
     before = 0
     for unit, done in units:
         places, damage = unit.list(moved)
-        count = max(1, -(-len(places) // PICTURES_PER_PART))
+        count = max(1, -(-len(places) // PICTURES_PER_PART))  # a unit without pictures has a part, too, which says so
         for number in range(count):
             if number in done:
                 continue
@@ -142,6 +142,7 @@ def _rows(work: Work, places: Sequence[Place], batch: Batch) -> pa.Table:
     if readable.any():
         images_BCHW = batch.images_BCHW[torch.from_numpy(readable)].to(work.encoder.device)
         computed = work.compute(work.encoder.picture.to_input(images_BCHW))
+        # Null where nothing was computed, and so is what `take` finds there.
         at = pa.array(np.cumsum(readable) - 1, pa.int64(), mask=~readable)
         columns += [array.take(at) for array in computed]
     else:

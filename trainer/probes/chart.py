@@ -41,7 +41,7 @@ def _draw(part: SubFigure, panel: Panel, names: Sequence[str]) -> None:
         high = [min(1.0, point.mean + point.std) for point in line.points]
         axes.vlines(places, low, high, handles[-1].get_color())
     plots.show_shares(axes)
-    letters = _SETTINGS_LETTERS // len(settings) or 1
+    letters = _SETTINGS_LETTERS // len(settings) or 1  # a line of none is refused
     axes.set_xticks(range(len(settings)), [textwrap.fill(setting, letters) for setting in settings])
     axes.set_xlim(-0.5, len(settings) - 0.5)
     axes.set_title(textwrap.fill(f"{panel.title}: {panel.metric}", _TITLE_LETTERS))

@@ -74,6 +74,7 @@ class Group:
             for each, differs in zip(self.results, self.differences, strict=True)
             for score in each.scores
         ]
+        # Two commands may have measured the same: random weights, or one protocol beside different others.
         return [*self.words, *map(metric_title, metrics)], [list(row) for row in dict.fromkeys(rows)]
 
 
@@ -103,6 +104,7 @@ def group(found: Sequence[Result]) -> list[Group]:
     """Groups in the order in which data and tasks first come. Data of the same name and sizes are the same."""
     by_data: dict[tuple[str, int, int, str], list[Result]] = {}
     for each in found:
+        # Not by path: one data set may lie elsewhere on another machine.
         by_data.setdefault((each.data.name, each.data.num_train, each.data.num_test, each.task), []).append(each)
     return [
         Group(

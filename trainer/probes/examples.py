@@ -66,7 +66,7 @@ def held_out(class_ids: np.ndarray, share: float, seed: int) -> tuple[np.ndarray
 def first_of_each(class_ids: np.ndarray, seed: int, how_many: Callable[[int], int]) -> np.ndarray:
     """int64, rising: of each class, shuffled, the first `how_many(size)`."""
     order = np.random.default_rng(seed).permutation(len(class_ids))
-    by_class = order[np.argsort(class_ids[order], kind="stable")]
+    by_class = order[np.argsort(class_ids[order], kind="stable")]  # stable, so that each class stays shuffled
     sizes = np.unique(class_ids, return_counts=True)[1]
     chosen = [each[: how_many(len(each))] for each in np.split(by_class, np.cumsum(sizes)[:-1])]
     return np.sort(np.concatenate(chosen))

@@ -21,7 +21,7 @@ from trainer.probes.tables import DONE, FeatureTable, held
 from trainer.probes.taps import POOLED, tap
 
 BATCH_SIZE = 256
-_FLOAT16_MAX = 65504.0
+_FLOAT16_MAX = 65504.0  # half precision has infinity beyond it
 GONE = "not found where it was"
 REASONS = (*transforms.REASONS, GONE)
 UNREADABLE = (transforms.BrokenImageError, OSError, CatlipError)  # what reading and decoding a picture may raise
@@ -64,7 +64,7 @@ def extract(
     return Extracted(
         tables={each: table.features() for each, table in tables.items()},
         rows=np.flatnonzero(codes_N == DONE),
-        broken=+broken,
+        broken=+broken,  # without reasons that nothing had
     )
 
 
@@ -73,7 +73,7 @@ def _compute(
     encoder: Encoder, pictures: Pictures, tables: dict[str, FeatureTable], report: Callable[[int], None]
 ) -> None:
     model = encoder.model.eval().to(encoder.device)
-    first = min(table.num_done for table in tables.values())
+    first = min(table.num_done for table in tables.values())  # tables that are ahead get some rows again, the same
     starts = range(first, len(pictures), BATCH_SIZE)
     data = Cropped(pictures=pictures, picture=encoder.picture)
     num_workers = workers.worker_count("auto", encoder.device, 1)

@@ -62,8 +62,9 @@ class Ridge:
         """[N, K]: for each picture what is predicted if it is left out, without fitting anew."""
         shrink_R = self.singular_R**2 / (self.singular_R**2 + penalty)
         fitted_NK = self.left_NR @ (shrink_R[:, None] * self.projected_RK) + self.target_K
+        # What is predicted without a picture misses it by its residual / (1 - leverage); 1 / N is the intercept's part.
         leverage_N = self.left_NR**2 @ shrink_R + 1 / len(self.left_NR)
-        rest_N = (1 - leverage_N).clamp(min=1e-9)
+        rest_N = (1 - leverage_N).clamp(min=1e-9)  # 0 where a picture alone fixes its own fit
         return self.targets_NK - (self.targets_NK - fitted_NK) / rest_N[:, None]
 
 

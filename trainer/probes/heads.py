@@ -108,6 +108,7 @@ def fit(
                 _summed_loss(_seen(x_BD, view), weight_DLK, bias_LK, y)
                 for view, weight_DLK, bias_LK in zip(views, weights, biases, strict=True)
             ]
+            # A sum, not a mean over heads: each keeps the gradient that it would have alone.
             (torch.stack(losses).sum() / len(batch)).backward()  # type: ignore[no-untyped-call]
             updates.step(done / num_steps)
             done += 1
@@ -127,6 +128,7 @@ def whole(width: int) -> View:
 
 def _summed_loss(x_BD: torch.Tensor, weight_DLK: torch.Tensor, bias_LK: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     num_heads, num_classes = bias_LK.shape
+    # All rates in one product, for which the rates stand beside the classes.
     logits_BLK = torch.addmm(bias_LK.flatten(), x_BD, weight_DLK.flatten(1)).view(-1, num_heads, num_classes)
     if y.ndim == 2:
         return F.binary_cross_entropy_with_logits(logits_BLK, y[:, None].expand_as(logits_BLK), reduction="sum")
@@ -138,7 +140,7 @@ def _first(start: Start, moments: Moments | None) -> tuple[torch.Tensor, torch.T
     weight_DK, bias_K = start[0].T, start[1]
     if moments is None:
         return weight_DK, bias_K
-    return weight_DK * moments.std_D[:, None], bias_K + moments.mean_D @ weight_DK
+    return weight_DK * moments.std_D[:, None], bias_K + moments.mean_D @ weight_DK  # x W = (z · std + mean) W
 
 
 def _prepared(

@@ -16,7 +16,7 @@ from trainer.probes.plans import Asked, Case, Measured, Plan, Tick
 NEIGHBOURS = (10, 20, 100, 200)
 _TEMPERATURE = 0.07
 _TEST_BATCH = 1024
-_TRAIN_BATCH = 16384
+_TRAIN_BATCH = 16384  # similarities of both batches are 64 MiB
 
 
 def plans(_asked: Asked) -> list[Plan]:
@@ -63,6 +63,7 @@ def classify(
             similarity_BN = query_BD @ _unit(train, first, _TRAIN_BATCH, device).T
             top = similarity_BN.topk(min(max(counts), similarity_BN.shape[1]), dim=1)
             best_BM, near_BM = torch.cat([best_BM, top.values], 1), torch.cat([near_BM, top.indices + first], 1)
+            # Sorted, the nearest first, so that fewer neighbours are the first columns of more.
             kept = best_BM.topk(min(max(counts), best_BM.shape[1]), dim=1)
             best_BM, near_BM = kept.values, near_BM.gather(1, kept.indices)
         # The nearest one weighs 1: only ratios count, and exp(1 / T) is near the end of half precision.

@@ -32,7 +32,7 @@ class LabelHead:
             raise CatlipError(f"The encoder has no linear head over the {len(vocabulary):,} classes of its vocabulary.")
         weight_KD = found.weight.detach().float().cpu()
         bias_K = found.bias.detach().float().cpu() if found.bias is not None else torch.zeros(len(weight_KD))
-        support_K = torch.from_numpy(vocabulary.support.copy()).double().clamp(min=1)
+        support_K = torch.from_numpy(vocabulary.support.copy()).double().clamp(min=1)  # Arrow's own memory is read-only
         return cls(weight_KD=weight_KD, bias_K=bias_K, log_support_K=support_K.log().float())
 
     def scores(self, features_BD: torch.Tensor, matches: Sequence[Match], *, by_frequency: bool) -> torch.Tensor:

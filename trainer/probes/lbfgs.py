@@ -56,7 +56,7 @@ def classify(
     device: torch.device,
     tick: Tick,
 ) -> tuple[np.ndarray, dict[str, str]]:
-    """(ranked classes of the test pictures, what was chosen): the penalty that is best on `outer` after `inner`."""
+    """(ranked classes of the test pictures, int64 [N, up to 5]; what was chosen: the penalty best on `outer`)."""
     right: dict[int, float] = {}
     found: dict[int, Logistic] = {}
     spacing = _COARSE[1] - _COARSE[0]
@@ -70,7 +70,7 @@ def classify(
         right[power] = float(np.mean(found[power].ranked(outer)[:, 0] == outer.class_ids))
         tick(len(right), num_fits)
 
-    for power in reversed(_COARSE):
+    for power in reversed(_COARSE):  # from the strongest penalty on: its minimum is near 0, and the next one's near it
         look(power)
     while spacing > 1:
         spacing //= 2
@@ -105,7 +105,7 @@ def fit(
     moved_DK = torch.zeros(examples.width, num_classes, device=device)
     bias_K = torch.zeros(num_classes, device=device)
     if start is not None:
-        moved_DK, bias_K = coordinates.inverse_DD @ start.weight_DK, start.bias_K.clone()
+        moved_DK, bias_K = coordinates.inverse_DD @ start.weight_DK, start.bias_K.clone()  # it is moved in place
     optimizer = torch.optim.LBFGS(
         [moved_DK.requires_grad_(), bias_K.requires_grad_()],
         max_iter=_MAX_ITERATIONS,
@@ -117,6 +117,7 @@ def fit(
 
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
+        # The graph ends at W: so pieces go backward one by one, and the last product is made once, by hand.
         weight_DK = (coordinates.basis_DD @ moved_DK).detach().requires_grad_()
         total = strength / 2 * (weight_DK**2).sum()
         total.backward()  # type: ignore[no-untyped-call]

@@ -154,6 +154,7 @@ def _best_head(
         chosen = {"learning rate": f"{rate:g}", "held-out top-1": f"{right[best]:.1%}"}
         if name:
             chosen["features"] = name
+    # Anew on all pictures: the held-out ones are training pictures, too.
     one = msgspec.structs.replace(training, rates=(rate,))
     [ranked_N5] = fit(train, one, [views[name]]).ranked(test)
     return ranked_N5, chosen

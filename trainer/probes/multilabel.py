@@ -24,7 +24,7 @@ from trainer.probes.updates import Training
 SWEEP = Training(
     optimizer="adamw", rates=(3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1), epochs=30, batch_size=256, standardise=True
 )
-_SCORES_AT_ONCE = 1 << 24
+_SCORES_AT_ONCE = 1 << 24  # 64 MiB
 
 
 def plans(asked: Asked) -> list[Plan]:
@@ -68,6 +68,7 @@ def _run(fractions: Sequence[float], case: Case, seed: int, tick: Tick) -> list[
 def _best_head(train: Features, case: Case, seed: int, tick: Tick) -> tuple[Heads, dict[str, str]]:
     """(one head, what was chosen): the rate that is best on held-out pictures with classes, then trained on all."""
     split = case.splits[0]
+    # Precision is that of positives, so pictures without a class cannot choose.
     labelled = np.flatnonzero(np.diff(split.offsets)[train.rows])
     if len(labelled) < 2:
         raise CatlipError(
@@ -96,7 +97,7 @@ def _prior(part: Features, split: Split) -> Start:
     """Heads that say how frequent each class is, whatever the picture; training need not begin by learning that."""
     of_part = np.repeat(np.isin(np.arange(len(split)), part.rows), np.diff(split.offsets))
     counts_K = np.bincount(split.values[of_part], minlength=len(split.classes))
-    share_K = torch.from_numpy((counts_K + 0.5) / (len(part) + 1)).float()
+    share_K = torch.from_numpy((counts_K + 0.5) / (len(part) + 1)).float()  # never 0 or 1, whose logits are infinite
     return torch.zeros(len(split.classes), part.width), share_K.logit()
 
 
@@ -109,7 +110,7 @@ def measure(head: Heads, test: Features, split: Split, support_K: np.ndarray) ->
     [per_class] = _precisions(head, 1, test, split)
     right_K, called_K, there_K = np.zeros((3, len(split.classes)), np.int64)
     for classes, [logits_NJ], truth_NJ in _pieces(head, 1, test, split):
-        called_NJ = logits_NJ > 0
+        called_NJ = logits_NJ > 0  # a score above 0.5
         right_K[classes] = (called_NJ & truth_NJ).sum(0)
         called_K[classes], there_K[classes] = called_NJ.sum(0), truth_NJ.sum(0)
     f1_K = 2 * right_K / np.maximum(1, called_K + there_K)

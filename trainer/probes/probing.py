@@ -103,7 +103,7 @@ def _measure(
         if name == "model":
             left_out = sum((line.left_out for line in by_seed[0]), left_out)
     if plan.majority:
-        scores += over_seeds("majority", [plan.majority(case)])
+        scores += over_seeds("majority", [plan.majority(case)])  # whichever encoder's: it asks none
     chance = None if plan.labels in _WANTED else facts.chance
     return Result(
         task=plan.task,
@@ -135,7 +135,7 @@ def _extract(
             found.append(Extracted(tables=dict.fromkeys(taps, _NOTHING), rows=np.empty(0, int), broken=Counter()))
             continue
 
-        def report(now: int, before: int = done) -> None:
+        def report(now: int, before: int = done) -> None:  # as it is now: `done` grows
             tick(before + now, total)
 
         each = features.extract(encoder, split, cache, report, taps)

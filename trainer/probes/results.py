@@ -16,7 +16,7 @@ from trainer.opening import ModelFacts
 
 FORMAT = "catlip-probe"
 FORMAT_VERSION = 1
-_DIGEST_LENGTH = 8
+_DIGEST_LENGTH = 8  # hex digits: enough for the results that one folder holds
 
 
 class DataFacts(msgspec.Struct, frozen=True, kw_only=True):

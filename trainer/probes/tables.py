@@ -54,7 +54,7 @@ class FeatureTable:
         return self.num_done == self._num_rows
 
     def write(self, start: int, features_BD: np.ndarray, status_B: np.ndarray) -> None:
-        """Rows from `start` on."""
+        """Rows from `start` on: float16 [B, D], and int8 [B] what each is from now on."""
         if self._status_N is None or self._features_ND is None:
             self._features_ND, self._status_N = self._writable(features_BD.shape[1])
         self._features_ND[start : start + len(features_BD)] = features_BD

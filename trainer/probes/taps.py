@@ -13,7 +13,7 @@ from trainer.encoders.models import features
 
 POOLED = "pooled"
 BLOCKS = "blocks"
-MOST_BLOCKS = 4
+MOST_BLOCKS = 4  # the larger of DINOv2's two choices
 
 
 def tap(model: nn.Module, x_BCHW: torch.Tensor, taps: Sequence[str]) -> dict[str, torch.Tensor]:
@@ -54,7 +54,10 @@ def patches(model: nn.Module, x_BCHW: torch.Tensor) -> torch.Tensor:
 
 
 def freeze_unused(model: nn.Module, use: Callable[[torch.Tensor], torch.Tensor], image_size: int) -> None:
-    """Leave out of training what has no part in `use`, such as a head; processes that exchange gradients want that."""
+    """Leave out of training what has no part in `use`, such as a head; processes that exchange gradients want that.
+
+    use: float32 [B, 3, image_size, image_size] → what is learned from, of any shape.
+    """
     model.zero_grad()
     use(torch.zeros(2, 3, image_size, image_size)).sum().backward()  # type: ignore[no-untyped-call]
     for parameter in model.parameters():

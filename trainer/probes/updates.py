@@ -57,7 +57,7 @@ class Updates:
             parameter.grad = None
 
     def _sgd(self, index: int, grad: torch.Tensor) -> torch.Tensor:
-        return self._first[index].mul_(self._training.momentum).add_(grad).clone()
+        return self._first[index].mul_(self._training.momentum).add_(grad).clone()  # `step` scales it in place
 
     def _adamw(self, index: int, grad: torch.Tensor) -> torch.Tensor:
         first = self._first[index].lerp_(grad, 1 - _BETA1)

@@ -92,7 +92,7 @@ def _naming(setting: str, scores_NC: torch.Tensor, split: Split, rows: np.ndarra
     ranked_N5 = accuracy.rank(scores_NC)
     ranked_N5[scores_NC.gather(1, ranked_N5).isneginf()] = -1
     measured = Measured.of(setting, accuracy.measure(ranked_N5.numpy(), class_ids, len(split.classes)))
-    matched_N = torch.isfinite(scores_NC[0]).numpy()[class_ids]
+    matched_N = torch.isfinite(scores_NC[0]).numpy()[class_ids]  # a class without a match has -inf in every row
     right_N = ranked_N5[:, 0].numpy() == class_ids
     measured.metrics["top1_of_matched"] = float(right_N[matched_N].mean()) if matched_N.any() else 0.0
     return measured
@@ -100,7 +100,7 @@ def _naming(setting: str, scores_NC: torch.Tensor, split: Split, rows: np.ndarra
 
 def _ranking(setting: str, scores_NC: torch.Tensor, split: Split, rows: np.ndarray) -> Measured:
     """Of pictures with any number of classes: how well each orders them; one that cannot be scored orders none."""
-    ordered_NC = scores_NC.nan_to_num(neginf=0.0).numpy()
+    ordered_NC = scores_NC.nan_to_num(neginf=0.0).numpy()  # any number does, as long as it is one
     per_class = label_metrics.average_precisions(ordered_NC, split.truth(rows))
     return Measured(setting=setting, metrics={"mAP": float(np.nanmean(per_class))}, per_class=per_class)
 

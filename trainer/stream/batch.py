@@ -78,6 +78,7 @@ class Batch:
 
     def positives(self) -> Positives:
         """Where the dense target, which never exists, would hold ones."""
+        # Without an output_size torch would wait for the device to add the counts up.
         rows = torch.arange(len(self.images_BCHW), device=self.offsets.device)
         counts = self.offsets.diff()
         return Positives(

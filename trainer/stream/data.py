@@ -52,6 +52,7 @@ class Data:
             seed=config.seed,
             min_scale=config.data.min_scale,
             unlabelled=plan_config.unlabelled,
+            # Where a window ends, a batch has samples of the next one, too.
             max_shards=2 * plan_config.window_shards * len(labels),
             rank=world.rank,
             world_size=world.size,

@@ -52,7 +52,7 @@ class Shuffled:
 
     def locate(self, start: int, stop: int) -> np.ndarray:
         """See `Plan`."""
-        pieces = [np.empty((0, 2), dtype=np.int64)]
+        pieces = [np.empty((0, 2), dtype=np.int64)]  # concatenate wants one at least
         while start < stop:
             epoch, offset = divmod(start, self.num_samples)
             order, ends = self._epoch_windows(epoch)
@@ -134,7 +134,7 @@ class Mixture:
 
 
 def make_plan(counts: Sequence[np.ndarray], *, seed: int, window_shards: int, weights: Sequence[float] = ()) -> Plan:
-    """The stream over one label set or several, given the usable samples of each one's shards.
+    """The stream over one label set or several. counts: of each one int64 [its shards], usable samples in them.
 
     Without weights their shards are shuffled together, so that an epoch is every sample once; with weights each label
     set has epochs of its own. Raises CatlipError if there is nothing to train on.

@@ -39,7 +39,7 @@ class Ring:
             descriptor = os.memfd_create("catlip-batches")
         else:
             with tempfile.TemporaryFile() as file:
-                descriptor = os.dup(file.fileno())
+                descriptor = os.dup(file.fileno())  # the file has no name, and lives as long as this
         os.ftruncate(descriptor, num_slots * slot_bytes)
         self._map(descriptor, slot_bytes)
 
@@ -83,10 +83,10 @@ def pooled(reader: StepReader, steps: range, *, num_workers: int) -> Generator[B
             step, slot = waiting.popleft()
             pieces = [_receive(process, pipe) for process, pipe in started]
             yield Batch.of(reader.room(step, ring.slot(slot)), pieces)
-            free.append(slot)
+            free.append(slot)  # not before: until the next is asked for, this one is in use
     finally:
         for process, pipe in started:
-            pipe.close()
+            pipe.close()  # which is how a worker learns that it may go
             process.join(_JOIN_SECONDS)
             if process.exitcode is None:
                 process.kill()
@@ -98,7 +98,7 @@ def _start(reader: StepReader, ring: Ring, number: int, num_workers: int) -> tup
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(reader, ring, theirs, number, num_workers), daemon=True)
     process.start()
-    theirs.close()
+    theirs.close()  # or the pipe would have an end here, too, and not break when the worker dies
     return process, ours
 
 
@@ -128,12 +128,12 @@ def _work(reader: StepReader, ring: Ring, pipe: Connection, number: int, num_wor
     while True:
         try:
             step, slot = pipe.recv()
-        except (EOFError, ConnectionError):
+        except (EOFError, ConnectionError):  # the trainer is done, or gone
             return
         try:
             answer: Piece | Exception = reader.read(step, reader.room(step, ring.slot(slot)), number, num_workers)
         except Exception as error:  # goes to the main process as it is
-            error.add_note("".join(traceback.format_exception(error)))
+            error.add_note("".join(traceback.format_exception(error)))  # pickled, it has no traceback
             answer = error
         try:
             pipe.send(answer)

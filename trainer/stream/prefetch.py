@@ -53,8 +53,9 @@ class Prefetch:
                     while not self._stopped:
                         while coming and coming[0][0] < self._reached:
                             uses.subtract(coming.popleft()[1])
-                        uses = +uses
+                        uses = +uses  # without those that are down to 0
                         needed = sum(file.bytes for file in uses)
+                        # The next step's files are fetched however large they are: it cannot do without.
                         if len(coming) <= 1 or (needed <= cache.max_bytes / 2 and len(coming) <= _MAX_STEPS):
                             break
                         self._change.wait()

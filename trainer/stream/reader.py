@@ -22,7 +22,7 @@ from trainer.stream.samples import Sample, Samples
 from trainer.stream.shardcache import ShardCache
 from trainer.stream.steps import Steps
 
-_MAX_REPLACEMENTS = 100
+_MAX_REPLACEMENTS = 100  # so many in a row are no accident
 _INT32_BYTES = 4
 NO_CAPTION = "no caption"
 # All for which a sample gives its place to another.
@@ -68,6 +68,7 @@ class StepReader:
         """Memory that takes this rank's share of any step, so that one can follow the other."""
         tokens = self._num_tokens * math.ceil(self.steps.largest_batch() / self.world_size) * _INT32_BYTES
         pixels = self.steps.most_pixels(self.world_size) * 3
+        # Tokens stand first in each slot, and int32 must begin at multiples of four.
         return tokens + pixels + -pixels % _INT32_BYTES
 
     def room(self, step: int, memory: np.ndarray) -> Room:
@@ -93,6 +94,7 @@ class StepReader:
         for b in positions_N.tolist():
             place = int(places_B[b])
             sample, pixels_CHW, captions = self._sample(place, located_B2[b], bad)
+            # 1 for the pixels, 2 for the caption: to learn from captions changes no crop.
             rng = np.random.default_rng((self.seed, place, 1))
             crop_CHW = transforms.random_resized_crop(pixels_CHW, room.images_BHWC.shape[1], self.min_scale, rng)
             torch.from_numpy(room.images_BHWC[b]).copy_(crop_CHW.permute(1, 2, 0))

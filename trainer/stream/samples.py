@@ -95,7 +95,7 @@ class Samples:
     def _count(self, label_set: LabelSet, index: int, entry: ShardEntry) -> int:
         if self._unlabelled == "keep" or entry.images == 0:
             return entry.images
-        if entry.images == entry.rows:
+        if entry.images == entry.rows:  # so has every sample that is labelled
             return entry.labelled
         return len(self._usable_rows(label_set.read_shard(index)))
 

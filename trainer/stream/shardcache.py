@@ -43,7 +43,7 @@ class ShardCache:
                     _fetch(uri, temporary, num_bytes)
             now = time.time()
             with contextlib.suppress(FileNotFoundError):  # it may leave at any moment
-                os.utime(path, (now, now))
+                os.utime(path, (now, now))  # when it was last asked for; many systems note no time of reading
         return path
 
     def _make_room(self, num_bytes: int) -> None:
@@ -91,6 +91,7 @@ def _version(fs: Any, path: str) -> object:  # noqa: ANN401
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
+    # Lock files stay: were one deleted, two processes could hold locks of one name.
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

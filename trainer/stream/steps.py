@@ -33,6 +33,7 @@ class MultiScale(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def sizes(self) -> list[int]:
         """All different ones, rising."""
         even = np.linspace(self.min_size, self.max_size, self.num_sizes)
+        # Not by round(), which makes an 8 of 8.5 and a 10 of 9.5.
         return sorted({math.floor(size / self.multiple + 0.5) * self.multiple for size in even.tolist()})
 
 

@@ -23,7 +23,7 @@ class Album:
     def __init__(self, moved: dict[str, str], held: dict[str, bytes]) -> None:
         self._reader = ImageReader(moved=moved)
         self._held = held
-        self._size = cache(self._size_of)
+        self._size = cache(self._size_of)  # of this album: a cache of the class would keep all albums
 
     def pixels(self, picture: Tagged) -> torch.Tensor | None:
         """uint8 [3, H, W]; None if it is not there any more."""

@@ -47,8 +47,8 @@ class Goal:
         right_KL, shown_KL = _from_above(positives_KL), _from_above(positives_KL + negatives_KL)
         if self.precision is None:
             total_K1 = positives_KL.sum(1, keepdims=True)
-            score_KL = 2 * right_KL / np.maximum(1, shown_KL + total_K1)
-            best_K = score_KL.shape[1] - 1 - score_KL[:, ::-1].argmax(1)
+            score_KL = 2 * right_KL / np.maximum(1, shown_KL + total_K1)  # 0 of 0 is 0
+            best_K = score_KL.shape[1] - 1 - score_KL[:, ::-1].argmax(1)  # argmax takes the first of equals
             reached_K = score_KL.max(1) > 0
         else:
             good_KL = (right_KL > 0) & (right_KL >= self.precision * shown_KL)
@@ -69,7 +69,7 @@ def calibrate(counts: Counts, vocabulary: Vocabulary, goal: Goal) -> pa.Table:
     steps_K = np.where(is_pooled_K, shared, goal.choose(positives_KL, negatives_KL))
     num_classes, num_steps = positives_KL.shape
     never_K = steps_K == num_steps
-    at = np.arange(num_classes), np.minimum(steps_K, num_steps - 1)
+    at = np.arange(num_classes), np.minimum(steps_K, num_steps - 1)  # any step where it is never one: masked below
     right_K, shown_K = _from_above(positives_KL)[at], _from_above(positives_KL + negatives_KL)[at]
     return pa.Table.from_arrays(
         [

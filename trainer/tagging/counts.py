@@ -19,7 +19,7 @@ from trainer.encoders.encoder import Encoder
 from trainer.pictures.reading import PictureBatches
 from trainer.pictures.units import Place
 
-NUM_STEPS = 561
+NUM_STEPS = 561  # logits from -14 to 14
 _LOWEST, _STEP = -14.0, 0.05  # of the logit; 0.0125 of the probability at most
 _BATCH_SIZE = 128
 
@@ -50,8 +50,10 @@ def count(
     """
     encoder.model.to(encoder.device)
     num_classes = len(label_set.vocabulary)
+    # Flat, so that one scatter counts a batch: first with the label, then without, in each K rows of L steps.
     counts_2KL = torch.zeros(2 * num_classes * NUM_STEPS, dtype=torch.int64, device=encoder.device)
     first_K = torch.arange(num_classes, device=encoder.device) * NUM_STEPS
+    # Labels wait here for their pictures, which come back in order; workers need not see them.
     ahead: deque[list[np.ndarray]] = deque()
 
     def places() -> Iterator[list[Place]]:

@@ -13,7 +13,7 @@ from trainer.tagging.words import Words
 
 _SIDE = 320  # pixels
 _MOST_BYTES = 24_000_000  # of all pictures, so that the page can be sent and opened
-_PER_BLOCK = 100
+_PER_BLOCK = 100  # pictures that the page unpacks together
 
 
 class _Shown(msgspec.Struct, frozen=True, kw_only=True):

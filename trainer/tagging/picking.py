@@ -63,13 +63,14 @@ def pick(tables: Iterable[pa.Table], most: int, seed: int) -> Picked:
         for picture in rows(table):
             total += 1
             lot = xxhash.xxh3_64_intdigest(f"{picture.source}\n{picture.key}".encode(), seed)
-            _keep(drawn, (-lot, picture), most)
+            _keep(drawn, (-lot, picture), most)  # the smallest lots are drawn, and a heap keeps the largest
             for tag in picture.tags:
                 _keep(best.setdefault(tag.synset, []), (tag.probability, -lot, picture), _BEST_PER_SYNSET)
             counts.update({tag.synset for tag in (*picture.tags, *picture.above)})
     by_lot = [picture for _, picture in sorted(drawn, reverse=True, key=lambda each: each[0])]
-    chosen = dict.fromkeys(by_lot[: round(most * _BY_CHANCE)])
+    chosen = dict.fromkeys(by_lot[: round(most * _BY_CHANCE)])  # a set that keeps its order
     ranked = {synset: sorted(own, reverse=True, key=lambda each: each[:2]) for synset, own in best.items()}
+    # Every synset has its surest picture before any has its second.
     for place in range(_BEST_PER_SYNSET):
         for synset in sorted(ranked, key=lambda synset: (-counts[synset], synset)):
             if place < len(ranked[synset]) and len(chosen) < most:

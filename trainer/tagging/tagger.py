@@ -91,14 +91,15 @@ def _above(
     """
     lengths = hierarchy.offsets[classes + 1] - hierarchy.offsets[classes]
     tags = np.repeat(np.arange(len(classes)), lengths)
-    within = np.arange(len(tags)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    within = np.arange(len(tags)) - np.repeat(np.cumsum(lengths) - lengths, lengths)  # 0, 1, 2 … for each tag
     synsets = hierarchy.values[hierarchy.offsets[classes][tags] + within]
     scores_BH = np.zeros((num_rows, len(hierarchy.synsets)), np.float32)
+    # A plain assignment would see one of several tags below the same synset.
     np.maximum.at(scores_BH, (rows[tags], synsets), probabilities[tags])
     found_rows, found = np.nonzero(scores_BH)
     scores = scores_BH[found_rows, found]
     width_H = np.bincount(hierarchy.values, minlength=len(hierarchy.synsets))
-    order = np.lexsort((found, width_H[found], -scores, found_rows))
+    order = np.lexsort((found, width_H[found], -scores, found_rows))  # the last key counts first
     names = pa.array(hierarchy.synsets, pa.string()).take(pa.array(found[order]))
     return _lists(np.bincount(found_rows, minlength=num_rows), names, scores[order])
 

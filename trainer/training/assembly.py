@@ -77,12 +77,13 @@ def assemble(config: Config, prior_K: np.ndarray, image_sizes: Sequence[int], wo
     model = kind.start(config, prior_K)
     towers = kind.towers(model)
     models.check_sizes(towers[0], image_sizes)
+    # Now: its place must be there before the encoder is compiled or cut. Later only its share changes.
     if token_dropout.changes(config.plan):
         token_dropout.set_share(towers[0], token_dropout.share_of(config.plan.phases[0], config.model))
     model.to(world.device)
     if config.loop.channels_last:
         model.to(memory_format=torch.channels_last)
-    ema = Ema(model, config.optim.ema_decay)
+    ema = Ema(model, config.optim.ema_decay)  # a copy of the plain model, before anything is wrapped around it
     augment = RangeAugment(config.model.mean, config.model.std) if config.augment.range else None
     objective = kind.objective(model, config, prior_K, augment, world)
     objective.to(world.device).train()
@@ -96,6 +97,7 @@ def assemble(config: Config, prior_K: np.ndarray, image_sizes: Sequence[int], wo
         sharding.shard(objective, towers, world)
         sharding.shard(ema.module, kind.towers(ema.module), world)
     scaler = torch.amp.GradScaler(world.device.type) if config.loop.precision == "fp16" else None
+    # Only now: sharding puts other parameters in the place of those that were there.
     state = TrainState(model, ema, build_optimizer(objective, config.optim), scaler, augment)
     shared = replicate(objective, world) if config.distributed.strategy == "ddp" else objective
     return Assembly(state=state, encoder=towers[0], bare=objective, objective=shared)

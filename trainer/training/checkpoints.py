@@ -49,7 +49,7 @@ def save(folder: Path, tensors: dict[str, torch.Tensor], info: CheckpointInfo, w
     path = folder / f"step-{info.step:08d}{_SUFFIX}"
     whole = sharding.gathered(tensors, keep=world.is_main)
     if world.is_main:
-        contiguous = {name: tensor.contiguous() for name, tensor in whole.items()}
+        contiguous = {name: tensor.contiguous() for name, tensor in whole.items()}  # as safetensors wants them
         try:
             with storage.whole_file(path) as temporary:
                 save_file(contiguous, temporary, metadata={_METADATA_KEY: msgspec.json.encode(info).decode()})

@@ -17,8 +17,8 @@ from trainer.stream.data import Data
 from trainer.training.assembly import assemble
 from trainer.workers import worker_count
 
-_SECONDS = 6.0
-_WARM_UP = 2
+_SECONDS = 6.0  # for the loader, and again for the step
+_WARM_UP = 2  # what is compiled or allocated at first is no part of a rate
 
 
 class DryRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +77,7 @@ def measure(
     steps = data.reader.steps
     step = assemble(config, data.prior_K, steps.image_sizes(), world).stepper(config, steps, world)
     on_phase("Measuring the loader")
+    # As many steps as there is time for.
     source = loader.batches(data.reader, range(sys.maxsize), num_workers=num_workers, pin_memory=False)
     batch = _kept(next(source))
     loading = _rate(lambda: len(next(source).images_BCHW), seconds)
@@ -111,5 +112,5 @@ def _kept(batch: Batch) -> Batch:
 def _step(step: Callable[[int, Batch], object], batch: Batch, device: torch.device) -> int:
     step(0, batch)
     if device.type == "cuda":
-        torch.cuda.synchronize(device)
+        torch.cuda.synchronize(device)  # otherwise only the launches would be timed
     return len(batch.images_BCHW)

@@ -146,11 +146,13 @@ class Evaluation:
     def _share(self, scorer: Scorer, pictures: list[Prediction]) -> _Share:
         """This rank's samples; `pictures` takes predictions for the first of the main rank."""
         columns_J = torch.from_numpy(self.classes_J)
+        # So that a rank without samples has something to join.
         found = [
             _Share(np.empty((0, len(columns_J)), np.float32), np.empty((0, len(columns_J)), bool), np.empty((0, 2)))
         ]
         size = self.model_config.image_size
         for batch in self._batches():
+            # An empty picture where this rank has none left: under FSDP all must compute.
             images_BCHW = torch.zeros((max(1, len(batch)), 3, size, size), dtype=torch.uint8)
             for b, (_, pixels_CHW, _) in enumerate(batch):
                 images_BCHW[b] = transforms.center_crop(pixels_CHW, size)

@@ -7,9 +7,9 @@ from collections import deque
 from labelshards.errors import CatlipError
 
 ADVICE = "Lower optim.lr or lengthen optim.warmup_steps; under bf16 and fp16, try --set loop.precision=fp32."
-_MEMORY = 512
-_FEWEST = 20
-_MAX_OVERFLOWS = 50
+_MEMORY = 512  # losses
+_FEWEST = 20  # losses; the median of fewer says nothing yet
+_MAX_OVERFLOWS = 50  # in a row: each halves the scaler's factor, which begins at 65,536
 
 
 class LossGuard:
@@ -38,7 +38,7 @@ class LossGuard:
                 f"Step {step}: loss {loss:g}, gradient norm {grad_norm:g}; training cannot go on. {self._advice}"
             )
         if self._factor and len(self._usual) >= _FEWEST and loss > self._factor * statistics.median(self._usual):
-            self._high += 1
+            self._high += 1  # and is no part of what is usual
         else:
             self._high = 0
             self._usual.append(loss)

@@ -139,6 +139,7 @@ class Loop(Generic[B]):
         met = Counter(reason for _, reason in interval.bad)
         shared = sum_over_ranks([*losses, *(met[reason] for reason in self.reasons), float(stop)], self.world)
         losses, counts, stops = shared[: len(losses)], shared[len(losses) : -1], shared[-1]
+        # Each is divided by its rank's share of the batch: their mean is the step's loss.
         losses = [loss / self.world.size for loss in losses]
         for step, values in enumerate(zip(losses, grad_norms, strict=True), start=interval.first_step):
             try:

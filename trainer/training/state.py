@@ -54,7 +54,7 @@ class TrainState:
             _fill(self.ema.module, _under("ema.", tensors))
             if self.augment:
                 _fill(self.augment, _under("augment.", tensors))
-        except (KeyError, RuntimeError) as error:
+        except (KeyError, RuntimeError) as error:  # a name that it lacks, a shape that is another
             raise CatlipError(f"The checkpoint does not fit this encoder ({error}).") from error
         parameters = self._parameters()
         for key, value in _under("optim.", tensors).items():

@@ -64,6 +64,7 @@ class Stepper:
         loss = torch.zeros((), dtype=torch.float64, device=self.world.device)
         for number, part in enumerate(accumulation.split(batch, self.num_parts), start=1):
             with self._unsynchronised() if number < self.num_parts else nullcontext():
+                # DDP and FSDP take the mean of the ranks' gradients: each divides by its share of the batch alone.
                 loss += self._backward(part, self.steps[step].batch_size / self.world.size, self.target_psnr(step))
         grad_norm = self._move()
         self.after_step(step)
@@ -85,7 +86,7 @@ class Stepper:
     def _move(self) -> torch.Tensor:
         """Clip, and let the optimiser step; returns the gradient's norm before clipping."""
         if self.scaler:
-            self.scaler.unscale_(self.optimizer)
+            self.scaler.unscale_(self.optimizer)  # so that the norm is that of the gradients themselves
         norm = nn.utils.clip_grad_norm_(self.objective.parameters(), self.optim_config.clip_norm)
         if self.scaler:
             self.scaler.step(self.optimizer)  # leaves the weights as they are where a gradient overflowed

@@ -54,6 +54,7 @@ class _TensorBoard:
         import tensorboard  # noqa: F401  (its absence is named here; torch's own error names no package)
         from torch.utils.tensorboard.writer import SummaryWriter
 
+        # What it purges begins with that step itself.
         self._writer = SummaryWriter(str(folder), purge_step=start_step + 1 if start_step else None)
 
     def log(self, step: int, values: Mapping[str, float]) -> None:

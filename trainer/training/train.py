@@ -55,7 +55,7 @@ def train(
     )
     record = run.continued(out, record, allow_change)
     assembly = assemble(config, data.prior_K, steps.image_sizes(), world)
-    wait_for_all(world)
+    wait_for_all(world)  # until all have looked at the folder, in which the main rank writes from here on
     with run.writing(out) if world.is_main else nullcontext():
         session = Session(
             record=record,

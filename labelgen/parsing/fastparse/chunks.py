@@ -25,14 +25,15 @@ def noun_chunks(tags: np.ndarray, arcs: Arcs, rule: ChunkRule) -> tuple[np.ndarr
     sources = candidates
     if len(conjuncts := np.flatnonzero(rule.conjunct[labels[candidates]])):
         above = heads[candidates[conjuncts]]
-        while (climbs := rule.conjunct[labels[above]] & (heads[above] < above)).any():
+        while (climbs := rule.conjunct[labels[above]] & (heads[above] < above)).any():  # to the left only, as in spaCy
             above = np.where(climbs, heads[above], above)
-        sources = candidates.copy()
+        sources = candidates.copy()  # they were one array until here
         sources[conjuncts] = above
     lasts = candidates[rule.chunk_labels[labels[sources]]]
     firsts = arcs.edges[lasts]
     kept = []
     end = 0
+    # One by one, because each depends on the last one that was kept.
     for number, (first, last) in enumerate(zip(firsts.tolist(), lasts.tolist(), strict=True)):
         if first >= end:  # else it would lie inside the chunk before
             end = last + 1

@@ -13,7 +13,7 @@ from labelgen.arrays.ragged import spans
 from labelgen.parsing.fastparse import layers
 from labelgen.parsing.fastparse.arithmetic import Maxout, in_groups, product
 
-_BLOCK = 32
+_BLOCK = 32  # rows of every product; see arithmetic.product
 # Words that are taken through the layers together: their activations fit into a core's caches.
 _WORDS_AT_ONCE = 512
 # There is room for so many words from the start; the system gives memory to those rows that are written.
@@ -36,14 +36,15 @@ class Encoder:
         self._weights = weights
         first, *others = weights.convolutions
         width = self._width = weights.mix.width
+        # What a word adds as left neighbour, itself and right one: side by side, one product gives all three.
         self._by_place = np.concatenate([first.W[:width], first.W[width : 2 * width], first.W[2 * width :]], axis=1)
-        self._beside_nothing = first.settle(first.b[None])[0]
+        self._beside_nothing = first.settle(first.b[None])[0]  # no word around it: the bias alone
         self._for_pairs = [layers.for_pairs(layer.W) for layer in others]
         self._inputs = np.zeros((layers.NUM_PRODUCTS, 0, width), np.float32)
         self._products = np.zeros((layers.NUM_PRODUCTS, 0, len(first.b)), np.float32)
         self._embeddings = np.zeros((_ROOM, width), np.float32)
         self._places = np.zeros((_ROOM, 3, len(first.b)), np.float32)  # as left neighbour, as itself, as right one
-        self._places[0, 1] = first.b
+        self._places[0, 1] = first.b  # no word, as itself, adds the bias that every word adds
         self.forget()
 
     def forget(self) -> None:
@@ -79,13 +80,14 @@ class Encoder:
             words, lengths, self._embeddings, self._places, self._beside_nothing, first.gain, first.shift
         )
         self._make_room(len(rows))
+        # `beyond`: as far around a caption's words as the layers above look.
         for beyond, layer, weights in zip((2, 1, 0), others, self._for_pairs, strict=True):
             pairs = layers.spread(rows, lengths, beyond, self._inputs)
-            pairs += -pairs % _BLOCK
+            pairs += -pairs % _BLOCK  # what lies there makes the last block whole, and is not read again
             inputs, products = self._inputs[:, :pairs], self._products[:, :pairs]
             np.matmul(_blocks(inputs), weights[:, None], out=_blocks(products))
             layers.settle(self._products, layer.b, layer.gain, layer.shift, rows, lengths, beyond)
-        before = layers.MARGIN * np.arange(1, 2 * len(lengths), 2)
+        before = layers.MARGIN * np.arange(1, 2 * len(lengths), 2)  # both margins of those before, its own first
         vectors: np.ndarray = rows[spans(np.cumsum(lengths) - lengths + before, lengths)]
         return vectors
 

@@ -19,7 +19,7 @@ _VARIANCE_FLOOR = np.float32(1e-8)  # as in thinc
 
 def for_pairs(weights: np.ndarray) -> np.ndarray:
     """float32 [3 · width, N] of a convolution over [left, itself, right] → [NUM_PRODUCTS, width, N]."""
-    left, itself, right = np.split(weights.astype(np.float64), 3)
+    left, itself, right = np.split(weights.astype(np.float64), 3)  # sums are rounded once, at the end
     return np.stack([left, (left + itself + right) / 2, (left - itself + right) / 2, right]).astype(np.float32)
 
 
@@ -31,6 +31,7 @@ def _normalise(row: np.ndarray, gain: np.ndarray, shift: np.ndarray) -> None:
     for start in range(0, width, 8):
         for lane in range(8):
             s[lane] += row[start + lane]
+    # Half upon half, as a vector register is folded: one order of the sum, on every machine.
     mean = (((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]))) / np.float32(width)
     s[:] = 0
     for start in range(0, width, 8):
@@ -77,7 +78,7 @@ def first_convolution(
     first = 0
     at = 0
     for length in lengths:
-        for empty in (0, 1, MARGIN + length + 1, MARGIN + length + 2):
+        for empty in (0, 1, MARGIN + length + 1, MARGIN + length + 2):  # these see no word
             rows[at + empty] = beside_nothing
         for place in range(-1, length + 1):
             left = words[first + place - 1] if place >= 1 else 0
@@ -111,6 +112,7 @@ def spread(rows: np.ndarray, lengths: np.ndarray, beyond: int, inputs: np.ndarra
         start = at + MARGIN - beyond - 1
         for first in range(start, start + length + 2 * beyond, 2):
             a, b, c = rows[first], rows[first + 1], rows[first + 2]
+            # Of an odd last pair only the first result is used, in which d has no part: so any row will do.
             d = rows[min(first + 3, at + length + 2 * MARGIN - 1)]
             for each in range(width):
                 inputs[0, pair, each] = a[each] - c[each]
@@ -148,7 +150,7 @@ def settle(
                 one[each] = a[each] + b[each] + c[each] + bias[each]
             for each in range(3 * width):
                 other[each] = b[each] - c[each] - d[each] + bias[each]
-            for row in range(first, min(first + 2, end)):
+            for row in range(first, min(first + 2, end)):  # an odd last pair has one row
                 pieces = one if row == first else other
                 for each in range(width):
                     result[each] = max(pieces[each], pieces[width + each], pieces[2 * width + each])

@@ -19,7 +19,7 @@ from labelgen.parsing.fastparse.transitions import Arcs, TransitionParser
 from labelgen.parsing.fastparse.words import WordTable
 from labelgen.parsing.parse import Numbers, Parses, Word
 
-_BLOCK = 64
+_BLOCK = 64  # rows of the tagger's products; see arithmetic.product
 # Distinct words, with and without a space behind them, after which all are forgotten; each takes 4.2 KB.
 _MAX_WORDS = 40_000
 
@@ -53,7 +53,7 @@ class FastParser:
         vectors = self._encoder.encode(rows, lengths)
         scores = product(vectors, self._tag_W, _BLOCK)
         scores += self._tag_b
-        tags = scores.argmax(axis=1)
+        tags = scores.argmax(axis=1)  # spaCy's softmax would change no maximum
         words = self._words.in_numbers(numbers, rows, tags)
         ends = np.cumsum(lengths)
         if self._transitions is None:
@@ -89,7 +89,7 @@ class FastParser:
             heads=(arcs.heads[own] - first).tolist(),
             deps=[labels[label] for label in arcs.labels[own].tolist()],
         )
-        for finish in self._nlp.get_pipe("parser").postprocesses:
+        for finish in self._nlp.get_pipe("parser").postprocesses:  # they attach lifted arcs anew
             finish(doc)
         return [(chunk.start, chunk.end) for chunk in self._nlp.get_pipe("attribute_ruler")(doc).noun_chunks]
 

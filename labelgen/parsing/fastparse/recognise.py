@@ -19,7 +19,7 @@ _TAGGER = "tok2vec-listener>>with_array(softmax)"
 _CHUNK_LABELS = ("oprd", "nsubj", "dobj", "nsubjpass", "pcomp", "pobj", "dative", "appos", "attr", "ROOT")
 _CONJUNCT = "conj"
 _NOMINAL = ("NOUN", "PROPN", "PRON")
-_LIFTED = "||"
+_LIFTED = "||"  # in a label: the arc was attached elsewhere, so that arcs do not cross
 
 
 class UnknownModelError(Exception):
@@ -93,7 +93,7 @@ def _maxout(layer: Any) -> Maxout:  # noqa: ANN401
     maxout, norm = layer.layers
     weights = maxout.get_param("W")  # [width, pieces, inputs]
     _expect("pieces", weights.shape[1], 3)
-    _expect("remainder of its width by eight", weights.shape[0] % 8, 0)
+    _expect("remainder of its width by eight", weights.shape[0] % 8, 0)  # as many are summed side by side (layers.py)
     return Maxout(
         W=_copy(weights.transpose(2, 1, 0).reshape(weights.shape[2], -1)),
         b=_copy(maxout.get_param("b").T.reshape(-1)),
@@ -110,6 +110,7 @@ def _parser(parser: Any) -> tuple[ParserWeights, tuple[str, ...]]:  # noqa: ANN4
     linear = narrow.layers[2]
     _expect("features of its parser", affine.get_dim("nF"), NUM_FEATURES)
     _expect("pieces of its parser", affine.get_dim("nP"), 2)
+    # transitions._judge takes four rows at once.
     _expect("remainder of its parser's width by four", affine.get_dim("nO") % 4, 0)
     names = [parser.moves.get_class_name(number).partition("-") for number in range(parser.moves.n_moves)]
     labels = tuple(dict.fromkeys(label for _, _, label in names))
@@ -141,7 +142,7 @@ def _chunk_rule(nlp: Any, tags: Any, labels: tuple[str, ...]) -> tuple[ChunkRule
     with_root = (*labels, "ROOT")
     doc = Doc(
         nlp.vocab,
-        words=["x"] * len(asked),
+        words=["x"] * len(asked),  # any: words that the ruler knows by name are `unsure`
         tags=[tags[tag] for tag, _ in asked],
         deps=[with_root[label] for _, label in asked],
         heads=list(range(len(asked))),

@@ -28,6 +28,7 @@ def tag_chunks(kinds: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndar
     A link ("'s", "-") joins what stands on both its sides.
     """
     before = np.concatenate([[_OUTSIDE], kinds[:-1]])
+    # Each text begins as the first one does; empty ones at the end begin nowhere.
     before[ends[:-1][ends[:-1] < len(kinds)]] = _OUTSIDE
     begins = (before == _OUTSIDE) | ((before == _NOUN) & (kinds == _BEFORE))
     begins &= kinds != _OUTSIDE

@@ -12,7 +12,7 @@ import numpy as np
 from labelgen.arrays.native import native
 from labelgen.parsing.fastparse.arithmetic import in_groups, product
 
-_BLOCK = 32
+_BLOCK = 32  # rows of every product; see arithmetic.product
 # Words whose features are tabulated together: half a megabyte, which stays in a core's second-level cache.
 _WORDS_AT_ONCE = 128
 # Words that a state is judged by: the first two of the buffer, the upper three of the stack, and children of both tops.
@@ -118,6 +118,7 @@ def _judge(
     for each in range(half):
         hidden[each] = max(hidden[each], hidden[half + each])
     scores[:] = bias
+    # Four at a time, so that all scores are read and written a quarter as often.
     for row in range(0, half, 4):
         one, two, three, four = hidden[row], hidden[row + 1], hidden[row + 2], hidden[row + 3]
         a, b, c, d = weights[row], weights[row + 1], weights[row + 2], weights[row + 3]
@@ -161,11 +162,12 @@ def _parse(
         while top > 0 or front > 0:
             following = after[front]
             goes_on = not begins[front]
+            # As `is_valid` of each transition says in spaCy's arc_eager.pyx.
             allowed[_SHIFT] = top == 0 or (following > 0 and goes_on and not returned[front])
             allowed[_REDUCE] = top > 0
             allowed[_LEFT] = allowed[_RIGHT] = top > 0 and front > 0 and goes_on
-            allowed[_BREAK] = following == front + 1 and not begins[following]
-            if top == 0 and not allowed[_BREAK]:
+            allowed[_BREAK] = following == front + 1 and not begins[following]  # not if one came back between
+            if top == 0 and not allowed[_BREAK]:  # one move alone is left: nothing to judge
                 move, label = _SHIFT, 0
             elif front == 0:
                 move, label = _REDUCE, 0

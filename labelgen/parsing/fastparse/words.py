@@ -113,6 +113,7 @@ class WordTable:
         rows = []
         for token, values in zip(doc, array, strict=True):
             spaced = bool(values[self._spaced_column])
+            # With its norm: special cases give the same text several ("'s" of "it's" and of "let's").
             key = (token.text, int(values[0]), spaced)
             number = self._numbers.setdefault(key, len(self.texts))
             if number == len(self.texts):

@@ -48,7 +48,7 @@ def open_coco(path: Path) -> Split:
         found = msgspec.json.decode(path.read_bytes(), type=_Instances)
     except (ValueError, RecursionError) as error:
         raise CatlipError(f"{path} is not COCO's JSON with images, annotations and categories ({error}).") from error
-    class_of = {category.id: class_id for class_id, category in enumerate(found.categories)}
+    class_of = {category.id: class_id for class_id, category in enumerate(found.categories)}  # COCO's ids have gaps
     row_of = {image.id: row for row, image in enumerate(found.images)}
     labels: list[set[int]] = [set() for _ in found.images]
     outlines: list[list[tuple[int, Outline]]] = [[] for _ in found.images]

@@ -30,13 +30,14 @@ class LabelSetPictures:
 
     def read(self, number: int) -> bytes:
         """The bytes of a sample's picture."""
-        shard = int(np.searchsorted(self.firsts, number, side="right")) - 1
+        shard = int(np.searchsorted(self.firsts, number, side="right")) - 1  # of equals the last: others are empty
         return self._samples.read(shard, number - int(self.firsts[shard])).image
 
     @cached_property
     def _samples(self) -> Samples:
         return Samples([LabelSet.open(self.root)])
 
+    # Without what is open: a worker opens its own.
     def __getstate__(self) -> dict[str, object]:
         return {"root": self.root, "firsts": self.firsts}
 

@@ -77,7 +77,7 @@ def open_masks(images: Path, masks: Path, root: Path, report: Report, ignored: i
         if reason:
             skipped[reason] += 1
         else:
-            kept.append(paths[done - 1])
+            kept.append(paths[done - 1])  # results come in the order of the numbers
             counts.append(counts_V)
         report(done, len(paths), f"masks of {masks.parent.name}")
     counts_NV = np.array(counts, np.int64).reshape(-1, _NUM_VALUES)
@@ -87,6 +87,7 @@ def open_masks(images: Path, masks: Path, root: Path, report: Report, ignored: i
     strange = np.setdiff1d(np.arange(_NUM_VALUES), list(names))
     if num_strange := int((counts_NV[:, strange].sum(1) > 0).sum()):
         skipped[NO_CLASS] = num_strange
+    # A class's id is its place among the names, not its value.
     labels = [np.array([i for i, value in enumerate(names) if row_V[value]], np.int64) for row_V in counts_NV]
     files = PictureFiles(root=masks, paths=tuple(path.with_suffix(_MASK_SUFFIX) for path in kept))
     split = Split.of_many(PictureFiles(root=images, paths=tuple(kept)), tuple(names.values()), labels, skipped)
@@ -150,7 +151,7 @@ def _values(data: bytes) -> np.ndarray:
                 if mask.mode not in ("L", "P"):
                     raise BrokenImageError("a mask has one number a pixel", f"{mask.mode}, not grey or palette")
                 return np.array(mask)
-    except BrokenImageError:
+    except BrokenImageError:  # it says already what is wrong
         raise
     except Exception as error:  # decoders raise a dozen types on damaged bytes
         raise BrokenImageError(f"not a readable mask: {error}", "damaged") from error

@@ -59,7 +59,7 @@ class Objects:
         """The objects of all pictures; None if no picture has its size, or no object a box and an outline."""
         if any(height is None or width is None for height, width in sizes):
             return None
-        known = tuple((int(height or 0), int(width or 0)) for height, width in sizes)
+        known = tuple((int(height or 0), int(width or 0)) for height, width in sizes)  # none is None any more
         skipped: Counter[str] = Counter()
         by_picture = []
         for size, those in zip(known, outlines, strict=True):

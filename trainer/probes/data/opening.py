@@ -59,6 +59,7 @@ def _part(data: Path, names: tuple[str, ...]) -> list[Path]:
 def _open(paths: list[Path], report: Report) -> Split:
     [first, *_] = paths
     if first.is_dir():
+        # The surest marks first: any folder with folders in it could be one of classes.
         if (first / MASKS).is_dir():
             return open_masks(first / IMAGES, first / MASKS, first.parent, report)
         if first.parent.name == _ADE20K:

@@ -79,7 +79,7 @@ class Split:
     def of_one(
         cls, pictures: Pictures, classes: Sequence[str], class_ids: np.ndarray, skipped: Counter[str] | None = None
     ) -> "Split":
-        """A split in which every picture has one class."""
+        """A split in which every picture has one class. class_ids: int [N]."""
         return cls(
             pictures=pictures,
             classes=tuple(classes),
@@ -92,7 +92,7 @@ class Split:
     def of_many(
         cls, pictures: Pictures, classes: Sequence[str], labels: Sequence[np.ndarray], skipped: Counter[str]
     ) -> "Split":
-        """A split in which pictures have any number of classes. labels: of each picture its class ids."""
+        """A split in which pictures have any number of classes. labels: of each its class ids, int64."""
         unique = [np.unique(each) for each in labels]
         return cls(
             pictures=pictures,
@@ -128,7 +128,7 @@ def check_pair(train: Split, test: Split, where: str) -> tuple[Split, Split]:
     values = new_ids[test.values]
     if test.multilabel:
         rows = np.repeat(np.arange(len(test)), np.diff(test.offsets))
-        values = values[np.lexsort((values, rows))]
+        values = values[np.lexsort((values, rows))]  # under new numbers, a picture's classes need not rise
     objects = test.objects.renumbered(new_ids.tolist()) if test.objects else None
     return train, replace(test, classes=train.classes, values=values, objects=objects)
 

@@ -47,7 +47,7 @@ class TablePictures:
     def read(self, number: int) -> bytes:
         """The bytes in one row; the row group around it is kept until another one is asked for."""
         row = int(self.rows[number])
-        group = int(np.searchsorted(self._starts, row, side="right")) - 1
+        group = int(np.searchsorted(self._starts, row, side="right")) - 1  # of equals the last: others are empty
         if self._held.get("group") != group:
             file, within = self._groups[group]
             try:
@@ -76,8 +76,10 @@ class TablePictures:
 
     @cached_property
     def _held(self) -> dict[str, Any]:
+        # A place for what was read last, in what is frozen otherwise.
         return {}
 
+    # Without the row group that is held: a worker reads its own.
     def __getstate__(self) -> dict[str, object]:
         return {"files": self.files, "column": self.column, "rows": self.rows}
 

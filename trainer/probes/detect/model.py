@@ -21,7 +21,7 @@ from trainer.probes.detect.scenes import Batch
 from trainer.probes.taps import freeze_unused, patches
 
 _ASPECT_RATIOS = (0.5, 1.0, 2.0)
-_MASK_LAYERS = 4
+_MASK_LAYERS = 4  # as in Mask R-CNN
 
 
 class Pyramid(nn.Module):
@@ -50,7 +50,7 @@ class Pyramid(nn.Module):
         self.levels = nn.ModuleList(
             nn.Sequential(
                 *layers,
-                nn.Conv2d(channels, out_channels, 1, bias=False),
+                nn.Conv2d(channels, out_channels, 1, bias=False),  # the norm behind has one
                 LayerNorm2d(out_channels),
                 nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False),
                 LayerNorm2d(out_channels),
@@ -59,9 +59,10 @@ class Pyramid(nn.Module):
         )
 
     def forward(self, x_BCHW: torch.Tensor) -> "OrderedDict[str, torch.Tensor]":
-        """Maps by name, the finest first."""
+        """Maps by name, the finest first: float [B, out_channels, 4 h, 4 w], and so on down to a quarter of h x w."""
         features_BDhw = patches(self.encoder, x_BCHW)
         maps = OrderedDict((str(number), level(features_BDhw)) for number, level in enumerate(self.levels))
+        # Every second cell, as torchvision's own pyramids make their coarsest map; only proposals look at it.
         maps["pool"] = F.max_pool2d(maps["3"], 1, 2)
         return maps
 
@@ -85,7 +86,7 @@ def build(encoder: Encoder, num_classes: int, image_size: int, channels: int, re
         max_size=image_size,
         image_mean=list(encoder.picture.mean),
         image_std=list(encoder.picture.std),
-        size_divisible=image_size,
+        size_divisible=image_size,  # all are padded to the square that the encoder was asked about
         rpn_anchor_generator=anchors,
         box_batch_size_per_image=regions,
         mask_head=MaskRCNNHeads(channels, (channels,) * _MASK_LAYERS, 1),
@@ -93,6 +94,7 @@ def build(encoder: Encoder, num_classes: int, image_size: int, channels: int, re
     )
     heads = model.roi_heads
     assert isinstance(heads, RoIHeads), "as torchvision builds it"
+    # Set here: one that MaskRCNN makes itself takes 256 channels, whatever the mask head gives.
     heads.mask_predictor = MaskRCNNPredictor(channels, channels, num_classes + 1)
     return model
 
@@ -105,7 +107,7 @@ class Detecting(nn.Module):
         self.model = model
 
     def forward(self, batch: Batch, mean_over: float) -> torch.Tensor:
-        """The mean loss of this process's pictures, as large as their share of `mean_over` is."""
+        """Scalar: the mean loss of this process's pictures, as large as their share of `mean_over` is."""
         pictures = [image_CHW.float() / 255 for image_CHW in batch.images]
         losses: Mapping[str, torch.Tensor] = self.model(pictures, [dict(target) for target in batch.targets])
         return torch.stack(list(losses.values())).sum() * (len(pictures) / mean_over)

@@ -70,7 +70,7 @@ def scene(pictures: Pictures, objects: Objects, row: int, *, mirrored: bool) -> 
     if mirrored:
         width = pixels_CHW.shape[-1]
         pixels_CHW, masks_NHW = pixels_CHW.flip(-1), masks_NHW.flip(-1)
-        boxes_N4[:, [0, 2]] = width - boxes_N4[:, [2, 0]]
+        boxes_N4[:, [0, 2]] = width - boxes_N4[:, [2, 0]]  # left and right change places
     labels_N = torch.tensor([one.class_id + 1 for one in those])
     return pixels_CHW, {"boxes": boxes_N4, "labels": labels_N, "masks": masks_NHW}
 

@@ -21,7 +21,7 @@ from trainer.probes.detect.scenes import sized
 from trainer.probes.features import UNREADABLE, reason_of
 from trainer.probes.plans import Tick
 
-_INSIDE = 0.5
+_INSIDE = 0.5  # from this probability on, a pixel is in a mask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ def detect(
                     "category_id": label - 1,
                     "bbox": [left, top, right - left, bottom - top],
                     "score": score,
-                    "segmentation": coco_masks.encode(np.asfortranarray(mask_HW)),
+                    "segmentation": coco_masks.encode(np.asfortranarray(mask_HW)),  # COCO's runs go down the columns
                 }
             )
         tick(min(row + world.size, len(split)), len(split), "test pictures")
@@ -85,7 +85,7 @@ def _precision(truth: Any, detections: list[dict[str, Any]], kind: str) -> Preci
     )
     if not detections:
         return Precision(ap=0.0, ap50=0.0, per_class=np.where(there_K > 0, 0.0, np.nan))
-    judged = COCOeval(truth, truth.loadRes([dict(one) for one in detections]), kind)
+    judged = COCOeval(truth, truth.loadRes([dict(one) for one in detections]), kind)  # it writes into them
     judged.evaluate()
     judged.accumulate()
     # Overlaps x recalls x classes, of all sizes, with as many detections as COCO allows; -1 without objects.

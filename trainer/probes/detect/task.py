@@ -64,8 +64,9 @@ def _run(settings: Detect, asked: Asked, case: Case, seed: int, tick: Tick) -> l
         raise CatlipError("No training picture has an object to learn: all are crowds. Give data with others.")
     models.check_sizes(case.encoder.model, [size])
     steps = settings.steps(len(rows), size, seed, world.size)
-    torch.manual_seed(seed)
+    torch.manual_seed(seed)  # of all first weights but the encoder's
     model = build(case.encoder, case.num_classes, size, settings.channels, settings.regions)
+    # All that decides a weight: with other settings, pictures or objects it is another training.
     name = (_VERSION, case.encoder.digest, train.pictures.digest, train_objects.digest, train.classes)
     digest = storage.digest(repr((*name, msgspec.to_builtins(settings), seed)).encode())
     stream = Stream(num_samples=len(rows), steps=steps, seed=seed, rank=world.rank, world_size=world.size)

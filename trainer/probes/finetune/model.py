@@ -42,7 +42,7 @@ class Classifying(nn.Module):
         self._mix = mix
 
     def forward(self, batch: Batch, mean_over: float) -> torch.Tensor:
-        """The sum of the pictures' losses, divided by `mean_over`."""
+        """Scalar: the sum of the pictures' losses, divided by `mean_over`."""
         x_BCHW = transforms.to_input(batch.images_BCHW, self._mean, self._std, batch.flips_B)
         targets = batch.class_ids_B
         even = len(targets) // 2 * 2

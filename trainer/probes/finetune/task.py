@@ -56,6 +56,7 @@ PROTOCOLS = {
 
 def plans(asked: Asked) -> list[Plan]:
     """Fine-tuning under each protocol, from each beginning. Raises CatlipError if one cannot be had."""
+    # Not from zeros: under such a head the encoder has no gradient at first.
     inits = [init_of(name, asked) for name in dict.fromkeys(RANDOM if each == ZEROS else each for each in asked.inits)]
     found = []
     for protocol, init in product(asked.of_task(PROTOCOLS, "catlip"), inits):
@@ -94,6 +95,7 @@ def _measured(
     model = with_head(case.encoder, case.num_classes, init, seed)
     models.check_sizes(model, [*steps.image_sizes(), size])
     stream = Stream(num_samples=len(rows), steps=steps, seed=seed, rank=asked.world.rank, world_size=asked.world.size)
+    # All that decides a weight: what differs in any of it is another training.
     name = (_VERSION, case.encoder.digest, train.pictures.digest, msgspec.to_builtins(settings), init.name, seed)
     rows_of_classes = [match.class_ids for match in init.matches]  # what is known of names changes with WordNet
     digest = storage.digest(repr((*name, rows_of_classes)).encode() + rows.tobytes() + train.class_ids.tobytes())

@@ -48,11 +48,12 @@ class Crops(Dataset[Batch]):
             pixels_CHW = transforms.decode(self.split.pictures.read(number))
             class_ids_HW = torch.from_numpy(lookup_V[self.masks.read(number)])
             height, width = class_ids_HW.shape
-            side = max(1, round(min(height, width) * rng.uniform(self.min_scale, 1.0) ** 0.5))
+            side = max(1, round(min(height, width) * rng.uniform(self.min_scale, 1.0) ** 0.5))  # the scale is of areas
             top, left = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
             here = np.s_[..., top : top + side, left : left + side]
             crop_CHW = transforms.center_crop(pixels_CHW[here], size)
             class_ids_11HW = class_ids_HW[here][None, None]
+            # By the nearest pixel, as is usual there: between two classes lies none.
             return crop_CHW, F.interpolate(class_ids_11HW, (size, size))[0, 0], bool(rng.random() < 0.5)
 
         samples, bad = self.stream.load(step, read)

@@ -63,7 +63,7 @@ class Segmenting(nn.Module):
         self.segmenter = segmenter
 
     def forward(self, batch: Batch, mean_over: float) -> torch.Tensor:
-        """The sum of the pictures' losses, divided by `mean_over`."""
+        """Scalar: the sum of the pictures' losses, divided by `mean_over`."""
         targets_BHW = batch.class_ids_BHW.long()
         targets_BHW = torch.where(batch.flips_B[:, None, None], targets_BHW.flip(-1), targets_BHW)
         logits_BKHW = self.segmenter(batch.images_BCHW, batch.flips_B)

@@ -77,7 +77,7 @@ def score(
         called_HW = call(segmenter, pixels_CHW.to(world.device), num_classes, size).cpu().numpy()
         counts += Confusion.of(truth_HW, called_HW, num_classes).counts_KK
         tick(min(number + world.size, len(split)), len(split), "test pictures")
-    summed = np.array(sum_over_ranks(counts.ravel().tolist(), world), np.int64)
+    summed = np.array(sum_over_ranks(counts.ravel().tolist(), world), np.int64)  # float64 counts pixels exactly
     return Confusion(counts_KK=summed.reshape(counts.shape)), sum(on_all(broken, world), Counter())
 
 

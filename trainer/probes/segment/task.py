@@ -66,12 +66,13 @@ def _run(settings: Segment, asked: Asked, case: Case, seed: int, tick: Tick) -> 
     size = settings.image_size or case.encoder.picture.image_size
     steps = settings.steps(len(train), size, seed, world.size)
     models.check_sizes(case.encoder.model, [*steps.image_sizes(), size])
-    torch.manual_seed(seed)
+    torch.manual_seed(seed)  # of the head's first weights
     segmenter = Segmenter(case.encoder, settings.head, case.num_classes, size, frozen=settings.frozen)
     moved = groups.of_new(segmenter.head.parameters(), settings)
     if not settings.frozen:
         freeze_unused(segmenter.encoder, lambda x_BCHW: patches(segmenter.encoder, x_BCHW), size)
         moved += groups.of_encoder(segmenter.encoder, settings)
+    # All that decides a weight: with other settings, pictures or masks it is another training.
     name = (_VERSION, case.encoder.digest, train.pictures.digest, train_masks.files.digest, train.classes)
     digest = storage.digest(repr((*name, msgspec.to_builtins(settings), seed)).encode())
     stream = Stream(num_samples=len(train), steps=steps, seed=seed, rank=world.rank, world_size=world.size)
@@ -96,7 +97,7 @@ def _majority(case: Case) -> list[Measured]:
     """Every pixel is called what most training pixels are."""
     classes = case.splits[0].classes
     sizes = [np.bincount(masks.lookup(classes), weights=masks.pixels_V, minlength=256) for masks in case.masks]
-    train_K, test_K = (each[: case.num_classes].astype(np.int64) for each in sizes)
+    train_K, test_K = (each[: case.num_classes].astype(np.int64) for each in sizes)  # without IGNORED, the last one
     counts_KK = np.zeros((case.num_classes, case.num_classes), np.int64)
     counts_KK[:, train_K.argmax()] = test_K
     return [_line(Confusion(counts_KK=counts_KK), {}, Counter())]

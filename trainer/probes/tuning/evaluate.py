@@ -35,8 +35,8 @@ def ranked(encoder: Encoder, pictures: Pictures, world: World) -> tuple[np.ndarr
         found.append((start + np.arange(len(codes_B)), codes_B.numpy(), accuracy.rank(model(x_BCHW)).numpy()))
     parts = [part for each in on_all(found, world) for part in each]
     rows, codes, ranked_N5 = (np.concatenate(each) for each in zip(*parts, strict=True))
-    order = np.argsort(rows)
+    order = np.argsort(rows)  # batches were dealt to the ranks in turn
     rows, codes, ranked_N5 = rows[order], codes[order], ranked_N5[order]
     read = codes == DONE
     broken = Counter({reason: int(np.sum(codes == DONE + 1 + code)) for code, reason in enumerate(REASONS)})
-    return ranked_N5[read], rows[read], +broken
+    return ranked_N5[read], rows[read], +broken  # without reasons that nothing had

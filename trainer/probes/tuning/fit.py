@@ -88,7 +88,7 @@ class Fitting:
         self._moving = replicate(self.objective, self.world)
         self._narrow = self._loop_config().narrow(self.world.device)
         with run.writing(self.folder) if self.world.is_main else nullcontext():
-            wait_for_all(self.world)
+            wait_for_all(self.world)  # until the folder is clear of what a killed one left
             done, bad = self._resume()
             wait_for_all(self.world)  # before anything new is written
             finished = done == self.steps.num_steps or self._loop().run(self._read(done), done, bad)
@@ -163,6 +163,7 @@ class Fitting:
             self.tick(step, self.steps.num_steps)
 
     def _save(self, step: int, bad: dict[str, int]) -> None:
+        # The folder's name is a digest of all that decides a weight.
         info = CheckpointInfo(
             step=step, samples=self.steps[step].first, bad=bad, config_digest=self.folder.name, vocabulary_digest=""
         )
@@ -178,4 +179,4 @@ def _seed_all(key: tuple[int, ...]) -> None:
     """Seed torch and NumPy's global generator, which timm's Mixup draws from: a resumed step draws the same."""
     state = np.random.SeedSequence(key).generate_state(2, np.uint64)
     torch.manual_seed(int(state[0]))
-    np.random.seed(int(state[1]) % 2**32)
+    np.random.seed(int(state[1]) % 2**32)  # it takes no more bits

@@ -12,7 +12,7 @@ from trainer.probes.features import UNREADABLE, reason_of
 from trainer.stream.plan import Plan, make_plan, rank_share
 from trainer.stream.steps import Steps
 
-_MAX_REPLACEMENTS = 100
+_MAX_REPLACEMENTS = 100  # so many in a row are no accident
 
 T = TypeVar("T")
 
@@ -38,6 +38,7 @@ class Stream:
         first, batch_size, _ = self.steps[step]
         found: list[T] = []
         bad: list[tuple[str, str]] = []
+        # All in one shard, so ranks share the places in their order.
         for place in (first + rank_share(np.zeros(batch_size), rank=self.rank, world_size=self.world_size)).tolist():
             for candidate in range(place, place + _MAX_REPLACEMENTS):
                 number = int(self._plan.locate(candidate, candidate + 1)[0, 1])
