@@ -58,8 +58,8 @@ def guarded(read: Callable[[InputShard, Fields], Found]) -> Callable[[InputShard
         check(shard)
         try:
             yield from read(shard, fields)
-        except SourceDamageError:
-            check(shard)
+        except (SourceError, SourceDamageError):
+            check(shard)  # a store that was told which version it should be says only that it has it no more
             raise
         check(shard)
 

@@ -38,6 +38,13 @@ def differences(found: dict[str, bytes], wanted: dict[str, bytes]) -> list[str]:
     ]
 
 
+def temporary(folder: Path) -> list[str]:
+    """What is left in a folder for temporary files, but for the empty folders of Python's own helper processes."""
+    found = [path for path in folder.rglob("*") if path.is_file() or path.is_symlink()]
+    found += [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("pymp-")]
+    return [f"temporary {path.relative_to(folder)} was left over" for path in found]
+
+
 def orphans(processes: Iterable[Process]) -> list[str]:
     """Processes that outlived those that started them, after they had time to notice; they are killed."""
     sessions = [process.pid for process in processes]

@@ -37,7 +37,7 @@ _Starter = Callable[[list[str], Mapping[str, str]], list[Process]]
 
 @dataclass(frozen=True, kw_only=True)
 class Victim:
-    """A command. start: its processes, each in a session of its own. commits: pattern of what it keeps in or beside OUT."""
+    """A command. start: its processes, each in a session of its own. commits: pattern of what it keeps, beside OUT."""
 
     command: str
     how: str
@@ -92,7 +92,9 @@ def victims(folder: Path) -> list[Victim]:
         train("two loader processes", _alone, "data.num_workers=2"),
         train("two ranks", _pair),
         Victim(command="probe", how="three tasks", start=probe, commits="out/probes/*.json"),
-        Victim(command="tag", how="to a file", start=over_pictures("tag"), commits="*.parts/*.parquet", out="out.parquet"),
+        Victim(
+            command="tag", how="to a file", start=over_pictures("tag"), commits="*.parts/*.parquet", out="out.parquet"
+        ),
         Victim(command="embed", how="to a folder", start=over_pictures("embed"), commits="out/*.parquet"),
     ]
 
@@ -113,7 +115,8 @@ def _pair(words: list[str], env: Mapping[str, str]) -> list[Process]:
 def _caption_tars(folder: Path) -> Path:
     folder.mkdir(parents=True)
     things, places = ("dog", "cat", "red bus", "polar bear", "woman"), ("sofa", "street", "lawn")
-    captions = [f"A {thing} and {n + 2} balls on the {place}." for n in range(6) for thing in things for place in places]
+    pairs = [(thing, place) for thing in things for place in places]
+    captions = [f"A {thing} and {number} balls on the {place}." for number in range(2, 8) for thing, place in pairs]
     for number in range(6):
         with tarfile.open(folder / f"{number}.tar", "w") as archive:
             for row, caption in enumerate(captions[number::6]):
