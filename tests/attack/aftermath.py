@@ -51,7 +51,7 @@ def orphans(processes: Iterable[Process]) -> list[str]:
     deadline = time.monotonic() + _SECONDS_TO_END
     while (left := [pid for session in sessions for pid in members_of(session)]) and time.monotonic() < deadline:
         time.sleep(0.05)
-    told = [f"process {pid} ({_words_of(pid)}) outlived its parent" for pid in left]
+    told = [f"process {pid} ({words_of(pid)}) outlived its parent" for pid in left]
     for pid in left:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -78,7 +78,8 @@ def _without_speeds(data: bytes) -> bytes:
     return msgspec.json.Encoder().encode_lines(kept)
 
 
-def _words_of(pid: int) -> str:
+def words_of(pid: int) -> str:
+    """The command line of a process."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
     except OSError:
