@@ -123,7 +123,7 @@ def run(arguments: list[str]) -> int:
         )
     except (CatlipError, OSError) as error:
         full = isinstance(error, OSError) and error.errno in _NO_ROOM
-        advice = " Make room there, and run the same command again." if full else ""
+        advice = ". Make room there, and run the same command again." if full else ""
         stderr.print(f"Error: {error}{advice}", style="red", markup=False, highlight=False, soft_wrap=True)
         if "--debug" in arguments:
             traceback.print_exc()

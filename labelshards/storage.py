@@ -22,8 +22,14 @@ _TEMPORARY_MARK = ".partial-"
 _S3_RETRIES = {"mode": "standard", "max_attempts": 10}
 _S3_VARIABLES = ("AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE")
 # Where exceptions of remote stores come from that are no OSErrors.
-_REMOTE_LIBRARIES = frozenset({"aiohttp", "botocore", "gcsfs", "google"})
-_ERRNO = {FileNotFoundError: errno.ENOENT, PermissionError: errno.EACCES, FileExistsError: errno.EEXIST}
+_REMOTE_LIBRARIES = frozenset({"aiobotocore", "aiohttp", "botocore", "gcsfs", "google"})
+_ERRNO = {
+    FileNotFoundError: errno.ENOENT,
+    PermissionError: errno.EACCES,
+    FileExistsError: errno.EEXIST,
+    TimeoutError: errno.ETIMEDOUT,
+}
+_NO_ANSWER = "it did not answer in time"
 
 
 def filesystem(uri: str) -> tuple[Any, str]:
@@ -52,8 +58,10 @@ def told(uri: str) -> Iterator[None]:
         if "://" not in uri or error.filename is not None:
             raise
         number = error.errno or next((code for kind, code in _ERRNO.items() if isinstance(error, kind)), errno.EIO)
-        raise OSError(number, error.strerror or str(error), uri) from error
+        raise OSError(number, error.strerror or str(error) or _NO_ANSWER, uri) from error
     except Exception as error:
+        if isinstance(error, IndexError) and isinstance(error.__context__, TimeoutError):  # s3fs, of one without words
+            raise OSError(errno.ETIMEDOUT, _NO_ANSWER, uri) from error
         if type(error).__module__.partition(".")[0] not in _REMOTE_LIBRARIES:
             raise
         raise OSError(errno.EIO, str(error), uri) from error

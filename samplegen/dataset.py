@@ -81,7 +81,11 @@ def make_sample_set(directory: Path, settings: Settings, report: Callable[[int],
     begun = directory / _PARTIAL
     begun.mkdir(parents=True, exist_ok=True)
     with locked(begun / ".lock", f"Another catlip sample is making {directory}. Wait for it."):
-        return _make(directory, settings, report)
+        try:
+            return _make(directory, settings, report)
+        except OSError as error:
+            error.filename = error.filename or str(directory)  # a full disk does not say where it is
+            raise
 
 
 def _make(directory: Path, settings: Settings, report: Callable[[int], None]) -> SampleSet:

@@ -4,14 +4,16 @@ import socket
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NoReturn
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 BUCKET = "box"
+_STALL_SECONDS = 60.0
+Body = Literal["stalls", "cut", "longer", "shorter"]
 _FAULT = "<Error><Code>{code}</Code><Message>{message}</Message></Error>"
 
 
@@ -31,13 +33,18 @@ class Request:
 
 @dataclass
 class Fault:
-    """The next `times` requests that `concerns` get this answer: an S3 error, or (status 0) a connection cut off."""
+    """The next `times` requests that `concerns` get this answer: an S3 error, or (status 0) a connection cut off.
+
+    body: instead, the true answer, whose body stops in the middle ("stalls"), is cut off there, or is announced as
+    "longer" or "shorter" than it is.
+    """
 
     times: int
-    status: int
+    status: int = 503
     code: str = "SlowDown"
     message: str = "Please reduce your request rate."
     concerns: Callable[[Request], bool] = lambda _request: True
+    body: Body | None = None
 
 
 @dataclass
@@ -69,6 +76,27 @@ class _Quiet(WSGIRequestHandler):
         """Say nothing."""
 
 
+def _spoil(how: str, environ: dict[str, Any], moto: Callable[..., Any]) -> NoReturn:
+    """Send an answer that is not what its header says, and let the connection go."""
+    said: list[tuple[str, list[tuple[str, str]]]] = []
+    data = b"".join(moto(environ, lambda status, headers, _error=None: said.append((status, headers))))
+    [(status, headers)] = said
+    half, whole = len(data) // 2, len(data)
+    sent, announced = {"longer": (whole, whole + 9), "shorter": (whole, half)}.get(how, (half, whole))
+    kept = [(name, value) for name, value in headers if name.lower() not in ("content-length", "connection")]
+    lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in kept)]
+    lines += [f"Content-Length: {announced}", "Connection: close"]
+    connection = environ["werkzeug.socket"]
+    connection.sendall("\r\n".join([*lines, "", ""]).encode() + data[:sent])
+    if how == "stalls":
+        connection.settimeout(_STALL_SECONDS)
+        with suppress(OSError):
+            connection.recv(1)  # until who asked gives up
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+    raise ConnectionError  # which werkzeug takes for a client that went away
+
+
 @contextmanager
 def serving() -> Iterator[S3Server]:
     """A server without buckets, as long as this lasts."""
@@ -82,6 +110,8 @@ def serving() -> Iterator[S3Server]:
         if fault is None or fault.times == 0 or not fault.concerns(request):
             return moto(environ, start_response)
         fault.times -= 1
+        if fault.body:
+            _spoil(fault.body, environ, moto)
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         if fault.status == 0:
             environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)

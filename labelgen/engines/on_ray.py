@@ -5,12 +5,14 @@ Ray core tasks, one shard each. Ray keeps the processes that run them, so a proc
 
 import contextlib
 import os
+import shutil
 import socket
 import sys
 import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -22,6 +24,7 @@ from labelgen.engines.worker import DIED_TWICE, ONE_THREAD, Failed, Outcome
 from labelgen.extract import Extractor
 from labelgen.sources.sample import InputShard
 from labelshards.errors import CatlipError
+from labelshards.flock import locked
 
 ADDRESS = "RAY_ADDRESS"
 # What a worker takes with spaCy's small model and WordNet, so that Ray does not fill a node with more than it holds.
@@ -32,6 +35,8 @@ _LOST_WORKER = (WorkerCrashedError, OutOfMemoryError, NodeDiedError, ObjectLostE
 # Cores of a cluster come and go; so often they are counted again.
 _SECONDS_BETWEEN_COUNTS = 10.0
 _KNOCK_SECONDS = 20.0
+_SCRATCH_PREFIX = "ray-"  # short, because paths of sockets in there may not be long
+_LOCK_NAME = ".catlip.lock"
 
 
 def run_ray(
@@ -108,7 +113,7 @@ def _cluster(num_workers: int) -> Iterator[None]:
                 ray.init(address=address, **quiet)
             else:
                 os.environ.update({name: value for name, value in ONE_THREAD.items() if name not in os.environ})
-                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True))
+                folder = stack.enter_context(_scratch())
                 ray.init(
                     address="local",
                     num_cpus=num_workers,
@@ -125,6 +130,19 @@ def _cluster(num_workers: int) -> Iterator[None]:
         stack.callback(ray.shutdown)
         _refuse_small_nodes()
         yield
+
+
+@contextlib.contextmanager
+def _scratch() -> Iterator[str]:
+    """A folder for Ray, gone at the end; those of killed leaders, whose locks nobody has, go at the beginning."""
+    for lock in Path(tempfile.gettempdir()).glob(f"{_SCRATCH_PREFIX}*/{_LOCK_NAME}"):
+        with contextlib.suppress(CatlipError, OSError), locked(lock, "a living leader's"):
+            shutil.rmtree(lock.parent)
+    with (
+        tempfile.TemporaryDirectory(prefix=_SCRATCH_PREFIX, ignore_cleanup_errors=True) as folder,
+        locked(Path(folder) / _LOCK_NAME, f"{folder} is another's."),
+    ):
+        yield folder
 
 
 def _knock(address: str) -> None:

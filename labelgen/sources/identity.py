@@ -58,8 +58,8 @@ def guarded(read: Callable[[InputShard, Fields], Found]) -> Callable[[InputShard
         check(shard)
         try:
             yield from read(shard, fields)
-        except SourceDamageError:  # or a file that is being written, which is another matter
-            check(shard)
+        except (SourceError, SourceDamageError):  # or a file that is being written, which is another matter
+            check(shard)  # a store that was told which version it should be says only that it has it no more
             raise
         check(shard)
 

@@ -38,13 +38,20 @@ def differences(found: dict[str, bytes], wanted: dict[str, bytes]) -> list[str]:
     ]
 
 
+def temporary(folder: Path) -> list[str]:
+    """What is left in a folder for temporary files, but for the empty folders of Python's own helper processes."""
+    found = [path for path in folder.rglob("*") if path.is_file() or path.is_symlink()]
+    found += [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("pymp-")]
+    return [f"temporary {path.relative_to(folder)} was left over" for path in found]
+
+
 def orphans(processes: Iterable[Process]) -> list[str]:
     """Processes that outlived those that started them, after they had time to notice; they are killed."""
     sessions = [process.pid for process in processes]
     deadline = time.monotonic() + _SECONDS_TO_END
     while (left := [pid for session in sessions for pid in members_of(session)]) and time.monotonic() < deadline:
         time.sleep(0.05)
-    told = [f"process {pid} ({_words_of(pid)}) outlived its parent" for pid in left]
+    told = [f"process {pid} ({words_of(pid)}) outlived its parent" for pid in left]
     for pid in left:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -71,7 +78,8 @@ def _without_speeds(data: bytes) -> bytes:
     return msgspec.json.Encoder().encode_lines(kept)
 
 
-def _words_of(pid: int) -> str:
+def words_of(pid: int) -> str:
+    """The command line of a process."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
     except OSError:

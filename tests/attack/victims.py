@@ -115,9 +115,8 @@ def _pair(words: list[str], env: Mapping[str, str]) -> list[Process]:
 def _caption_tars(folder: Path) -> Path:
     folder.mkdir(parents=True)
     things, places = ("dog", "cat", "red bus", "polar bear", "woman"), ("sofa", "street", "lawn")
-    captions = [
-        f"A {thing} and {n + 2} balls on the {place}." for n in range(6) for thing in things for place in places
-    ]
+    pairs = [(thing, place) for thing in things for place in places]
+    captions = [f"A {thing} and {number} balls on the {place}." for number in range(2, 8) for thing, place in pairs]
     for number in range(6):
         with tarfile.open(folder / f"{number}.tar", "w") as archive:
             for row, caption in enumerate(captions[number::6]):

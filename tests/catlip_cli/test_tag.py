@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from catlip_cli.main import run
+from labelshards.flock import locked
 from tests.forked import Forked
 from tests.labelset_factory import COLOURS, coloured, picture, write_label_set
 from tests.picture_tars import write_tars
@@ -175,3 +176,16 @@ def test_tag__an_exported_model_says_the_same(
     assert run(["tag", silent, str(pictures)]) == 1
     assert "has no head with a vocabulary" in capsys.readouterr().err
     assert run(["embed", silent, str(pictures), "--out", str(tmp_path / "f.parquet")]) == 0
+
+
+@pytest.mark.parametrize(("command", "out"), [("tag", "tags.parquet"), ("tag", "tags"), ("embed", "features")])
+def test_out__a_second_one_at_the_same_time_is_refused(
+    command: str, out: str, trained: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [command, str(trained / "run"), str(pictures), "--out", str(tmp_path / out)]
+    parts = tmp_path / (f"{out}.parts" if out.endswith(".parquet") else out)
+    parts.mkdir()
+    with locked(parts / ".lock", "free until now"):
+        assert run(words) == 1
+    assert f"Error: Another catlip is writing {tmp_path / out}. Wait for it" in capsys.readouterr().err
+    assert run(words) == 0

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,19 @@ def test_build__ray_interrupted_then_a_worker_killed(test_data: Path, tmp_path: 
         wait_until_alone(process.pid)
     assert json.loads(said)["shards_extracted"] == 6 - done_before
     assert content(out) == finish_here(sources, tmp_path / "local")
+
+
+def test_scratch__of_a_killed_leader_is_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from labelgen.engines.on_ray import _scratch
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    killed, foreign = tmp_path / "ray-killed", tmp_path / "ray"
+    for folder in (killed / "session", foreign):
+        folder.mkdir(parents=True)
+    (killed / ".catlip.lock").touch()
+    with _scratch() as first:
+        assert {path.name for path in tmp_path.iterdir()} == {"ray", Path(first).name}
+        with _scratch() as second:
+            assert Path(first).exists()
+            assert first != second
+    assert [path.name for path in tmp_path.iterdir()] == ["ray"]

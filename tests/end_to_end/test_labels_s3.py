@@ -13,7 +13,7 @@ from labelgen.folder import lease
 from labelshards import parquet, storage
 from labelshards.labelset import LabelSet
 from tests.end_to_end.builds import content, started, wait_until
-from tests.s3_server import BUCKET, Fault, Request, S3Server, serving
+from tests.s3_server import BUCKET, Body, Fault, Request, S3Server, serving
 
 NUM_TARS = 12
 SOURCES = f"s3://{BUCKET}/tars/{{00..{NUM_TARS - 1}}}.tar"
@@ -122,6 +122,63 @@ def test_build__clear_end_where_the_store_refuses(
     assert said.count("\n") == 1
 
 
+@pytest.mark.parametrize("body", ["stalls", "cut", "longer", "shorter"])
+@pytest.mark.usefixtures("one_process")
+def test_build__of_a_store_that_lies(
+    body: Body,
+    bucket: str,
+    server: S3Server,
+    same_here: dict[str, bytes],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One tar never comes as it is: it fails with one line, and nothing of it is taken; later it is done."""
+    monkeypatch.setitem(fsspec.config.conf, "s3", {"config_kwargs": {"read_timeout": 1.0}})
+    monkeypatch.setattr("s3fs.core.S3FileSystem.retries", 3)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
+    fsspec.filesystem("s3").clear_instance_cache()
+    arguments = ["labels", "build", SOURCES, "--out", f"{bucket}/labels", "--threshold", "2"]
+    server.fault = Fault(times=999, body=body, concerns=lambda each: each.method == "GET" and "/03.tar" in each.path)
+    assert run(arguments) == 3
+    warnings = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Warning: ")]
+    assert len(warnings) == 1
+    assert warnings[0].startswith(f"Warning: s3://{BUCKET}/tars/03.tar cannot be read: ")
+    assert len(LabelSet.open(f"{bucket}/labels").manifest.shards) == NUM_TARS - 1
+    server.fault.times = 0 if body == "shorter" else 1
+    assert run(arguments) == 0
+    assert labels_of(f"{bucket}/labels") == labels_of(str(tmp_path / "here"))
+
+
+@pytest.mark.usefixtures("one_process")
+def test_build__object_that_is_replaced_after_it_was_listed(
+    bucket: str, server: S3Server, tars: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By another one of the same size."""
+    arguments = ["labels", "build", SOURCES, "--out", f"{bucket}/labels", "--threshold", "2"]
+    old = (tars / "03.tar").read_bytes()
+    replaced: list[Request] = []
+
+    def replace(request: Request) -> bool:
+        if request.method == "GET" and "/03.tar" in request.path and not replaced:
+            replaced.append(request)
+            fs = fsspec.filesystem("s3", skip_instance_cache=True)
+            fs.pipe_file(f"{BUCKET}/tars/03.tar", old.replace(b"A dog", b"A cat"))
+        return False
+
+    server.fault = Fault(times=1, concerns=replace)
+    try:
+        assert run(arguments) == 3
+        assert f"{bucket}/tars/03.tar changed while it was read." in capsys.readouterr().err
+        assert run(arguments) == 0
+        found = labels_of(f"{bucket}/labels")
+    finally:
+        storage.write_bytes(f"{bucket}/tars/03.tar", old)
+    storage.remove(f"{bucket}/labels")
+    assert run(arguments) == 0
+    assert found != labels_of(f"{bucket}/labels")
+
+
 @pytest.mark.usefixtures("one_process", "bucket")
 def test_build__bucket_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["labels", "build", SOURCES, "--out", "s3://nobody/labels", "--threshold", "2"]) == 1
@@ -150,7 +207,7 @@ def test_build__second_one_is_refused_by_the_lease(
     storage.write_bytes(f"{out}/_leases/slice-0-of-2.json", msgspec.json.encode(lease_of_another))
     monkeypatch.setattr(lease, "EXPIRE_SECONDS", -1.0)  # the store's clock goes in whole seconds
     assert run(arguments) == 0
-    assert storage.list_files(f"{out}/_leases") == []
+    assert storage.list_files(f"{out}/_leases") == ["slice-0-of-2.json"]  # the dead one's
 
 
 @pytest.mark.slow

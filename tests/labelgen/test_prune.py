@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from labelgen import candidates
+from labelgen.build import finish
 from labelgen.classes.corenet_vocabulary import import_corenet
 from labelgen.classes.edit import Edit, Merge, Split
 from labelgen.folder import locks
@@ -228,3 +229,33 @@ class TestRefusals:
         plan = Path(folder, "_candidates", "plan.json")
         plan.write_bytes(plan.read_bytes().replace(b'"rules":', b'"rules":9'))
         self.refused(folder, str(tmp_path / "out"), "another version of catlip")
+
+
+@pytest.mark.usefixtures("one_process")
+def test_prune_and_finish__are_refused_where_a_build_is_at_work(
+    build_labels: Callable[..., str], tmp_path: Path
+) -> None:
+    built = build_labels(tmp_path / "a", CAPTIONS, threshold=0)
+    out = str(tmp_path / "pruned")
+    prune(built, out, Edit(max_classes=2), None)
+    for held in (built, out):
+        with locks.held(held), pytest.raises(CatlipError, match=f"Another build is writing to {held}"):
+            prune(built, out, Edit(max_classes=2), None)
+    with locks.held(built), pytest.raises(CatlipError, match=f"Another build is writing to {built}"):
+        finish(built)
+
+
+@pytest.mark.usefixtures("one_process")
+def test_prune__clears_what_killed_ones_left(build_labels: Callable[..., str], tmp_path: Path) -> None:
+    built = build_labels(tmp_path / "a", CAPTIONS, threshold=0)
+    out = tmp_path / "pruned"
+    prune(built, str(out), Edit(max_classes=2), None)
+    halves = [
+        out / "vocabulary.parquet.partial-1-abcd",
+        out / "shards" / "a.parquet.partial-1-abcd",
+        Path(built) / "_candidates" / "a.nouns.resolved.partial-1-abcd",
+    ]
+    for half in halves:
+        half.write_bytes(b"half")
+    prune(built, str(out), Edit(max_classes=2), None)
+    assert not [half for half in halves if half.exists()]

@@ -230,3 +230,19 @@ def test_make_sample_set__a_second_one_at_the_same_time_is_refused(tmp_path: Pat
     assert refused
     make_sample_set(tmp_path / "alone", SETTINGS, nothing)
     assert files(tmp_path / "set") == files(tmp_path / "alone")
+
+
+@pytest.mark.usefixtures("_small")
+def test_make_sample_set__a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system tells where a file cannot be opened, and not where one cannot be filled."""
+
+    write = Path.write_bytes
+
+    def fill(path: Path, data: bytes) -> int:
+        return write(path if path.suffix != ".jpg" else Path("/dev/full"), data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", fill)
+        with pytest.raises(OSError, match=rf"No space left on device: '{tmp_path}/set"):
+            make_sample_set(tmp_path / "set", SETTINGS, nothing)
+    make_sample_set(tmp_path / "set", SETTINGS, nothing)

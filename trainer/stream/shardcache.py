@@ -6,13 +6,15 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from labelshards import storage
 from labelshards.errors import LabelSetError
 from labelshards.images import other_size
 
 _SUFFIX = ".shard"
+_BLOCK_BYTES = 16 << 20
+_BLOCKS_AT_ONCE = 8
 _STAMPS = ("ETag", "etag", "md5Hash", "mtime", "created")
 
 
@@ -68,25 +70,41 @@ class ShardCache:
 
 
 def _fetch(uri: str, to: Path, num_bytes: int) -> None:
-    """Raises LabelSetError if the file has not `num_bytes`, or becomes another one while it is fetched.
+    """Copy a file, block by block. Raises LabelSetError if it is not `num_bytes` long, or another one at the end.
 
-    Its parts come one by one; of two files of one size, as a store may be given them, there would be some of each.
+    fsspec's own `get_file` makes a file of the right size first: a block that came short would leave zeros in it.
     """
     fs, path = storage.filesystem(uri)
-    with storage.told(uri):
-        before = _version(fs, path)
-        fs.get_file(path, str(to))
-        if (found := to.stat().st_size) != num_bytes:
-            raise other_size(uri, found, num_bytes)
-        if _version(fs, path) != before:
+    with storage.told(uri), to.open("wb") as file:
+        before = _look_at(fs, path)
+        if before.size != num_bytes:
+            raise other_size(uri, before.size, num_bytes)
+        starts = range(0, num_bytes, _BLOCK_BYTES)
+        for first in range(0, len(starts), _BLOCKS_AT_ONCE):
+            some = starts[first : first + _BLOCKS_AT_ONCE]
+            ends = [min(start + _BLOCK_BYTES, num_bytes) for start in some]
+            blocks = fs.cat_ranges([path] * len(some), list(some), ends, on_error="raise")
+            for start, end, data in zip(some, ends, blocks, strict=True):
+                if len(data) != end - start:
+                    raise LabelSetError(
+                        f"{uri} gave {len(data):,} of {end - start:,} bytes at {start:,}. Run the same command again."
+                    )
+                file.write(data)
+        if _look_at(fs, path) != before:
             raise LabelSetError(f"{uri} changed while it was fetched. Run the same command again when it is whole.")
 
 
-def _version(fs: Any, path: str) -> object:  # noqa: ANN401
-    """What a store says of the content of a file now, where it says anything."""
+class _Look(NamedTuple):
+    """What a store says of a file: its bytes, and what tells its content, where there is such a thing."""
+
+    size: int
+    stamp: object
+
+
+def _look_at(fs: Any, path: str) -> _Look:  # noqa: ANN401
     fs.invalidate_cache(path)
     found = fs.info(path)
-    return next((found[name] for name in _STAMPS if found.get(name)), None)
+    return _Look(int(found["size"]), next((found[name] for name in _STAMPS if found.get(name)), None))
 
 
 @contextlib.contextmanager

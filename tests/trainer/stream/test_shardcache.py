@@ -203,13 +203,14 @@ def test_local__one_that_changes_while_it_is_fetched_is_an_error(
     """Another file of the same size: its first part would be of the one, its last part of the other."""
     uri = put("a")
     store = fsspec.filesystem("memory")
-    get_file = type(store).get_file
+    cat_ranges = type(store).cat_ranges
 
-    def replaced(self: Any, *arguments: Any) -> None:  # noqa: ANN401
-        get_file(self, *arguments)
+    def replaced(self: Any, *arguments: Any, **options: Any) -> list[bytes]:  # noqa: ANN401
+        found: list[bytes] = cat_ranges(self, *arguments, **options)
         storage.write_bytes(uri, b"b" * 1_000)
+        return found
 
-    monkeypatch.setattr(type(store), "get_file", replaced)
+    monkeypatch.setattr(type(store), "cat_ranges", replaced)
     with pytest.raises(LabelSetError, match=r"memory://shards/a changed while it was fetched\. Run the same command"):
         ShardCache(tmp_path, 10_000).local(uri, 1_000)
     assert not list(tmp_path.glob("*.shard*"))
