@@ -17,7 +17,7 @@ from labelgen.distill import table as distilled
 from labelgen.distill.tagset import NUM_CLASSES
 from labelgen.distill.weights import Weights
 from labelgen.extract import Settings
-from labelgen.resolve import Choice
+from labelgen.resolve import Choice, Labels, Produced
 from labelgen.sources.fields import Fields
 from labelgen.sources.sample import InputShard
 from labelshards import schema, storage
@@ -125,8 +125,8 @@ def _candidates(file: Path, _out: Path) -> None:
 def _write_resolved(folder: Path) -> None:
     mentions = candidate_shard([["dog"], ["cat", "dog"]]).mentioned()
     rows = np.repeat(np.arange(2), np.diff(mentions.offsets))
-    labels = resolved.Labels(rows, mentions.values + 7)
-    produced = resolved.Produced(*(np.arange(2) + 7 * (name == "labels") for name in resolved.Produced._fields))
+    labels = Labels(rows, mentions.values + 7)
+    produced = Produced(*(np.arange(2) + 7 * (name == "labels") for name in Produced._fields))
     resolved.write(str(folder), "x", schema.NOUNS, _KEY, resolved.pack_labels(2, labels, produced))
 
 

@@ -20,7 +20,7 @@ from labelgen.normalize import normalize
 from labelgen.sources.fields import Fields
 from labelgen.sources.sample import Found, Sample, SourceDamageError, SourceError
 from labelshards import schema
-from labelshards.images import TAR_BLOCK_BYTES
+from labelshards.tars import TAR_BLOCK_BYTES
 from tests.attack.reader import Reader
 from tests.attack.shapes import of_columns, of_json, of_table
 from tests.labelset_factory import COLOURS, picture

@@ -8,7 +8,6 @@ import pytest
 
 from labelshards.errors import CatlipError
 from tests.attack.attempt import READ, Finding, Sandbox, blind, changed
-from tests.attack.mutation import MAX_BYTES
 from tests.attack.reader import Reader
 from tests.attack.readers import ROOMS, all_readers
 
@@ -70,4 +69,4 @@ def test_changed__is_the_same_for_the_same_seed() -> None:
 
     assert inputs() == inputs()
     assert len(set(inputs())) > 40
-    assert max(map(len, inputs())) <= MAX_BYTES
+    assert max(map(len, inputs())) <= reader.max_bytes

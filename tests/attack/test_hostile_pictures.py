@@ -200,6 +200,18 @@ def test_open_coco__names_that_no_file_can_have(tmp_path: Path) -> None:
             train.pictures.read(number)
 
 
+@pytest.mark.parametrize("size", [(10**18, 10**18), (-8, -8), (0, 8), (10**6, 10**6)])
+def test_open_coco__a_size_that_no_picture_has_leaves_its_objects_out(tmp_path: Path, size: tuple[int, int]) -> None:
+    put(tmp_path, GIVEN["probe-coco"].beside)
+    content = json.loads(GIVEN["probe-coco"].seeds[0])
+    content["images"][1] |= dict(zip(("height", "width"), size, strict=True))
+    (tmp_path / "instances_train.json").write_text(json.dumps(content))
+    train, _ = open_splits(tmp_path)
+    assert train.objects is not None
+    assert train.objects.skipped == {"a box without area": 1}
+    assert train.objects.masks(1).shape == (0, 0, 0)
+
+
 def test_open_coco__an_outline_that_would_be_written_past_its_picture_is_counted(tmp_path: Path) -> None:
     """pycocotools writes as many pixels as the runs say, into as many as the picture has."""
     put(tmp_path, GIVEN["probe-coco"].beside)
