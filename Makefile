@@ -11,7 +11,7 @@ LOWEST := build/lowest
 # What needs neither torch and timm, nor a server, nor a browser.
 LOWEST_TESTS := tests/labelshards tests/labelgen $(addprefix tests/catlip_cli/test_,labels.py labels_again.py vocab.py) \
 	--ignore tests/labelshards/test_storage_s3.py --ignore tests/labelgen/report \
-	--ignore tests/labelgen/audit/test_coverage.py --deselect tests/labelgen/test_corenet.py::test_words__reach
+	--ignore tests/labelgen/audit/test_coverage.py --deselect tests/labelgen/mentions/test_corenet.py::test_words__reach
 CAPTIONS ?= ../shared/data/cc3m-val.tsv
 
 .DEFAULT_GOAL := help

@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from labelgen import language_data, nouns, sources
-from labelgen.normalize import normalize
+from labelgen import language_data, sources
+from labelgen.parsing import nouns
+from labelgen.parsing.normalize import normalize
+from labelgen.parsing.torchless import do_without_torch
 from labelgen.sources.fields import Fields
 from labelgen.sources.sample import Sample
-from labelgen.torchless import do_without_torch
 
 AT_ONCE = 2_048
 

@@ -25,12 +25,12 @@ from rich.table import Table
 
 from labelgen import candidates, language_data
 from labelgen.candidates import CandidateShard
-from labelgen.gather import Entry, Example, terms_of
+from labelgen.dictionary.wordnet import Pos
+from labelgen.mentions.gather import Entry, Example, terms_of
+from labelgen.mentions.termtable import TermTable
 from labelgen.options import Options, choice_for, load_language, load_lexicon, settings_for
 from labelgen.publish import publish
 from labelgen.sources.sample import InputShard
-from labelgen.termtable import TermTable
-from labelgen.wordnet import Pos
 from labelshards import schema
 from labelshards.images import ImageFile
 

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from trainer import opening, transforms
-from trainer.encoder import Encoder
+from trainer.encoders.encoder import Encoder
 from trainer.probes import fewshot, heads, knn, linear, probing
 from trainer.probes.data.opening import open_splits
 from trainer.probes.data.split import Split

@@ -10,7 +10,7 @@ import msgspec
 from matplotlib.figure import Figure
 
 from trainer import plots, run
-from trainer.evaluation import Score
+from trainer.training.evaluation import Score
 
 _SIZE = (9.6, 3.4)  # inches
 _GROUPS = {"head": "mean_ap_head", "all": "mean_ap", "middle": "mean_ap_middle", "tail": "mean_ap_tail"}

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from labelgen.atlas import Atlas, read_atlas
-from labelgen.ragged import Rows, distinct, offsets
-from labelgen.wordnet import Pos, synset_id, wnid_of
+from labelgen.arrays.ragged import Rows, distinct, offsets
+from labelgen.dictionary.wordnet import Pos, synset_id, wnid_of
+from labelgen.meaning.atlas import Atlas, read_atlas
 from labelshards import parquet, schema, storage
 from labelshards.images import ImageFile
 from labelshards.labelset import Manifest, Provenance, ShardEntry, Totals
@@ -26,10 +26,20 @@ from labelshards.vocabulary import Vocabulary
 ROWS = 10_000
 LABELS_A_SAMPLE = 10
 REPEATS = 5
+IMAGE_BYTES = 512
 
 
-def make(folder: str, num_classes: int = 40_000, num_pairs: int = 5_000_000, num_samples: int = 200_000) -> str:
-    """Write a finished label set to `folder`, and return it. `labels verify` passes; the pairs are invented."""
+def make(
+    folder: str,
+    num_classes: int = 40_000,
+    num_pairs: int = 5_000_000,
+    num_samples: int = 200_000,
+    rows: int = ROWS,
+) -> str:
+    """Write a finished label set to `folder`, and return it. `labels verify` passes; the pairs are invented.
+
+    rows: of each shard.
+    """
     random = np.random.default_rng(0)
     labels = invent_labels(random, num_classes, num_samples)
     counted = np.bincount(labels.values, minlength=num_classes)
@@ -38,10 +48,10 @@ def make(folder: str, num_classes: int = 40_000, num_pairs: int = 5_000_000, num
     class_of = np.argsort(by_support)
     vocab = invent_vocabulary(random, read_atlas(), support)
     entries = []
-    for number, first in enumerate(range(0, num_samples, ROWS)):
-        starts = labels.starts[first : first + ROWS + 1]
-        rows = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-        keys = np.sort(rows * num_classes + class_of[labels.values[starts[0] : starts[-1]]])
+    for number, first in enumerate(range(0, num_samples, rows)):
+        starts = labels.starts[first : first + rows + 1]
+        row_of = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+        keys = np.sort(row_of * num_classes + class_of[labels.values[starts[0] : starts[-1]]])
         entries.append(write_shard(folder, f"{number:05d}", vocab, starts - starts[0], keys % num_classes))
     files = {
         schema.VOCABULARY_NAME: vocab.to_bytes(),
@@ -53,7 +63,7 @@ def make(folder: str, num_classes: int = 40_000, num_pairs: int = 5_000_000, num
     totals = Totals(
         samples=num_samples,
         labelled=sum(entry.labelled for entry in entries),
-        images=0,
+        images=num_samples,
         captions=num_samples,
         labels=len(labels.values),
         classes=num_classes,
@@ -137,8 +147,15 @@ def write_shard(folder: str, name: str, vocab: Vocabulary, starts: np.ndarray, v
         keys=pa.array([f"{name}{row:04d}" for row in range(num_rows)]),
         offsets=starts,
         values=values.astype(np.uint32),
-        images=pa.array([None] * num_rows, schema.IMAGE),
-        image_files=(ImageFile(uri=f"{name}.tar", bytes=0),),
+        images=pa.StructArray.from_arrays(
+            [
+                pa.array(np.zeros(num_rows, np.uint16)),
+                pa.array(np.arange(num_rows, dtype=np.int64) * 2 * IMAGE_BYTES + IMAGE_BYTES),
+                pa.array(np.full(num_rows, IMAGE_BYTES, np.int32)),
+            ],
+            fields=list(schema.IMAGE),
+        ),
+        image_files=(ImageFile(uri=f"{name}.tar", bytes=2 * num_rows * IMAGE_BYTES),),
     )
     data = shard.to_bytes(vocab.digest)
     storage.write_bytes(storage.join(folder, schema.SHARD_FOLDER, f"{name}.parquet"), data)
@@ -146,7 +163,7 @@ def write_shard(folder: str, name: str, vocab: Vocabulary, starts: np.ndarray, v
         name=name,
         rows=num_rows,
         labelled=shard.num_labelled,
-        images=0,
+        images=num_rows,
         bytes=len(data),
         xxh3_64=storage.digest(data),
         source=f"{name}.tsv",

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from catlip_cli import pictures as over
 from catlip_cli import terminal
+from catlip_cli.options import best_option, json_option, moved_option, out_option
 
 if TYPE_CHECKING:
     from trainer.tagging.calibration import Goal
@@ -32,22 +32,22 @@ class _GoalType(click.ParamType["Goal"]):
 @click.command()
 @click.argument("model")
 @click.option("--labels", required=True, metavar="DIR", help="Label set with the model's vocabulary, best held out.")
-@click.option("--out", required=True, metavar="FILE", help="Parquet file with a threshold for each class.")
-@click.option("--goal", type=_GoalType(), default="f1", show_default=True,
+@best_option
+@moved_option
+@out_option("FILE", "a threshold for each class, Parquet")
+@click.option("--goal", type=_GoalType(), default="f1", show_default=True, metavar="GOAL",
               help="f1; or precision=0.9: as many tags as are right so often.")  # fmt: skip
-@click.option("--pictures", "most", type=click.IntRange(1), default=50_000, show_default=True, metavar="N",
-              help="Look at so many pictures, drawn evenly.")  # fmt: skip
-@over.best_option
-@over.moved_option
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
+@click.option("--count", type=click.IntRange(1), default=50_000, show_default=True, metavar="N",
+              help="Pictures to look at, drawn evenly.")  # fmt: skip
+@json_option
 def calibrate(
     model: str,
     labels: str,
+    best: bool,
+    moved: dict[str, str],
     out: str,
     goal: "Goal",
-    most: int,
-    best: bool,
-    moved: tuple[str, ...],
+    count: int,
     as_json: bool,
 ) -> int:
     """Find a threshold for each class of MODEL, on pictures whose labels are known.
@@ -65,23 +65,23 @@ def calibrate(
     from trainer.predictions import open_matching
     from trainer.tagging import calibration, counts, tagger
 
-    places = dict(terminal.old_and_new(text) for text in moved)
     encoder = open_model(model, PRETRAINED, default_device(), best=best).encoder
     vocabulary = tagger.vocabulary_of(encoder)
     label_set = open_matching(vocabulary, labels)
-    with terminal.progress("Calibrating", min(most, label_set.manifest.totals.images)) as ticker:
-        found = counts.count(encoder, label_set, most, places, lambda done, _total: ticker.update(done))
+    with terminal.progress("Calibrating", min(count, label_set.manifest.totals.images)) as ticker:
+        found = counts.count(encoder, label_set, count, moved, lambda done, _total: ticker.update(done))
     table = calibration.calibrate(found, vocabulary, goal)
     calibration.write_thresholds(table, out)
     seen = calibration.overview(table)
     if as_json:
         terminal.print_json(
-            {"goal": str(goal), "pictures": found.pictures, "problems": found.problems, "classes": seen}
+            {"out": out, "goal": str(goal), "pictures": found.pictures, "problems": found.problems, "thresholds": seen}
         )
         return 0
     terminal.print_facts(
-        f"Wrote {out}, thresholds for {goal}",
+        f"Wrote {out}",
         [
+            ("goal", str(goal)),
             ("pictures", f"{found.pictures:,}"),
             *[("left out", f"{number:,} ({reason})") for reason, number in found.problems.items()],
             ("classes", f"{seen.own:,} with a threshold of their own, {seen.pooled:,} that share one"),
@@ -89,5 +89,5 @@ def calibrate(
             ("median threshold", "none" if seen.median_threshold is None else f"{seen.median_threshold:.3f}"),
         ],
     )
-    terminal.print_next(f"catlip tag {model} PICTURE... --thresholds {out}")
+    terminal.print_next("catlip", "tag", model, "PICTURE...", "--thresholds", out)
     return 0

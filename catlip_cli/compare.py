@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from catlip_cli import terminal
+from catlip_cli.options import TASKS, WordList, json_option
 
 if TYPE_CHECKING:
     from trainer.probes.compare import Group
@@ -14,15 +15,17 @@ if TYPE_CHECKING:
 FORMS = ("table", "markdown", "csv")
 
 
-@click.command()
+@click.command(short_help="Set results of probes beside each other.")
 @click.argument("paths", metavar="RESULTS...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--task", help="Only results of this task.")
-@click.option("--metric", help="What the plot shows.  [default: the first of each task]")
-@click.option("--form", type=click.Choice(FORMS), default="table", show_default=True, help="Of what goes to stdout.")
-@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.png", help="Draw it, too.")
-@click.option("--json", "as_json", is_flag=True, help="Print the results as one JSON object.")
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="File to write: the same drawn, PNG.")  # fmt: skip
+@click.option("--task", "tasks", type=WordList(TASKS), metavar="LIST", help="Tasks, of all that have results.")
+@click.option("--metric", metavar="NAME", help="What the plot shows.  [default: the first of each task]")
+@click.option("--format", "form", type=click.Choice(FORMS), default="table", show_default=True,
+              help="Form of what is written to standard output.")  # fmt: skip
+@json_option
 def compare(
-    paths: tuple[Path, ...], task: str | None, metric: str | None, form: str, plot: Path | None, as_json: bool
+    paths: tuple[Path, ...], plot: Path | None, tasks: list[str] | None, metric: str | None, form: str, as_json: bool
 ) -> None:
     """Set results of probes beside each other: a table for each data set and task.
 
@@ -31,12 +34,12 @@ def compare(
 
     \b
     Example:
-      catlip probe compare demo/run/probes --form markdown
+      catlip probe compare demo/run/probes --format markdown
     """
     from labelshards import storage
     from trainer.probes import compare as comparing
 
-    results = comparing.read_all(paths, task)
+    results = comparing.read_all(paths, tasks)
     groups = comparing.group(results)
     if plot is not None:
         # Where matplotlib keeps its cache is no news; it would say so where the home folder cannot be written to.
@@ -55,8 +58,9 @@ def compare(
             _print(each)
         if plot is not None:
             terminal.stdout.print(f"The plot is in {plot}.", markup=False, soft_wrap=True)
+            terminal.print_next("python", "-m", "webbrowser", str(plot))
         else:
-            terminal.print_next(f"catlip probe compare {' '.join(map(str, paths))} --plot probes.png")
+            terminal.print_next("catlip", "probe", "compare", *map(str, paths), "--plot", "probes.png")
 
 
 def _print(group: "Group") -> None:

@@ -5,24 +5,24 @@ import time
 import click
 
 from catlip_cli import pictures as over
-from catlip_cli import terminal
+from catlip_cli.options import best_option, json_option, moved_option, out_option, weights_option
 
 
 @click.command()
 @click.argument("model")
 @over.pictures_argument
-@click.option("--out", required=True, metavar="OUT", help="FILE.parquet, or a folder (or URI) of parts.")
-@over.weights_option
-@over.best_option
-@over.moved_option
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
+@weights_option
+@best_option
+@moved_option
+@out_option("OUT", "features, as FILE.parquet or a folder (or URI) of parts")
+@json_option
 def embed(
     model: str,
     pictures: tuple[str, ...],
-    out: str,
     weights: str,
     best: bool,
-    moved: tuple[str, ...],
+    moved: dict[str, str],
+    out: str,
     as_json: bool,
 ) -> int:
     """Write an encoder's features of pictures, float16, with their keys.
@@ -41,12 +41,10 @@ def embed(
     from trainer.opening import open_model
     from trainer.pictures import output
 
-    places = dict(terminal.old_and_new(text) for text in moved)
     units = over.find_units(pictures)
     opened = open_model(model, weights, default_device(), best=best)
     start = time.monotonic()
-    with terminal.terminable(), over.passing("Embedding", units) as report:
-        work = embedding(opened.encoder, places)
+    with over.passing("Embedding", units) as report:
+        work = embedding(opened.encoder, moved)
         summary, is_new = output.write(work, units, out, opened.facts.name, report)
-    then = f"python -c \"import pyarrow.parquet as pq; print(pq.read_table('{out}'))\""
-    return over.print_summary(summary, out, time.monotonic() - start, as_json=as_json, is_new=is_new, then=then)
+    return over.print_summary(summary, out, time.monotonic() - start, as_json=as_json, is_new=is_new)

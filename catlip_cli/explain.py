@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from catlip_cli.rules import LABELERS, NOUNS, labeling_rules
+from catlip_cli.options import json_option
+from catlip_cli.rules import LABELERS, NOUNS, labeler_option, labeling_rules
 from catlip_cli.terminal import print_facts, print_json, print_next, print_table, stdout
 
 if TYPE_CHECKING:
@@ -14,21 +15,20 @@ _SENSES_SHOWN = 3
 _WORDS_OF_GLOSS = 9
 
 
-@click.command()
+@click.command(short_help="Show why a caption gets its labels.")
 @click.argument("caption")
-@click.option("--labeler", "labelers", type=click.Choice(LABELERS), multiple=True,
-              help="Only this labeler; may be given again.  [default: all, side by side]")  # fmt: skip
 @click.option("--labels", "label_set", metavar="DIR",
-              help="Let the corpus of this label set have its say, as it had when DIR was built.")  # fmt: skip
-@click.option("--all-senses", is_flag=True, help="Show every candidate sense with all that speaks for it.")
+              help="Label set whose corpus has its say, as it had when DIR was built.")  # fmt: skip
+@labeler_option(None)
 @labeling_rules
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--all-senses", is_flag=True, help="Show every candidate sense with all that speaks for it.")
+@json_option
 def explain(
     caption: str,
-    labelers: tuple[str, ...],
     label_set: str | None,
-    all_senses: bool,
+    labeler: str | None,
     rules: dict[str, Any],
+    all_senses: bool,
     as_json: bool,
 ) -> None:
     """Show what becomes of CAPTION: noun chunks, terms tried, candidate senses with their scores, and what is left out.
@@ -44,18 +44,18 @@ def explain(
     from labelgen.explain import explain as explain_caption
     from labelgen.options import Options
 
-    chosen = labelers or LABELERS
+    chosen = (labeler,) if labeler else LABELERS
     options = [Options(sources=[], out="", labeler=name, **_fitting(name, rules, alone=len(chosen) == 1))
                for name in chosen]  # fmt: skip
     told = explain_caption(caption, options, label_set)
     if as_json:
-        print_json(told)
+        print_json({"labelers": told})
         return
     width = max(len(each.labeler) for each in told)
     print_facts(f"“{told[0].caption}”", [(each.labeler.ljust(width), ", ".join(each.labels) or "-") for each in told])
     for each in told:
         _show(each, len(each.terms) if all_senses else _SENSES_SHOWN, all_senses=all_senses)
-    print_next("catlip labels build SOURCE... --out DIR")
+    print_next("catlip", "labels", "build", "SOURCE...", "--out", "DIR")
 
 
 def _fitting(labeler: str, rules: dict[str, Any], *, alone: bool) -> dict[str, Any]:

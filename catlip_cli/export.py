@@ -6,41 +6,41 @@ from typing import TYPE_CHECKING
 import click
 
 from catlip_cli import exported, terminal
+from catlip_cli.options import best_option, json_option, out_option
 
 if TYPE_CHECKING:
     from trainer.export.hub import Destination
 
 FORMATS = ("timm", "onnx", "safetensors")
+# What Python says of a file of the forms that no command here takes.
+_LOOKS = {
+    "onnx": "import onnxruntime; print([each.shape for each in onnxruntime.InferenceSession({!r}).get_inputs()])",
+    "safetensors": "import safetensors.torch; print(list(safetensors.torch.load_file({!r})))",
+}
 
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--out", required=True, metavar="DIR", type=click.Path(path_type=Path), help="The folder to write.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMATS),
-    default="timm",
-    show_default=True,
-    help="timm: a folder that timm loads; onnx: the same for ONNX Runtime; safetensors: the weights alone.",
-)
-@click.option("--backbone-only", is_flag=True, help="Leave the head off: the model gives features.")
-@click.option("--best", is_flag=True, help="Of a run: the best checkpoint that was evaluated, not the newest.")
+@best_option
 @click.option("--last-step", is_flag=True, help="Of a run: the last step's weights, not their average (EMA).")
+@out_option("DIR", "the model", local=True)
+@click.option("--format", "form", type=click.Choice(FORMATS), default="timm", show_default=True,
+              help="Form of what is written. timm: a folder that timm loads; onnx: the same for ONNX Runtime; "
+              "safetensors: the weights alone.")  # fmt: skip
+@click.option("--backbone-only", is_flag=True, help="Leave the head off: the model gives features.")
 @click.option("--license", "licence", metavar="ID", help="Of a run: the card's licence, as hubs write it (apache-2.0).")
-@click.option(
-    "--push-to-hub", "repo", metavar="OWNER/NAME", help="Send the folder to this model of the Hugging Face hub."
-)
-@click.option("--private", is_flag=True, help="On the hub: a model that others do not see.")
+@click.option("--push-to-hub", "repo", metavar="OWNER/NAME",
+              help="Send the folder to this model of the Hugging Face hub.")  # fmt: skip
+@click.option("--private", is_flag=True, help="With --push-to-hub: a model that others do not see.")
 @click.option("--dry-run", is_flag=True, help="With --push-to-hub: say what would be sent, and send nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def export(
     model: Path,
+    best: bool,
+    last_step: bool,
     out: Path,
     form: str,
     backbone_only: bool,
-    best: bool,
-    last_step: bool,
     licence: str | None,
     repo: str | None,
     private: bool,
@@ -71,14 +71,16 @@ def export(
     sent = hub.send(out, written.files, repo, private) if repo and not dry_run else None
     if as_json:
         hub_facts = {"hub": there.url if there else None, "commit": sent}
-        terminal.print_json({"format": form, **exported.as_json(exportable, written, out), **hub_facts})
+        terminal.print_json({**exported.as_json(exportable, written, out), "format": form, **hub_facts})
         return
     facts = exported.facts(exportable, written)
     if there:
         facts.append(("hub", _told(there, written.files, private, sent)))
-    terminal.print_facts(f"Exported {model} to {out}", facts)
+    terminal.print_facts(f"Wrote {out}", facts)
     if form == "timm":
-        terminal.print_next(f"catlip probe {out} --data DATA")
+        terminal.print_next("catlip", "probe", str(out), "--data", "DATA")
+    else:
+        terminal.print_next("python", "-c", _LOOKS[form].format(str(out / f"model.{form}")))
 
 
 def _told(there: "Destination", files: dict[str, int], private: bool, sent: str | None) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from catlip_cli import exported, terminal
+from catlip_cli.options import json_option, out_option
 
 if TYPE_CHECKING:
     from labelshards.vocabulary import Vocabulary
@@ -13,17 +14,13 @@ if TYPE_CHECKING:
 
 @click.command("import-corenet")
 @click.argument("checkpoint", metavar="FILE.pt", type=click.Path(path_type=Path))
-@click.option("--vocab", metavar="FILE.pkl", help="The published vocabulary: names for a pre-trained model's classes.")
-@click.option(
-    "--image-size",
-    default=224,
-    show_default=True,
-    type=click.IntRange(min=16),
-    help="Pixels a side; the file does not say. 512 for those fine-tuned at 512.",
-)
-@click.option("--out", required=True, metavar="DIR", type=click.Path(path_type=Path), help="The folder to write.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def import_corenet(checkpoint: Path, vocab: str | None, image_size: int, out: Path, as_json: bool) -> None:
+@click.option("--vocab", metavar="FILE.pkl",
+              help="The published vocabulary: names for a pre-trained model's classes.")  # fmt: skip
+@out_option("DIR", "the model", local=True)
+@click.option("--image-size", default=224, show_default=True, type=click.IntRange(min=16), metavar="PX",
+              help="Side of the pictures, in pixels, which the file does not say; 512 for some.")  # fmt: skip
+@json_option
+def import_corenet(checkpoint: Path, vocab: str | None, out: Path, image_size: int, as_json: bool) -> None:
     """Take over a CatLIP model that Apple released, pre-trained or fine-tuned for classification.
 
     FILE.pt is a checkpoint of CoreNet's ViT, base, large or huge; nothing in it is run. DIR is what `catlip export`
@@ -38,8 +35,8 @@ def import_corenet(checkpoint: Path, vocab: str | None, image_size: int, out: Pa
     from trainer.export import folder
 
     def name_classes(number: int) -> "Vocabulary":
-        from labelgen.atlas import read_atlas
-        from labelgen.corenet_vocabulary import read_vocabulary
+        from labelgen.classes.corenet_vocabulary import read_vocabulary
+        from labelgen.meaning.atlas import read_atlas
 
         assert vocab is not None, "asked for only with --vocab"
         return read_vocabulary(vocab, read_atlas(), number)
@@ -52,5 +49,5 @@ def import_corenet(checkpoint: Path, vocab: str | None, image_size: int, out: Pa
     named = (
         ", ".join(found.vocabulary.synsets[:5]) + ", …" if found.vocabulary else "numbers alone (--vocab names them)"
     )
-    terminal.print_facts(f"Imported {checkpoint} to {out}", [*exported.facts(found, written), ("classes", named)])
-    terminal.print_next(f"catlip probe {out} --data DATA")
+    terminal.print_facts(f"Wrote {out}", [*exported.facts(found, written), ("classes", named)])
+    terminal.print_next("catlip", "probe", str(out), "--data", "DATA")

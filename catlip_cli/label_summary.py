@@ -15,7 +15,7 @@ _MANY = 10
 def tell(result: "Result", out: str, *, as_json: bool) -> int:
     """Print what became of a label set; returns the exit code."""
     if as_json:
-        print_json(_summary(result))
+        print_json({"out": out, **_summary(result)})
     else:
         _show(result, out)
     incomplete = result.manifest.failed or any(entry.damage for entry in result.manifest.shards)
@@ -27,6 +27,7 @@ def tell_slice(result: "SliceResult", part: "Slice", out: str, *, as_json: bool)
     if as_json:
         print_json(
             {
+                "out": out,
                 "slice": str(part),
                 "shards": result.num_shards,
                 "shards_done_before": result.num_done_before,
@@ -49,7 +50,7 @@ def tell_slice(result: "SliceResult", part: "Slice", out: str, *, as_json: bool)
         ]
         print_facts(f"Slice {part} of {out}", facts)
         _warn([failure.reason for failure in result.failed], f"they are noted in {out}/_candidates")
-        print_next(f"catlip labels finish {out}   (when all slices are done)")
+        print_next("catlip", "labels", "finish", out, when="when all slices are done")
     return EXIT_SOME_FAILED if result.failed else 0
 
 
@@ -88,7 +89,7 @@ def _show(result: "Result", out: str) -> None:
         ("labelled", f"{totals.labelled:,} ({_share(totals.labelled, totals.samples)})"),
         ("labels", f"{totals.labels:,}, {totals.labels / max(1, totals.labelled):.2f} per labelled sample"),
         ("classes", f"{totals.classes:,} " + _origin(result)),
-        ("senses", str(manifest.provenance.settings["senses"])),
+        ("policy", str(manifest.provenance.settings["senses"])),
         ("images", f"{totals.images:,}" if totals.images else "none: this label set cannot be trained on"),
     ]
     if table := manifest.provenance.tools.get("distilled"):
@@ -109,7 +110,7 @@ def _show(result: "Result", out: str) -> None:
     print_facts(f"Label set {out}", facts)
     troubles = [entry.damage for entry in manifest.shards if entry.damage] + [fail.reason for fail in manifest.failed]
     _warn(troubles, f"all are listed in {Path(out, 'labelset.json')}")
-    print_next(f"catlip vocab inspect {out}")
+    print_next("catlip", "vocab", "inspect", out)
 
 
 def _origin(result: "Result") -> str:

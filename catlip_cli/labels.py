@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from catlip_cli.explain import explain
+from catlip_cli.helps import InOrder
 from catlip_cli.label_summary import tell, tell_slice
-from catlip_cli.rules import LABELERS, labeling_rules
-from catlip_cli.terminal import Ticker, print_facts, print_next, progress, stderr, terminable
+from catlip_cli.options import json_option, out_option
+from catlip_cli.rules import LABELERS, labeler_option, labeling_rules
+from catlip_cli.terminal import Ticker, print_facts, print_json, print_next, progress, stderr
 from catlip_cli.verify import verify
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ ENGINES = ("local", "ray")
 FORMATS = ("tar", "parquet", "coco", "jsonl", "tsv", "csv", "txt", "folder")
 
 
-class SliceType(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 on
+class SliceType(click.ParamType[tuple[int, int]]):
     """`3/8` → (3, 8)."""
 
     name = "slice"
@@ -35,18 +37,63 @@ class SliceType(click.ParamType):  # type: ignore[type-arg]  # generic from clic
         return int(index), int(number)
 
 
-@click.group()
+@click.group(cls=InOrder)
 def labels() -> None:
-    """Turn captions into label sets."""
+    """Turn captions into label sets.
+
+    \b
+    Examples:
+      catlip labels setup
+      catlip labels explain "a crane lifting steel beams"
+      catlip labels build 'demo/data/train/*.tar' --out demo/labels --threshold 25
+      catlip labels verify demo/labels
+    """
 
 
-@labels.command()
+@labels.command(short_help="Fetch what labelling needs, and compile the parse.")
+@json_option
+def setup(as_json: bool) -> None:
+    """Fetch what labelling needs and this machine lacks, WordNet 3.0 and a spaCy model, and compile the parse.
+
+    Each build would compile it otherwise, in every worker, until one has kept it in the cache folder.
+
+    \b
+    Example:
+      catlip labels setup
+    """
+    from labelgen import labelers, language_data
+    from labelgen.dictionary import wordnet
+    from labelshards.errors import CatlipError
+
+    try:
+        model = language_data.spacy_model()
+    except CatlipError:
+        stderr.print("Installing the spaCy model en_core_web_sm …")
+        language_data.install_spacy_model()
+        model = language_data.spacy_model()
+    try:
+        folder = language_data.find_wordnet()
+        wordnet.verify(folder)
+    except CatlipError:
+        stderr.print("Fetching WordNet 3.0 …")
+        folder = language_data.fetch_wordnet()
+        wordnet.verify(folder)
+    stderr.print("Compiling the parse, unless that was done …")
+    compiled = labelers.compile_loops(model)
+    if as_json:
+        print_json(
+            {"spacy_model": model, "wordnet": str(folder), "compiled_parse": str(compiled) if compiled else None}
+        )
+        return
+    facts = [("spaCy model", model), ("WordNet 3.0", str(folder))]
+    facts.append(("compiled parse", str(compiled or "kept nowhere: the cache folder cannot be written to")))
+    print_facts("Language data is in place", facts)
+    print_next("catlip", "labels", "build", "SOURCE...", "--out", "DIR")
+
+
+@labels.command(short_help="Label captions, and write a label set.")
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
-@click.option("--out", required=True, metavar="DIR", help="Folder of the label set.")
-@click.option("--threshold", type=click.IntRange(min=0), default=500, show_default=True, metavar="V",
-              help="Keep a synset as a class if it occurs in more than V samples.")  # fmt: skip
-@click.option("--vocabulary", metavar="DIR", help="Take the classes of this label set, for example for held-out data.")
-@click.option("--format", "format_name", type=click.Choice(FORMATS),
+@click.option("--input-format", type=click.Choice(FORMATS),
               help="Read every SOURCE as this.  [default: by its name, then by its content]")  # fmt: skip
 @click.option("--caption-key", metavar="A,B",
               help="Columns, or JSON fields, with captions: those of one sample together.  [default: in tars and "
@@ -58,38 +105,44 @@ def labels() -> None:
               help="Where paths of pictures start; COCO needs it.  [default: the table's folder]")  # fmt: skip
 @click.option("--captions-from", metavar="parquet:COLUMN",
               help="Take a tar's captions from the Parquet beside it, joined by its column `key`.")  # fmt: skip
-@click.option("--labeler", type=click.Choice(LABELERS), default=LABELERS[0], show_default=True,
-              help="Terms in noun chunks; the paper's single nouns; or the published code's rule.")  # fmt: skip
+@click.option("--vocabulary", metavar="DIR", help="Take the classes of this label set, for example for held-out data.")
+@out_option("DIR", "the label set")
+@click.option("--threshold", type=click.IntRange(min=0), default=500, show_default=True, metavar="V",
+              help="Keep a class if it occurs in more than V samples.")  # fmt: skip
+@labeler_option(LABELERS[0])
 @labeling_rules
 @click.option("--distilled-captions", type=click.IntRange(min=1), default=50_000, show_default=True, metavar="N",
               help="With --nouns distilled: how many captions teach the table.")  # fmt: skip
-@click.option("--distilled-floor", type=click.FloatRange(0, 1), default=0.9, show_default=True, metavar="F1",
-              help="Refuse a table that agrees less with spaCy's labels, on captions that it never saw.")  # fmt: skip
+@click.option("--distilled-floor", type=click.FloatRange(0, 1), default=0.9, show_default=True, metavar="X",
+              help="With --nouns distilled: the least F1 at which its labels are spaCy's, on captions that it never "
+              "saw; a worse table is refused.")  # fmt: skip
 @click.option("--keep-captions", is_flag=True, help="Keep the cleaned captions in the label shards.")
 @click.option("--no-keep-candidates", is_flag=True,
               help="Drop the parse at the end; another threshold then parses all captions again.")  # fmt: skip
 @click.option("--engine", type=click.Choice(ENGINES), default=ENGINES[0], show_default=True,
               help="Processes of this machine; or Ray, on the cluster of RAY_ADDRESS or one started here.")  # fmt: skip
-@click.option("--workers", type=click.IntRange(min=1), help="Workers at once.  [default: one a core]")
+@click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N", help="Worker processes at once.  [default: one a core]"
+)
 @click.option("--slice", "part", type=SliceType(), metavar="I/N",
               help="Parse only shards I, I+N, I+2N, … as job I of N, from 0. Then: labels finish DIR.")  # fmt: skip
 @click.option("--retry-failed", is_flag=True,
               help="Parse only the shards that failed before, and look at no other source again.")  # fmt: skip
-@click.option("--max-bad-fraction", type=click.FloatRange(0, 1), default=0.5, show_default=True, metavar="X",
-              help="Make no label set if more than this share of the shards failed.")  # fmt: skip
 @click.option("--rebuild", is_flag=True, help="Parse all captions again, whatever stands in DIR.")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
+@click.option("--max-bad-fraction", type=click.FloatRange(0, 1), default=0.5, show_default=True, metavar="X",
+              help="Fail if more than this share of the shards cannot be parsed, and make no label set.")  # fmt: skip
+@json_option
 def build(
     sources: tuple[str, ...],
-    out: str,
-    threshold: int,
-    vocabulary: str | None,
-    format_name: str | None,
+    input_format: str | None,
     caption_key: str | None,
     key_column: str | None,
     image_column: str | None,
     image_root: str | None,
     captions_from: str | None,
+    vocabulary: str | None,
+    out: str,
+    threshold: int,
     labeler: str,
     rules: dict[str, Any],
     distilled_captions: int,
@@ -100,15 +153,15 @@ def build(
     workers: int | None,
     part: tuple[int, int] | None,
     retry_failed: bool,
-    max_bad_fraction: float,
     rebuild: bool,
+    max_bad_fraction: float,
     as_json: bool,
 ) -> int:
     """Label the captions of SOURCE... and write a label set.
 
     SOURCE is a path or URI of: img2dataset or WebDataset tars; Parquet, CSV, TSV, or JSONL tables; COCO captions
     JSON; .txt with one caption a line; a folder of pictures with a .txt beside each; or - for standard input (lines of
-    captions, or what --format says). Brace ranges and globs may be quoted. docs/sources.md says how each is read.
+    captions, or what --input-format says). Brace ranges and globs may be quoted. docs/sources.md says how each is read.
 
     A build that was broken off goes on when it is run again. Another --threshold, --policy, --senses, --families,
     --modifiers or --no-stoplist parses no caption again.
@@ -142,7 +195,7 @@ def build(
         threshold=threshold,
         vocabulary_from=vocabulary,
         fields=Fields(
-            format=format_name,
+            format=input_format,
             caption_keys=tuple(key for key in (caption_key or "").split(",") if key),
             key_column=key_column,
             image_column=image_column,
@@ -171,9 +224,9 @@ def build(
     return tell_slice(slice_result, Slice(*part), out, as_json=as_json)
 
 
-@labels.command()
+@labels.command(short_help="Make one label set of what all slices have parsed.")
 @click.argument("label_set", metavar="DIR")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
+@json_option
 def finish(label_set: str, as_json: bool) -> int:
     """Make the label set in DIR out of what all slices of `labels build --slice I/N` have parsed.
 
@@ -193,8 +246,8 @@ def finish(label_set: str, as_json: bool) -> int:
 
 @contextmanager
 def _watched() -> Iterator[Callable[["Progress"], None]]:
-    """Shows the progress of a build, stage after stage; SIGTERM ends it as Ctrl-C does."""
-    with terminable(), ExitStack() as stack:
+    """Shows the progress of a build, stage after stage."""
+    with ExitStack() as stack:
         tickers: dict[str, Ticker] = {}
 
         def show(at: "Progress") -> None:
@@ -205,40 +258,6 @@ def _watched() -> Iterator[Callable[["Progress"], None]]:
             tickers[at.stage].update(at.done, "" if rate is None else f"{rate:,.0f} captions/s")
 
         yield show
-
-
-@labels.command()
-def setup() -> None:
-    """Fetch what labelling needs and this machine lacks, WordNet 3.0 and a spaCy model, and compile the parse.
-
-    Each build would compile it otherwise, in every worker, until one has kept it in the cache folder.
-
-    \b
-    Example:
-      catlip labels setup
-    """
-    from labelgen import language_data, nouns, wordnet
-    from labelshards.errors import CatlipError
-
-    try:
-        model = language_data.spacy_model()
-    except CatlipError:
-        stderr.print("Installing the spaCy model en_core_web_sm …")
-        language_data.install_spacy_model()
-        model = language_data.spacy_model()
-    try:
-        folder = language_data.find_wordnet()
-        wordnet.verify(folder)
-    except CatlipError:
-        stderr.print("Fetching WordNet 3.0 …")
-        folder = language_data.fetch_wordnet()
-        wordnet.verify(folder)
-    stderr.print("Compiling the parse, unless that was done …")
-    compiled = nouns.compile_loops(model)
-    facts = [("spaCy model", model), ("WordNet 3.0", str(folder))]
-    facts.append(("compiled parse", str(compiled or "kept nowhere: the cache folder cannot be written to")))
-    print_facts("Language data is in place", facts)
-    print_next("catlip labels build SOURCE... --out DIR")
 
 
 labels.add_command(explain)

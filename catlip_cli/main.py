@@ -3,6 +3,7 @@
 Commands are imported when they are called, so that `catlip --help` loads neither spaCy nor torch.
 """
 
+import errno
 import importlib
 import signal
 import sys
@@ -11,7 +12,16 @@ from importlib.metadata import version
 
 import click
 
-from catlip_cli.terminal import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_USAGE, Terminated, stderr
+from catlip_cli.helps import examples_last
+from catlip_cli.terminal import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_TERMINATED,
+    EXIT_USAGE,
+    Terminated,
+    stderr,
+    terminable,
+)
 
 # command → (module, its short help); groups have sub-commands of the same form.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -20,9 +30,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Make a small set of drawn scenes with captions, to try everything without a download.",
     ),
     "labels": ("catlip_cli.labels", "Turn captions into label sets."),
-    "vocab": ("catlip_cli.vocab", "Look at a label set's classes."),
+    "vocab": ("catlip_cli.vocab", "Look at a label set's classes, and decide which to keep."),
     "train": ("catlip_cli.train", "Train an image encoder on a label set."),
-    "probe": ("catlip_cli.probe", "Measure what a trained encoder knows."),
+    "probe": ("catlip_cli.probe", "Measure what an encoder knows."),
     "export": ("catlip_cli.export", "Write a trained encoder for timm, ONNX, or a hub."),
     "import-corenet": ("catlip_cli.import_corenet", "Take over a CatLIP model that Apple released."),
     "calibrate": ("catlip_cli.calibrate", "Find a threshold for each class, for tagging."),
@@ -30,6 +40,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "embed": ("catlip_cli.embed", "Write an encoder's features of pictures."),
     "sheet": ("catlip_cli.sheet", "Draw a sheet of pictures with their true and predicted labels."),
 }
+
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class LazyGroup(click.Group):
@@ -45,6 +58,7 @@ class LazyGroup(click.Group):
             return None
         module = importlib.import_module(COMMANDS[cmd_name][0])
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        examples_last(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -69,9 +83,14 @@ def cli(debug: bool) -> None:
     """
 
 
+examples_last(cli)
+
+
 def main() -> None:
     """Entry point of the console script."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C has nothing left to end, and would break Python's own end
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -79,7 +98,8 @@ def run(arguments: list[str]) -> int:
     from labelshards.errors import CatlipError
 
     try:
-        code = cli.main(args=arguments, prog_name="catlip", standalone_mode=False)
+        with terminable():
+            code = cli.main(args=arguments, prog_name="catlip", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except click.UsageError as error:
         error.show()
@@ -102,7 +122,9 @@ def run(arguments: list[str]) -> int:
             soft_wrap=True,
         )
     except (CatlipError, OSError) as error:
-        stderr.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        full = isinstance(error, OSError) and error.errno in _NO_ROOM
+        advice = " Make room there, and run the same command again." if full else ""
+        stderr.print(f"Error: {error}{advice}", style="red", markup=False, highlight=False, soft_wrap=True)
         if "--debug" in arguments:
             traceback.print_exc()
     return EXIT_FAILED

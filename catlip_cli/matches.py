@@ -26,8 +26,8 @@ def match_names(names: "Sequence[str]", vocabulary: "Vocabulary") -> "list[Match
     from labelshards.errors import CatlipError
 
     try:
-        from labelgen.atlas import read_atlas
         from labelgen.audit import matching as with_wordnet
+        from labelgen.meaning.atlas import read_atlas
 
         return with_wordnet.match_names(names, vocabulary, read_atlas())
     except (ModuleNotFoundError, CatlipError):

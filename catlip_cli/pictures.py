@@ -1,4 +1,4 @@
-"""What commands that go over pictures share: options, progress, summaries."""
+"""What commands that go over pictures share: their argument, progress, summaries."""
 
 import sys
 import time
@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from catlip_cli import terminal
 
@@ -17,13 +18,6 @@ if TYPE_CHECKING:
 _MB = 1_000_000
 
 pictures_argument = click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...")
-weights_option = click.option(
-    "--weights", default="pretrained", show_default=True, help="For a model of timm: a checkpoint FILE, or `random`."
-)
-best_option = click.option(
-    "--best", is_flag=True, help="Of a run: the best checkpoint that was evaluated, not the newest."
-)
-moved_option = click.option("--moved", multiple=True, metavar="OLD=NEW", help="Where files lie now. Repeatable.")
 
 
 def find_units(words: Sequence[str]) -> "list[Unit]":
@@ -49,15 +43,18 @@ def passing(what: str, units: "Sequence[Unit]") -> Iterator[Callable[[int, int],
             if ticker is None:  # what an earlier run had done is known only now
                 ticker = stack.enter_context(terminal.progress(f"{what} (MB)", total, started_at=num_bytes // _MB))
             rate = pictures / max(1e-9, time.monotonic() - start)
-            ticker.update(num_bytes // _MB, f"{terminal.count(pictures, 'picture')}, {rate:,.0f}/s")
+            ticker.update(num_bytes // _MB, f"{terminal.count(pictures, 'picture')}, {rate:,.0f} pictures/s")
 
         yield report
 
 
-def print_summary(summary: "Summary", out: str, seconds: float, *, as_json: bool, is_new: bool, then: str) -> int:
-    """The summary of OUT and the exit code. then: what `Next:` names."""
+def print_summary(
+    summary: "Summary", out: str, seconds: float, *, as_json: bool, is_new: bool, then: Sequence[str] = ()
+) -> int:
+    """The summary of OUT and the exit code. then: the words of the next command, if not to look at OUT."""
     if as_json:
-        terminal.print_json(summary)
+        told = {"out": out, "changed": is_new, "seconds": round(seconds, 3), **msgspec.to_builtins(summary)}
+        terminal.print_json(told)
     else:
         if not is_new:
             terminal.stdout.print(f"Nothing to do: {out} is finished.", markup=False, soft_wrap=True)
@@ -67,14 +64,15 @@ def print_summary(summary: "Summary", out: str, seconds: float, *, as_json: bool
         if is_new:
             facts.append(("time", terminal.duration(seconds)))
         terminal.print_facts(f"Wrote {out}" if is_new else f"In {out}", facts)
-        terminal.print_next(then)
+        look = f"import pyarrow.parquet as pq; print(pq.read_table({out!r}))"
+        terminal.print_next(*(then or ("python", "-c", look)))
     return print_damage(summary.damaged)
 
 
 def print_damage(damaged: dict[str, str]) -> int:
     """Tell on stderr of tars that break off; the exit code."""
     for source, damage in damaged.items():
-        terminal.stderr.print(f"{source} is {damage}.", markup=False, soft_wrap=True)
+        terminal.stderr.print(f"Warning: {source} is {damage}.", style="yellow", markup=False, soft_wrap=True)
     return terminal.EXIT_SOME_FAILED if damaged else 0
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +12,12 @@ import click
 from catlip_cli import terminal
 from catlip_cli.compare import compare
 from catlip_cli.matches import match_names, print_matches
+from catlip_cli.options import TASKS, WordList, best_option, json_option, out_option, weights_option
 
 if TYPE_CHECKING:
     from trainer.probes.probing import Report
     from trainer.probes.results import Result
 
-TASKS = ("linear", "knn", "fewshot", "multilabel", "zeroshot", "finetune", "segment", "detect")
 # The protocols of the tasks that have several, the usual one first.
 PROTOCOLS = {
     "linear": ("sweep", "catlip", "dinov2", "lbfgs"),
@@ -26,22 +26,6 @@ PROTOCOLS = {
 }
 INITS = ("zeros", "random", "transfer")
 _ENCODERS = {"model": "this model", "random": "random weights", "majority": "most frequent class"}
-
-
-class _List(click.ParamType[list[str]]):
-    """Words parted by commas, out of some."""
-
-    name = "LIST"
-
-    def __init__(self, known: Sequence[str]) -> None:
-        self._known = known
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
-        words = list(dict.fromkeys(word.strip() for word in str(value).split(",")))
-        for word in words:
-            if word not in self._known:
-                self.fail(f"{word!r} is none of {', '.join(self._known)}.", param, ctx)
-        return words
 
 
 class _Fractions(click.ParamType[list[float]]):
@@ -81,70 +65,46 @@ class _WithCompare(click.Group):
 
 @click.command(cls=_WithCompare, subcommand_metavar="", no_args_is_help=False)
 @click.argument("model")
-@click.option(
-    "--data", required=True, metavar="DATA", type=click.Path(path_type=Path), help="Labelled pictures, in two splits."
-)
-@click.option(
-    "--test", metavar="DATA", type=click.Path(path_type=Path), help="The test split, if it lies elsewhere; DATA trains."
-)
-@click.option("--task", "tasks", type=_List(TASKS), default="linear", show_default=True, help=f"Of {', '.join(TASKS)}.")
+@click.option("--data", required=True, metavar="DATA", type=click.Path(path_type=Path),
+              help="Labelled pictures, in two splits.")  # fmt: skip
+@click.option("--test", metavar="DATA", type=click.Path(path_type=Path),
+              help="The test split, if it lies elsewhere; DATA trains.")  # fmt: skip
+@weights_option
+@best_option
+@out_option("DIR", "results and features; without it the run's, or ./probes", required=False, local=True)
+@click.option("--task", "tasks", type=WordList(TASKS), default="linear", show_default=True, metavar="LIST",
+              help=f"Tasks, of {', '.join(TASKS)}.")  # fmt: skip
 @click.option(
     "--protocol",
     "protocols",
-    type=_List(sorted({each for known in PROTOCOLS.values() for each in known})),
-    default=None,
-    help=f"{'; '.join(f'{task}: ' + ', '.join(known) for task, known in PROTOCOLS.items())}.  [default: the first]",
+    type=WordList(sorted({each for known in PROTOCOLS.values() for each in known})),
+    metavar="LIST",
+    help="Protocols of them. "
+    f"{'; '.join(f'{task}: ' + ', '.join(known) for task, known in PROTOCOLS.items())}.  [default: the first]",
 )
-@click.option(
-    "--init",
-    "inits",
-    type=_List(INITS),
-    default="zeros",
-    show_default=True,
-    help=f"What linear heads begin with: {', '.join(INITS)} (rows of the label head).",
-)
-@click.option(
-    "--fraction",
-    "fractions",
-    type=_Fractions(),
-    default="100%",
-    show_default=True,
-    help="Shares of the training pictures for linear heads and finetune, e.g. 1%,10%,100%.",
-)
-@click.option(
-    "--seeds", "num_seeds", type=click.IntRange(min=1), default=1, show_default=True, help="How often, for the spread."
-)
-@click.option(
-    "--weights", default="pretrained", show_default=True, help="For a model of timm: a checkpoint FILE, or `random`."
-)
-@click.option("--best", is_flag=True, help="Of a run: the best checkpoint that was evaluated, not the newest.")
-@click.option(
-    "--out",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Where results and features go.  [default: the run; or ./probes]",
-)
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="TASK.KEY=VALUE",
-    help="E.g. finetune.epochs=3; docs/probes.md. Repeatable.",
-)
-@click.option("--no-random", is_flag=True, help="Leave out the encoder of the same architecture with random weights.")
-@click.option("--json", "as_json", is_flag=True, help="Print the results as one JSON object.")
+@click.option("--init", "inits", type=WordList(INITS), default="zeros", show_default=True, metavar="LIST",
+              help=f"What linear heads begin with: {', '.join(INITS)} (rows of the label head).")  # fmt: skip
+@click.option("--fraction", "fractions", type=_Fractions(), default="100%", show_default=True, metavar="LIST",
+              help="Shares of the training pictures for linear heads and finetune, as 1%,10%,100%.")  # fmt: skip
+@click.option("--seeds", "num_seeds", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
+              help="Seeds of each measurement, for its spread.")  # fmt: skip
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE",
+              help="Change one setting of a task, as finetune.epochs=3; see docs/probes.md. Repeatable.")  # fmt: skip
+@click.option("--no-random", is_flag=True,
+              help="Leave out the encoder of the same architecture with random weights.")  # fmt: skip
+@json_option
 def probe(
     model: str,
     data: Path,
     test: Path | None,
+    weights: str,
+    best: bool,
+    out: Path | None,
     tasks: list[str],
     protocols: list[str] | None,
     inits: list[str],
     fractions: list[float],
     num_seeds: int,
-    weights: str,
-    best: bool,
-    out: Path | None,
     overrides: tuple[str, ...],
     no_random: bool,
     as_json: bool,
@@ -190,13 +150,13 @@ def probe(
     if not world.is_main:
         return
     if as_json:
-        terminal.print_json({"results": found})
+        terminal.print_json({"out": str(folder / "probes"), "results": found})
         return
     for result in found:
         _print(result)
     _print_left_out(found)
     terminal.stdout.print(f"Results are in {folder / 'probes'}.", markup=False, soft_wrap=True)
-    terminal.print_next(f"catlip probe compare {folder / 'probes'}")
+    terminal.print_next("catlip", "probe", "compare", str(folder / "probes"))
 
 
 def _check_asked(tasks: list[str], protocols: list[str], overrides: tuple[str, ...]) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from catlip_cli.options import Decorator
+
 # The names in labelgen, which is not imported for a help text; a test compares them.
 LABELERS = ("noun-chunks", "pos-nouns", "corenet")
 POLICIES = ("first", "visual", "context")
@@ -13,7 +15,7 @@ NOUNS = ("chunks", "tags", "distilled")
 FAMILIES = ("attributes", "actions", "compounds", "hypernyms")
 
 
-class Families(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 on
+class Families(click.ParamType[dict[str, int | None]]):
     """`attributes,actions=50` → family → its own threshold, or None."""
 
     name = "families"
@@ -47,10 +49,19 @@ _OPTIONS = [
     click.option("--families", type=Families(), default="", metavar="A,B=V",
                  help=f"Label more than nouns: {', '.join(FAMILIES)}; each may have a threshold of its own."),
     click.option("--hypernym-depth", type=click.IntRange(min=1), default=2, show_default=True, metavar="N",
-                 help="How many steps up hypernyms go."),
+                 help="Steps up that hypernyms go."),
     click.option("--no-stoplist", is_flag=True,
                  help="Label words about the picture too (image, view, background, left)."),
 ]  # fmt: skip
+
+
+def labeler_option(default: str | None) -> Decorator:
+    """`--labeler`; without a default a command takes all of them."""
+    return click.option(
+        "--labeler", type=click.Choice(LABELERS), default=default, show_default=default is not None,
+        help="Terms in noun chunks; the paper's single nouns; or the published code's rule."
+        + ("" if default else "  [default: all, side by side]"),
+    )  # fmt: skip
 
 
 def labeling_rules(command: Callable[..., Any]) -> Callable[..., Any]:

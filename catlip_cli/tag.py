@@ -9,6 +9,7 @@ import click
 
 from catlip_cli import pictures as over
 from catlip_cli import terminal
+from catlip_cli.options import best_option, credit_option, moved_option, out_option
 from catlip_cli.tag_lines import TagLines
 from catlip_cli.tag_pages import album_of, write_gallery, write_sheet
 
@@ -22,35 +23,37 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model")
 @over.pictures_argument
-@click.option("--top", type=click.IntRange(1), default=10, show_default=True, help="At most so many tags a picture.")
-@click.option("--threshold", type=click.FloatRange(0, 1), metavar="P", help="Only tags that are at least so probable.")
+@best_option
+@moved_option
+@out_option("OUT", "tags, as FILE.parquet or a folder (or URI) of parts; without it they are printed", required=False)
+@click.option("--sheet", metavar="FILE", help="File to write: some of the pictures with their tags, PNG.")
+@click.option("--gallery", metavar="FILE",
+              help="File to write: a page of pictures to search by tag, HTML; it needs no network.")  # fmt: skip
+@click.option("--top", type=click.IntRange(1), default=10, show_default=True, metavar="N",
+              help="At most so many tags a picture.")  # fmt: skip
+@click.option("--threshold", type=click.FloatRange(0, 1), metavar="X",
+              help="Only tags with at least this probability.")  # fmt: skip
 @click.option("--thresholds", metavar="FILE", help="A threshold for each class, from `catlip calibrate`.")
 @click.option("--roll-up", is_flag=True, help="Also what stands above the tags in WordNet: dog, so animal.")
-@click.option("--out", metavar="OUT", help="FILE.parquet, or a folder (or URI) of parts; instead of printing the tags.")
-@click.option("--sheet", metavar="FILE", help="Draw some of the pictures with their tags, PNG.")
-@click.option("--gallery", metavar="FILE", help="A page of pictures to search by tag, HTML; it needs no network.")
 @click.option("--count", type=click.IntRange(1, 5000), metavar="N",
-              help="Pictures on the sheet, or in the gallery.  [default: 12, 500]")  # fmt: skip
-@click.option(
-    "--credit", default="", metavar="TEXT", help="Footer line of sheet and gallery, for the pictures' licence."
-)
-@over.best_option
-@over.moved_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a picture; with --out, of the summary.")
+              help="Pictures to draw on the sheet, or in the gallery.  [default: 12, 500]")  # fmt: skip
+@credit_option
+@click.option("--json", "as_json", is_flag=True,
+              help="Print one JSON object a picture; with --out, the summary as one JSON object.")  # fmt: skip
 def tag(
     model: str,
     pictures: tuple[str, ...],
+    best: bool,
+    moved: dict[str, str],
+    out: str | None,
+    sheet: str | None,
+    gallery: str | None,
     top: int,
     threshold: float | None,
     thresholds: str | None,
     roll_up: bool,
-    out: str | None,
-    sheet: str | None,
-    gallery: str | None,
     count: int | None,
     credit: str,
-    best: bool,
-    moved: tuple[str, ...],
     as_json: bool,
 ) -> int:
     """Say what pictures show, in synsets with probabilities.
@@ -73,15 +76,14 @@ def tag(
     from trainer.tagging.tagger import tagging, vocabulary_of
     from trainer.tagging.words import words_of
 
-    places = dict(terminal.old_and_new(text) for text in moved)
     units = over.find_units(pictures)
     opened = open_model(model, PRETRAINED, default_device(), best=best)
     name, vocabulary = opened.facts.name, vocabulary_of(opened.encoder)
     rules = _rules(vocabulary, top, threshold, thresholds, roll_up=roll_up)
-    work = tagging(opened.encoder, rules, places)
+    work = tagging(opened.encoder, rules, moved)
     words = words_of(vocabulary, rules.hierarchy)
     lines = TagLines(words.words, as_json=as_json)
-    with terminal.terminable(), tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch:
         if not (out or sheet or gallery):
             return _print_at_once(work, units, name, lines)
         start = time.monotonic()
@@ -91,14 +93,14 @@ def tag(
         if out is None:
             for table in output.tables(tags):
                 lines.add(table)
-        album = album_of(units, places)
+        album = album_of(units, moved)
         if sheet:
             write_sheet(tags, sheet, album, vocabulary, model=name, count=count, credit=credit)
         if gallery:
             write_gallery(tags, gallery, album, words, model=name, count=count, credit=credit)
     if out is None:
         return over.print_damage(summary.damaged)
-    then = f"open {gallery} in a browser" if gallery else "the same with --gallery FILE.html, to look at them"
+    then = ("python", "-m", "webbrowser", gallery) if gallery else ()
     seconds = time.monotonic() - start
     return over.print_summary(summary, out, seconds, as_json=as_json, is_new=is_new, then=then)
 
@@ -130,8 +132,8 @@ def _rules(
 
     hierarchy = None
     if roll_up:
-        from labelgen.atlas import read_atlas
-        from labelgen.rollup import hierarchy_of
+        from labelgen.audit.rollup import hierarchy_of
+        from labelgen.meaning.atlas import read_atlas
 
         hierarchy = hierarchy_of(vocabulary, read_atlas())
     if thresholds:

@@ -37,7 +37,7 @@ def write_sheet(
     buffer = BytesIO()
     tagsheet.draw(picked.pictures, album, vocabulary, title=title, credit=credit).save(buffer, "PNG")
     storage.write_bytes(where, buffer.getvalue())
-    terminal.stderr.print(f"Sheet: {where}", markup=False, soft_wrap=True)
+    terminal.stderr.print(f"Wrote {where}.", markup=False, soft_wrap=True)
 
 
 def write_gallery(
@@ -49,9 +49,9 @@ def write_gallery(
     from trainer.tagging import gallery, picking
 
     picked = picking.pick(output.tables(tags), count or _IN_GALLERY, _SEED)
-    with terminal.progress("Gallery", len(picked.pictures)) as ticker:
+    with terminal.progress("Drawing", len(picked.pictures)) as ticker:
         page = gallery.render(
             picked, album, words, model=model, credit=credit, report=lambda done, _total: ticker.update(done)
         )
     storage.write_bytes(where, page)
-    terminal.stderr.print(f"Gallery: {where}", markup=False, soft_wrap=True)
+    terminal.stderr.print(f"Wrote {where}.", markup=False, soft_wrap=True)

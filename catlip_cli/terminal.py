@@ -1,5 +1,6 @@
 """How the command line speaks: results to stdout, progress and errors to stderr; plain lines without a terminal."""
 
+import shlex
 import signal
 import sys
 import time
@@ -110,9 +111,10 @@ def print_facts(title: str, facts: Sequence[tuple[str, str]]) -> None:
         stdout.print(f"  {name:<{width}}  {value}", markup=False, soft_wrap=True)
 
 
-def print_next(command: str) -> None:
-    """The command that a person would run now."""
-    stdout.print(f"Next: {command}", style="green", markup=False, soft_wrap=True)
+def print_next(*words: str, when: str = "") -> None:
+    """The command that a person would run now, quoted as a shell wants it. when: what to know before it is run."""
+    note = f"   ({when})" if when else ""
+    stdout.print(f"Next: {shlex.join(words)}{note}", style="green", markup=False, soft_wrap=True)
 
 
 class Ticker:
@@ -191,14 +193,6 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
-
-
-def old_and_new(text: str) -> tuple[str, str]:
-    """`OLD=NEW` → (OLD, NEW). Raises BadParameter."""
-    old, equals, new = text.partition("=")
-    if not (old and equals):
-        raise click.BadParameter(f"{text!r} is not OLD=NEW.", param_hint="--moved")
-    return old, new
 
 
 def near(path: str) -> str:

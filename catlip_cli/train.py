@@ -1,4 +1,4 @@
-"""`catlip train`: options → trainer.train → progress and a summary."""
+"""`catlip train`: options → trainer.training.train → progress and a summary."""
 
 import os
 from contextlib import ExitStack
@@ -6,50 +6,46 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from catlip_cli import terminal, train_plan
-from catlip_cli.terminal import old_and_new
+from catlip_cli.options import json_option, moved_option, out_option
 
 if TYPE_CHECKING:
     from trainer.config import Config
     from trainer.distributed import World
     from trainer.metrics import Metrics
-    from trainer.session import Outcome, Start
+    from trainer.training.session import Outcome, Start
 
 
 @click.command()
 @click.option("--labels", multiple=True, metavar="DIR", help="Label set made by `catlip labels build`. Repeatable.")
-@click.option("--out", metavar="RUN", type=click.Path(path_type=Path), help="Folder of the run.")
+@moved_option
+@out_option("DIR", "the run", required=False, local=True)
 @click.option("--recipe", metavar="FILE", type=click.Path(path_type=Path), help="TOML file of settings; see recipes/.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change one setting. Repeatable.")
-@click.option(
-    "--allow-change", multiple=True, metavar="KEY", help="Go on though this setting is another than before. Repeatable."
-)
-@click.option("--moved", multiple=True, metavar="OLD=NEW", help="Where image shards lie now. Repeatable.")
-@click.option(
-    "--max-bad-fraction",
-    type=click.FloatRange(0, 1),
-    help="Stop when more of the pictures are broken: data.max_bad_fraction.",
-)
-@click.option(
-    "--dry-run", is_flag=True, help="Measure loader and step for some seconds, say which bounds; write nothing."
-)
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE",
+              help="Change one setting, as optim.lr=5e-4. Repeatable.")  # fmt: skip
+@click.option("--allow-change", multiple=True, metavar="KEY",
+              help="Go on though this setting is another than before. Repeatable.")  # fmt: skip
+@click.option("--max-bad-fraction", type=click.FloatRange(0, 1), metavar="X",
+              help="Fail if more than this share of the pictures is broken: data.max_bad_fraction.")  # fmt: skip
 @click.option("--plan", is_flag=True, help="Compute what the run would take; train nothing. Needs no label set.")
-@click.option(
-    "--processes", type=click.IntRange(1), metavar="N", help="Processes to plan for; without it, as many as run this."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
+@click.option("--processes", type=click.IntRange(1), metavar="N",
+              help="With --plan: of so many processes.  [default: as many as run this]")  # fmt: skip
+@click.option("--dry-run", is_flag=True,
+              help="Measure loader and step for some seconds, say which bounds; write nothing.")  # fmt: skip
+@json_option
 def train(
     labels: tuple[str, ...],
+    moved: dict[str, str],
     out: Path | None,
     recipe: Path | None,
     overrides: tuple[str, ...],
     allow_change: tuple[str, ...],
-    moved: tuple[str, ...],
     max_bad_fraction: float | None,
-    dry_run: bool,
     plan: bool,
     processes: int | None,
+    dry_run: bool,
     as_json: bool,
 ) -> int:
     """Train an image encoder on a label set.
@@ -60,9 +56,8 @@ def train(
     Examples:
       catlip train --labels demo/labels --recipe recipes/demo_cpu.toml --out demo/run
       catlip train --recipe recipes/datacomp_vit_b16.toml --plan --processes 64
-      torchrun --nproc-per-node 8 --no-python catlip train --labels L --out RUN --set optim.lr=5e-4
+      torchrun --nproc-per-node 8 --no-python catlip train --labels labels --out run --set optim.lr=5e-4
     """
-    places = dict(old_and_new(text) for text in moved)
     if not (labels or plan):
         raise click.UsageError("Missing option '--labels'; only --plan needs none.")
     if processes and not plan:
@@ -71,35 +66,61 @@ def train(
         raise click.UsageError("Missing option '--out'; only --dry-run and --plan need none.")
     from trainer import distributed
     from trainer.config import load
-    from trainer.train import train as train_run
+    from trainer.training.train import train as train_run
 
     if max_bad_fraction is not None:
         overrides = (*overrides, f"data.max_bad_fraction={max_bad_fraction}")
     config = load(recipe, overrides)
+    again = _same_settings(labels, moved, out, recipe, overrides)
     if plan:
-        return train_plan.show(config, labels, processes or int(os.environ.get("WORLD_SIZE", "1")), places, as_json)
+        num_processes = processes or int(os.environ.get("WORLD_SIZE", "1"))
+        return train_plan.show(config, labels, num_processes, moved, [*again, "--dry-run"], as_json=as_json)
     with distributed.joined(config.distributed.timeout_seconds) as world, ExitStack() as stack:
         if out is None or dry_run:
-            return _dry_run(config, labels, world, places, as_json)
+            return _dry_run(config, labels, world, moved, again, as_json=as_json)
         outcome = train_run(
             config,
             labels=labels,
             out=out,
             world=world,
             watcher=_View(stack),
-            moved=places,
+            moved=moved,
             allow_change=allow_change,
         )
     if world.is_main:
         if as_json:
-            terminal.print_json(outcome)
+            terminal.print_json({"out": str(out), **msgspec.to_builtins(outcome)})
         else:
             _print_summary(outcome, out)
     return 0 if outcome.finished else terminal.EXIT_INTERRUPTED
 
 
-def _dry_run(config: "Config", labels: tuple[str, ...], world: "World", moved: dict[str, str], as_json: bool) -> int:
-    from trainer import dryrun
+def _same_settings(
+    labels: tuple[str, ...], moved: dict[str, str], out: Path | None, recipe: Path | None, overrides: tuple[str, ...]
+) -> list[str]:
+    """The words of the command that trains with these settings; what was not given has its metavar."""
+    words = ["catlip", "train"]
+    for option, values in (
+        ("--labels", labels or ("DIR",)),
+        ("--moved", [f"{old}={new}" for old, new in moved.items()]),
+        ("--out", [str(out or "DIR")]),
+        ("--recipe", [str(recipe)] if recipe else []),
+        ("--set", overrides),
+    ):
+        words += [word for value in values for word in (option, value)]
+    return words
+
+
+def _dry_run(
+    config: "Config",
+    labels: tuple[str, ...],
+    world: "World",
+    moved: dict[str, str],
+    again: list[str],
+    *,
+    as_json: bool,
+) -> int:
+    from trainer.training import dryrun
 
     with terminal.stderr.status("Opening") as status:
         found = dryrun.measure(config, labels=labels, world=world, moved=moved, on_phase=status.update)
@@ -112,13 +133,13 @@ def _dry_run(config: "Config", labels: tuple[str, ...], world: "World", moved: d
     terminal.print_facts(
         f"Dry run: {found.batch_size:,} images of {found.image_size} px a step on {found.device}",
         [
-            ("loader", f"{found.loader:,.0f} images/s ({where})"),
-            ("step", f"{found.step:,.0f} images/s"),
-            ("together", f"{found.together:,.0f} images/s; the {found.bound_by} bounds"),
+            ("loader", f"{found.loader_images_per_second:,.0f} images/s ({where})"),
+            ("step", f"{found.step_images_per_second:,.0f} images/s"),
+            ("together", f"{found.images_per_second:,.0f} images/s; the {found.bound_by} bounds"),
             ("cores", f"{found.cores_needed:.1f} for a loader that keeps up with this device"),
         ],
     )
-    terminal.print_next("catlip train --labels DIR --out RUN, with the same settings")
+    terminal.print_next(*again)
     return 0
 
 
@@ -163,16 +184,16 @@ def _print_summary(outcome: "Outcome", out: Path) -> None:
                 ("samples seen", f"{metrics.samples:,} (there are {start.num_samples:,})"),
                 ("loss", f"{metrics.loss:.3f}"),
                 *([("held-out mAP", f"{score.mean_ap:.3f} ({score.samples:,} pictures)")] if score else []),
-                ("images/s", f"{outcome.images_per_second:,.0f}"),
+                ("rate", f"{outcome.images_per_second:,.0f} images/s"),
                 ("time", terminal.duration(outcome.seconds)),
                 ("broken pictures", _by_reason(metrics.bad, out)),
                 ("checkpoint", outcome.checkpoint or "none"),
             ],
         )
     if outcome.finished:
-        terminal.print_next(f"catlip probe {out} --data DIR")
+        terminal.print_next("catlip", "probe", str(out), "--data", "DATA")
     else:
-        terminal.stderr.print("Interrupted; the checkpoint is saved. Run the same command to go on.")
+        terminal.stderr.print("Interrupted; the checkpoint is saved. Run the same command again to go on.")
 
 
 def _by_reason(bad: dict[str, int], out: Path) -> str:

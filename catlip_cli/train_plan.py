@@ -11,13 +11,24 @@ if TYPE_CHECKING:
 _GIB = 2**30
 
 
-def show(config: "Config", labels: tuple[str, ...], num_processes: int, moved: dict[str, str], as_json: bool) -> int:
-    """Print the plan of a run on these label sets, or without any on as many classes as the paper's."""
+def show(
+    config: "Config",
+    labels: tuple[str, ...],
+    num_processes: int,
+    moved: dict[str, str],
+    then: list[str],
+    *,
+    as_json: bool,
+) -> int:
+    """Print the plan of a run on these label sets, or without any on as many classes as the paper's.
+
+    then: the words of the command that measures what is estimated here.
+    """
     import torch
 
     from trainer import planning
-    from trainer.data import Data
     from trainer.distributed import World
+    from trainer.stream.data import Data
 
     if labels:
         data = Data.open(config, labels, World(device=torch.device("cpu")), moved)
@@ -29,13 +40,14 @@ def show(config: "Config", labels: tuple[str, ...], num_processes: int, moved: d
         terminal.print_json(plan)
     else:
         _print(config, plan)
+        terminal.print_next(*then, when="which measures what this estimates")
     return 0
 
 
 def _print(config: "Config", plan: "RunPlan") -> None:
     epochs = f", {plan.samples_seen / plan.num_samples:,.1f} epochs of {plan.num_samples:,}" if plan.num_samples else ""
     sizes = " ".join(map(str, plan.image_sizes))
-    memory = plan.memory
+    memory = plan.memory_bytes
     head = f"head for {plan.num_classes:,} classes"
     sent = "gradients and weights"
     if plan.text_parameters:
@@ -65,7 +77,4 @@ def _print(config: "Config", plan: "RunPlan") -> None:
                 f"{plan.pixel_bytes / 1e6:,.0f} MB of pixels to the device",
             ),
         ],
-    )
-    terminal.print_next(
-        "catlip train --labels DIR --out RUN --dry-run, with the same settings, measures what this estimates"
     )

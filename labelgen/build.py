@@ -10,11 +10,15 @@ from typing import NamedTuple
 
 import msgspec
 
-from labelgen import candidates, engines, labelers, language_data, locks, sources, state, wordlists
+from labelgen import candidates, engines, labelers, language_data, sources
 from labelgen.distill import keep, teach
 from labelgen.engines.worker import Done
 from labelgen.extract import Extractor, Seconds, Settings, fingerprint
-from labelgen.nouns import DISTILLED
+from labelgen.folder import locks, state
+from labelgen.folder.outfolder import refuse_strangers
+from labelgen.folder.state import Plan, Status
+from labelgen.meaning import wordlists
+from labelgen.meaning.resolve import Language
 from labelgen.options import (
     RULES,
     Options,
@@ -27,12 +31,10 @@ from labelgen.options import (
     settings_for,
 )
 from labelgen.outcome import Progress, Result, Slice, SliceResult, Watcher
-from labelgen.outfolder import refuse_strangers
+from labelgen.parsing.nouns import DISTILLED
 from labelgen.publish import publish
-from labelgen.resolve import Language
 from labelgen.sources import stdin
 from labelgen.sources.sample import InputShard
-from labelgen.state import Plan, Status
 from labelshards import schema, storage
 from labelshards.errors import CatlipError, LabelSetError
 from labelshards.labelset import FailedShard, LabelSet, Manifest, is_intact, read_manifest
@@ -67,12 +69,12 @@ def build(options: Options, on_progress: Watcher = lambda _: None) -> Result:
         if options.rebuild:
             storage.remove(folder)
         plan = _with_table(plan, options, model, on_progress)
-        if not options.rebuild and (done := _up_to_date(options.out, plan)):
+        shards = plan.shards()
+        if not options.rebuild and (done := _up_to_date(options.out, plan, shards)):
             return done
         state.claim(folder, plan.settings, rebuild=options.rebuild)
         storage.remove_leftovers(folder)
         state.write_plan(folder, plan)
-        shards = plan.shards()
         left = _left(options, plan, shards, again)
         language = language_of(plan)
         work = _extract(options, plan, shards, left, model, on_progress)
@@ -125,10 +127,10 @@ def finish(out: str, on_progress: Watcher = lambda _: None) -> Result:
         plan = state.read_plan(folder)
         if plan.settings.rules != RULES:
             raise CatlipError(f"{folder} was made by another version of catlip. Run the build again, with --rebuild.")
-        if done := _up_to_date(out, plan):
+        shards = plan.shards()
+        if done := _up_to_date(out, plan, shards):
             return done
         storage.remove_leftovers(folder)
-        shards = plan.shards()
         found = state.status(folder, shards, plan.settings)
         work = _Extraction(failed=found.failed, missing=_missing(shards, found))
         return _publish(out, plan, language_of(plan), shards, work, on_progress)
@@ -320,10 +322,10 @@ def _refuse_mostly_missing(plan: Plan) -> None:
         )
 
 
-def _up_to_date(out: str, plan: Plan) -> Result | None:
+def _up_to_date(out: str, plan: Plan, shards: Sequence[InputShard]) -> Result | None:
     """The result if nothing is left to do. Failed shards are tried again: what was wrong may have been mended."""
     manifest = _finished(out)
-    if manifest is None or manifest.failed or manifest.fingerprint != _goal(plan, plan.shards()):
+    if manifest is None or manifest.failed or manifest.fingerprint != _goal(plan, shards):
         return None
     if not is_intact(out, manifest):
         return None

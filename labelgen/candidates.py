@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from labelgen.ragged import Rows, pack
-from labelgen.termtable import Entries, kinds_of
+from labelgen.arrays.ragged import Rows, pack
+from labelgen.mentions.termtable import Entries, kinds_of
 from labelshards import parquet, schema, storage
 from labelshards.errors import CatlipError
 from labelshards.images import ImageFile

@@ -14,7 +14,7 @@ def read_columns(uri: str, num_columns: int, expected: str) -> Iterator[tuple[st
     try:
         text = storage.read_bytes(uri).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise CatlipError(f"{uri} is not UTF-8 ({error}).") from error
+        raise CatlipError(f"{uri} is not UTF-8 ({error}). Save it as UTF-8.") from error
     for number, line in enumerate(text.splitlines(), 1):
         content = line.partition("#")[0].strip()
         columns = [column.strip() for column in content.split("\t") if column.strip()]

@@ -5,20 +5,22 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from labelgen import candidates, language_data, stoplist
+from labelgen import candidates, language_data
 from labelgen.candidates import Mentions
-from labelgen.corpus import Corpus, unique_rows, word_of
 from labelgen.distill import table
 from labelgen.distill.weights import Weights
-from labelgen.labelers import KINDS, Captions, Tools
-from labelgen.normalize import normalize
-from labelgen.nouns import DISTILLED
+from labelgen.labelers import KINDS, Tools
+from labelgen.meaning import stoplist
+from labelgen.meaning.corpus import Corpus, unique_rows, word_of
+from labelgen.meaning.policies import FIRST, Chooser, Weighed
+from labelgen.meaning.resolve import FAMILY_OF, Choice, Language, count_words, words_of
+from labelgen.meaning.senses import Senses
+from labelgen.mentions.reader import Captions
+from labelgen.mentions.terms import Dropped, Mention, Role
+from labelgen.mentions.termtable import TermTable
 from labelgen.options import Options, choice_for, load_language
-from labelgen.policies import FIRST, Chooser, Weighed
-from labelgen.resolve import FAMILY_OF, Choice, Language, count_words, words_of
-from labelgen.senses import Senses
-from labelgen.terms import Dropped, Mention, Role
-from labelgen.termtable import TermTable
+from labelgen.parsing.normalize import normalize
+from labelgen.parsing.nouns import DISTILLED
 from labelshards import storage
 from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet

@@ -10,13 +10,15 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from labelgen import candidates, labelers, ragged, sources
-from labelgen.atonce import AllAtOnce
+from labelgen import candidates, labelers, sources
+from labelgen.arrays import ragged
 from labelgen.candidates import CandidateShard, Report
-from labelgen.gather import Gathered, Gatherer, OneByOne
-from labelgen.labelers import Captions, FromTable, NounChunks, Tools
-from labelgen.normalize import normalize
-from labelgen.nouns import CHUNKS, TEXTS_PER_ZONE
+from labelgen.labelers import FromTable, NounChunks, Tools
+from labelgen.mentions.atonce import AllAtOnce
+from labelgen.mentions.gather import Gathered, Gatherer, OneByOne
+from labelgen.mentions.reader import Captions
+from labelgen.parsing.normalize import normalize
+from labelgen.parsing.nouns import CHUNKS, TEXTS_PER_ZONE
 from labelgen.sources.fields import Fields
 from labelgen.sources.sample import Found, Image, InputShard, Leftover, Problem, Sample, SourceDamageError
 from labelshards import schema, storage
@@ -101,7 +103,7 @@ class Extractor:
 
     def _gatherer(self) -> Gatherer:
         if isinstance(self._labeler, NounChunks | FromTable):
-            return AllAtOnce(self._labeler.reader, repeats_count=isinstance(self._labeler, FromTable))
+            return AllAtOnce(self._labeler.reader)
         return OneByOne(self._labeler)
 
     def _label(self, samples: list[Sample], rows: "_Rows", gatherer: Gatherer, seconds: Seconds) -> None:

@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 
 from labelgen import language_data
-from labelgen.corpus import Corpus
+from labelgen.dictionary.wordnet import Pos
 from labelgen.extract import Extractor, Seconds
 from labelgen.labelers import Tools
+from labelgen.meaning.corpus import Corpus
+from labelgen.meaning.policies import NONE, Chooser
+from labelgen.meaning.resolve import make_resolver
+from labelgen.meaning.senses import Senses
+from labelgen.mentions.terms import Role, Term
 from labelgen.options import Options, choice_for, load_language, settings_for
-from labelgen.policies import NONE, Chooser
-from labelgen.resolve import make_resolver
-from labelgen.senses import Senses
 from labelgen.sources.sample import Sample
-from labelgen.terms import Role, Term
-from labelgen.wordnet import Pos
 
 
 class Labelling:

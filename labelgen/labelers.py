@@ -1,28 +1,22 @@
 """The labelers by name: what of a caption becomes a term. Which sense a term has is decided later (policies.py)."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
 
-from labelgen import policies
-from labelgen.corenet import CoreNet, Reading
+from labelgen.arrays.memory import Memory
+from labelgen.dictionary.lexicon import Lexicon
+from labelgen.dictionary.wordnet import Folder
 from labelgen.distill.labeler import Distilled
 from labelgen.distill.weights import Weights
-from labelgen.lexicon import Lexicon
-from labelgen.memory import Memory
-from labelgen.nouns import CHUNKS, DISTILLED, TAGS, ChunkParser, Parse, Word
-from labelgen.pos_nouns import pos_nouns
-from labelgen.reader import Reader
-from labelgen.terms import Dropped, Mention, Phrase, Role, Term, TermFinder
-from labelgen.wordnet import Folder
+from labelgen.meaning import policies
+from labelgen.mentions.corenet import CoreNet, Reading
+from labelgen.mentions.pos_nouns import pos_nouns
+from labelgen.mentions.reader import Captions, Labeler, Reader
+from labelgen.mentions.terms import Dropped, Mention, Phrase, Role, Term, TermFinder
+from labelgen.parsing.nouns import CHUNKS, DISTILLED, TAGS, ChunkParser, Parse, Word
 
 DEFAULT = "noun-chunks"
-
-
-class Captions(NamedTuple):
-    """Captions as they came, and the clean text of each (never empty)."""
-
-    raw: list[str]
-    texts: list[str]
 
 
 class Tools(NamedTuple):
@@ -37,26 +31,6 @@ class Tools(NamedTuple):
     model: str
     nouns: str = CHUNKS
     weights: Weights | None = None
-
-
-class Labeler(Protocol):
-    """Captions → mentions, in two steps, so that a batch is parsed at once.
-
-    slow: why captions are parsed by spaCy's ordinary pipeline and not by the fast one; None where that is not so.
-    """
-
-    @property
-    def slow(self) -> str | None:
-        """See above."""
-
-    def parse(self, captions: Captions) -> Sequence[Any]:
-        """What `phrases` takes, one for each caption."""
-
-    def phrases(self, parsed: Any) -> list[Phrase]:  # noqa: ANN401  (what its own `parse` gave)
-        """The mentions of one caption in a fixed order, and the words that could have been one, in phrases."""
-
-    def chunks(self, parsed: Any) -> list[tuple[str, list[str]]]:  # noqa: ANN401
-        """(noun chunk, what was looked up for its head) for explanations; none if the labeler has no chunks."""
 
 
 class Kind(NamedTuple):
@@ -80,7 +54,7 @@ class NounChunks:
 
     def __init__(self, tools: Tools) -> None:
         # It brings numba with it, which only those need who parse.
-        from labelgen.parts import Parts
+        from labelgen.mentions.parts import Parts
 
         self._parser = ChunkParser(tools.model, tools.nouns)
         self._finder = TermFinder(tools.lexicon)
@@ -198,3 +172,13 @@ KINDS = {
     "corenet": Kind(Published, senses=policies.FIRST, meta_words=True, parses=False),
 }
 NAMES = tuple(KINDS)
+
+
+def compile_loops(model: str) -> Path | None:
+    """Compile what the parse of captions is compiled of, unless that was done; the folder that keeps it, if one can."""
+    ChunkParser(model).parse(["A man in a red hat rides his brown horse along the beach."])
+    from labelgen.arrays import native
+    from labelgen.mentions import mending
+
+    mending.compile_rules()
+    return native.folder() if any(native.folder().rglob("*.nbi")) else None

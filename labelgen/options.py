@@ -8,18 +8,20 @@ from importlib.metadata import version
 
 import msgspec
 
-from labelgen import engines, labelers, language_data, wordlists, wordnet
-from labelgen.corenet import find_tokenizer
+from labelgen import engines, labelers, language_data
+from labelgen.arrays.memory import collections_spared
+from labelgen.dictionary import wordnet
+from labelgen.dictionary.lexicon import Lexicon
+from labelgen.dictionary.synsets import Synsets
+from labelgen.dictionary.wordnet import Folder, Sense
 from labelgen.distill import keep, teach
 from labelgen.extract import Extractor, Settings
 from labelgen.labelers import Tools
-from labelgen.lexicon import Lexicon
-from labelgen.memory import collections_spared
-from labelgen.nouns import CHUNKS, model_provenance
-from labelgen.resolve import Choice, Language
+from labelgen.meaning import wordlists
+from labelgen.meaning.resolve import Choice, Language
+from labelgen.mentions.corenet import find_tokenizer
+from labelgen.parsing.nouns import CHUNKS, model_provenance
 from labelgen.sources.fields import Fields
-from labelgen.synsets import Synsets
-from labelgen.wordnet import Folder, Sense
 from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
 from labelshards.schema import FAMILIES, NOUNS

@@ -6,14 +6,15 @@ from contextlib import ExitStack, contextmanager
 
 import msgspec
 
-from labelgen import candidates, locks, state
-from labelgen.atlas import read_atlas
+from labelgen import candidates
 from labelgen.build import language_of
-from labelgen.edit import Edit, Edits
+from labelgen.classes.edit import Edit, Edits
+from labelgen.folder import locks, state
+from labelgen.folder.outfolder import refuse_built, refuse_strangers
+from labelgen.folder.state import Plan
+from labelgen.meaning.atlas import read_atlas
 from labelgen.options import RULES
-from labelgen.outfolder import refuse_built, refuse_strangers
 from labelgen.publish import publish
-from labelgen.state import Plan
 from labelshards import schema, storage
 from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet, Manifest
@@ -37,7 +38,8 @@ def prune(
     plan = _plan_of(label_set)
     if edit.split and HYPERNYMS in plan.choice.families:
         raise CatlipError(
-            "Classes with the family hypernyms cannot be split: a label does not say what it stands above."
+            "Classes with the family hypernyms cannot be split: a label does not say what it stands above. "
+            "Leave out --split."
         )
     refuse_strangers(out)
     refuse_built(out, plan.sources)
@@ -69,6 +71,7 @@ def _unchanged(source: str) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             stack.enter_context(locks.held(source))
+            storage.remove_leftovers(candidates.folder_of(source))
         except OSError as error:
             if error.errno not in _NO_WRITING:
                 raise

@@ -10,18 +10,19 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from labelgen import candidates, examples
+from labelgen import candidates
+from labelgen.arrays.memory import collections_spared
+from labelgen.classes import examples
+from labelgen.classes.edit import Edit, edit_of
+from labelgen.classes.edited import Edited
+from labelgen.classes.encode import Encoded, Encoder, encode_shard
+from labelgen.classes.examples import Examples, Gathering
+from labelgen.classes.support import Cooccurrence, Support, vocabulary
 from labelgen.distill import keep
-from labelgen.edit import Edit, edit_of
-from labelgen.edited import Edited
-from labelgen.encode import Encoded, Encoder, encode_shard
-from labelgen.examples import Examples, Gathering
 from labelgen.extract import Settings
-from labelgen.memory import collections_spared
-from labelgen.resolve import Choice, Language
+from labelgen.meaning.resolve import Choice, Language
+from labelgen.meaning.unpruned import Unpruned
 from labelgen.sources.sample import InputShard
-from labelgen.support import Cooccurrence, Support, vocabulary
-from labelgen.unpruned import Unpruned
 from labelshards import parquet, schema, storage
 from labelshards.labelset import FailedShard, LabelSet, Manifest, Provenance, ShardEntry, Totals
 from labelshards.schema import COMPOUNDS, HYPERNYMS
@@ -199,9 +200,13 @@ class _Told:
 
 
 def _remove_strangers(out: str, entries: Sequence[ShardEntry]) -> None:
-    """Delete label shards that an earlier build with other sources left: the manifest does not vouch for them."""
+    """Delete label shards that an earlier build with other sources left: the manifest does not vouch for them.
+
+    And what killed ones left half-written.
+    """
     folder = storage.join(out, schema.SHARD_FOLDER)
-    storage.remove_leftovers(folder)
+    for part in (out, folder):
+        storage.remove_leftovers(part)
     for name in set(storage.list_files(folder)) - {f"{entry.name}.parquet" for entry in entries}:
         if name.endswith(".parquet"):
             storage.remove(storage.join(folder, name))

@@ -140,7 +140,9 @@ class ImageReader:
         except FileNotFoundError as error:
             raise LabelSetError(f"{uri} is gone. Put it back, or say where it is with --moved OLD=NEW.") from error
         except OSError as error:
-            raise LabelSetError(f"{uri} cannot be read: {error.strerror or error}.") from error
+            raise LabelSetError(
+                f"{uri} cannot be read: {error.strerror or error}. Mend that, or say where it is with --moved OLD=NEW."
+            ) from error
 
     def _descriptor(self, uri: str, image_file: ImageFile) -> int:
         if uri in self._open:

@@ -114,7 +114,9 @@ class LabelSet:
             where=storage.join(self.root, name),
         )
         if len(shard) != entry.rows:
-            raise LabelSetError(f"{self.root}/{name} has {len(shard)} rows, the manifest says {entry.rows}.")
+            raise LabelSetError(
+                f"{self.root}/{name} has {len(shard)} rows, the manifest says {entry.rows}. Build the label set again."
+            )
         shard.check(len(self.vocabulary), storage.join(self.root, name))
         return shard
 
@@ -147,7 +149,9 @@ def read_manifest(root: str) -> Manifest | None:
     try:
         head = msgspec.json.decode(data, type=dict[str, Any])
         if head.get("format") != schema.FORMAT:
-            raise LabelSetError(f"{where} is not the manifest of a label set.")
+            raise LabelSetError(
+                f"{where} is not the manifest of a label set. Name a folder that `catlip labels build` wrote."
+            )
         if head.get("format_version") != schema.FORMAT_VERSION:
             raise LabelSetError(
                 f"{where} has format version {head.get('format_version')}; this catlip reads version "

@@ -11,6 +11,7 @@ from labelshards.schema import FORMAT_VERSION, META_VERSION
 
 # Nine would save one byte in fifty, and take half as long again.
 _LEVEL = 3
+_AGAIN = "Build the label set again."
 
 
 def to_bytes(table: pa.Table, metadata: Mapping[bytes, bytes] | None = None) -> bytes:
@@ -39,18 +40,18 @@ def from_bytes(data: bytes, schema: pa.Schema, where: str) -> pa.Table:
     try:
         table = read_table(data)
     except (pa.ArrowException, OSError) as error:
-        raise LabelSetError(f"{where} is not a readable Parquet file ({error}). Build the label set again.") from error
+        raise LabelSetError(f"{where} is not a readable Parquet file ({error}). {_AGAIN}") from error
     version = (table.schema.metadata or {}).get(META_VERSION)
     if version != str(FORMAT_VERSION).encode():
         found = version.decode(errors="replace") if version else "none"
-        raise LabelSetError(f"{where} has format version {found}; this catlip reads version {FORMAT_VERSION}.")
+        raise LabelSetError(f"{where} has format version {found}; this catlip reads version {FORMAT_VERSION}. {_AGAIN}")
     missing = [name for name in schema.names if name not in table.column_names]
     if missing:
-        raise LabelSetError(f"{where} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}.")
+        raise LabelSetError(f"{where} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}. {_AGAIN}")
     try:
         return typed(table, schema).combine_chunks()
     except (pa.ArrowException, ValueError, KeyError) as error:
-        raise LabelSetError(f"{where} has columns of other types than the format says ({error}).") from error
+        raise LabelSetError(f"{where} has columns of other types than the format says ({error}). {_AGAIN}") from error
 
 
 def typed(table: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -52,13 +52,14 @@ class LabelShard:
     def check(self, num_classes: int, where: str) -> None:
         """Raise LabelSetError unless every sample's labels rise, are unique and lie in 0 … num_classes-1."""
         if len(self.values) and int(self.values.max()) >= num_classes:
-            raise LabelSetError(f"{where} holds class {int(self.values.max())}; the vocabulary has {num_classes}.")
+            most = int(self.values.max())
+            raise LabelSetError(f"{where} holds class {most}; the vocabulary has {num_classes}. Build it again.")
         rises = np.diff(self.values.astype(np.int64)) > 0
         inner = self.offsets[1:-1]
         inner = inner[(inner > 0) & (inner < len(self.values))]
         rises[inner - 1] = True  # between two samples anything goes
         if not rises.all():
-            raise LabelSetError(f"{where} has labels that are not sorted and unique.")
+            raise LabelSetError(f"{where} has labels that are not sorted and unique. Build it again.")
 
     def to_bytes(self, vocabulary_digest: str) -> bytes:
         """The content of shards/NAME.parquet."""

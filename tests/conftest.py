@@ -24,13 +24,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `pytest &`
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-    from labelgen.atlas import Atlas
+    from labelgen.dictionary.lexicon import Lexicon
+    from labelgen.dictionary.synsets import Synsets
+    from labelgen.dictionary.wordnet import Folder
     from labelgen.inmemory import Labelling
-    from labelgen.lexicon import Lexicon
-    from labelgen.nouns import ChunkParser
-    from labelgen.senses import Pins
-    from labelgen.synsets import Synsets
-    from labelgen.wordnet import Folder
+    from labelgen.meaning.atlas import Atlas
+    from labelgen.meaning.senses import Pins
+    from labelgen.parsing.nouns import ChunkParser
 
 # No time limit for an example: a busy machine is no failure. Drawn anew at a desk, the same ones where CI is said.
 settings.register_profile("catlip", deadline=None, max_examples=50, derandomize=bool(os.environ.get("CI")))
@@ -76,7 +76,7 @@ def wordnet_folder() -> "Folder":
 @pytest.fixture(scope="session")
 def synsets(wordnet_folder: "Folder") -> "Synsets":
     """All synsets of the real WordNet 3.0, by id."""
-    from labelgen.synsets import Synsets
+    from labelgen.dictionary.synsets import Synsets
 
     return Synsets.load(wordnet_folder)
 
@@ -84,8 +84,8 @@ def synsets(wordnet_folder: "Folder") -> "Synsets":
 @pytest.fixture(scope="session")
 def lexicon(wordnet_folder: "Folder") -> "Lexicon":
     """The real lexicon, with the built-in terms of the web."""
-    from labelgen import wordlists
-    from labelgen.lexicon import Lexicon
+    from labelgen.dictionary.lexicon import Lexicon
+    from labelgen.meaning import wordlists
 
     return Lexicon.load(wordnet_folder, wordlists.read_terms(None))
 
@@ -94,7 +94,7 @@ def lexicon(wordnet_folder: "Folder") -> "Lexicon":
 def chunk_parser() -> "ChunkParser":
     """The real spaCy model."""
     from labelgen import language_data
-    from labelgen.nouns import ChunkParser
+    from labelgen.parsing.nouns import ChunkParser
 
     with pytest.MonkeyPatch.context() as patch:
         if "torch" not in sys.modules:
@@ -122,10 +122,12 @@ def use_loaded(
     chunk_parser: "ChunkParser", lexicon: "Lexicon", synsets: "Synsets"
 ) -> Callable[[pytest.MonkeyPatch], None]:
     """`use_loaded(patch)` lets whatever is built take the language data that this process has loaded."""
-    from labelgen import build, labelers, options, relations, topics, wordlists
+    from labelgen import build, labelers, options
+    from labelgen.dictionary import relations
+    from labelgen.dictionary.glosses import Glosses, read_glosses
+    from labelgen.dictionary.synsets import Synsets
     from labelgen.distill import teach
-    from labelgen.glosses import Glosses, read_glosses
-    from labelgen.synsets import Synsets
+    from labelgen.meaning import topics, wordlists
 
     load_lexicon = options.load_lexicon
     read_senses = wordlists.read_senses
@@ -229,7 +231,7 @@ def one_process(monkeypatch: pytest.MonkeyPatch, work_here: Callable[[pytest.Mon
 @pytest.fixture(scope="session")
 def atlas(wordnet_folder: "Folder") -> "Atlas":
     """The real map of WordNet."""
-    from labelgen.atlas import read_atlas
+    from labelgen.meaning.atlas import read_atlas
 
     return read_atlas()
 

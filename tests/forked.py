@@ -22,7 +22,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
-_IMPORTED = ("catlip_cli.main", "trainer.train", "trainer.probes.tasks", "torch.distributed.checkpoint.hf_storage")
+_IMPORTED = (
+    "catlip_cli.main",
+    "trainer.training.train",
+    "trainer.probes.tasks",
+    "torch.distributed.checkpoint.hf_storage",
+)
 _POLL_SECONDS = 0.01
 
 
@@ -111,6 +116,7 @@ def _serve() -> None:
 
 
 def _become(words: list[str], environment: dict[str, str], cwd: str, folder: str) -> None:
+    os.setsid()  # as a shell gives each job a group of its own: what is sent to all of it reaches nobody else
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(cwd)

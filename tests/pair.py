@@ -2,19 +2,20 @@
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tests.forked import Forked
 
 
-def start_pair(words: Sequence[str]) -> list[Forked]:
+def start_pair(words: Sequence[str], environment: Mapping[str, str] | None = None) -> list[Forked]:
     """Python twice with these arguments, as ranks 0 and 1 of 2."""
+    given = os.environ if environment is None else environment
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     return [
-        Forked(words, {**os.environ, **shared, "OMP_NUM_THREADS": "1", "RANK": str(rank), "LOCAL_RANK": str(rank)})
+        Forked(words, {**given, **shared, "OMP_NUM_THREADS": "1", "RANK": str(rank), "LOCAL_RANK": str(rank)})
         for rank in range(2)
     ]
 

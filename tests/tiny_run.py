@@ -10,8 +10,8 @@ import torch
 from trainer.config import load
 from trainer.distributed import World
 from trainer.metrics import Metrics
-from trainer.session import Outcome, Start
-from trainer.train import train
+from trainer.training.session import Outcome, Start
+from trainer.training.train import train
 
 # Tests run beside each other; and the sums of one thread are the same everywhere.
 torch.set_num_threads(1)

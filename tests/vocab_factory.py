@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from labelgen.atlas import Atlas
-from labelgen.wordnet import wnid_of
+from labelgen.dictionary.wordnet import wnid_of
+from labelgen.meaning.atlas import Atlas
 from labelshards import parquet, schema, storage
 from labelshards.labelset import LabelSet, Manifest, Provenance, ShardEntry, Totals
 from labelshards.shards import LabelShard

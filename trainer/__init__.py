@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from trainer.encoder import Encoder
+    from trainer.encoders.encoder import Encoder
 
 
 def load_encoder(model: str | Path, *, best: bool = False, device: str = "cpu") -> "Encoder":

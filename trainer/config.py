@@ -11,16 +11,16 @@ import msgspec
 
 from labelshards.errors import CatlipError
 from trainer.distributed import DistributedConfig
-from trainer.evaluation import EvalConfig
-from trainer.loader import DataConfig
-from trainer.loop import LoopConfig
+from trainer.encoders.models import ModelConfig
+from trainer.encoders.range_augment import AugmentConfig
 from trainer.losses.config import LossConfig
-from trainer.models import ModelConfig
 from trainer.objectives.text import TextConfig
 from trainer.optim import OptimConfig
-from trainer.range_augment import AugmentConfig
-from trainer.steps import PlanConfig
-from trainer.tracking import TrackingConfig
+from trainer.stream.loader import DataConfig
+from trainer.stream.steps import PlanConfig
+from trainer.training.evaluation import EvalConfig
+from trainer.training.loop import LoopConfig
+from trainer.training.tracking import TrackingConfig
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,9 +71,6 @@ FREE_KEYS = frozenset(
     }
 )
 
-
-# Settings that runs from before there were objectives do not name.
-_LATER_KEYS = frozenset({"objective", *(f"text.{name}" for name in TextConfig.__struct_fields__)})
 
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 
@@ -140,17 +137,11 @@ def identity(config: Config) -> dict[str, Any]:
     return {key: value for key, value in flat.items() if key not in FREE_KEYS}
 
 
-def earlier_identity(config: Config) -> dict[str, Any]:
-    """The same as it was before there were objectives, where they have their defaults."""
-    defaults = identity(Config())
-    return {key: value for key, value in identity(config).items() if key not in _LATER_KEYS or value != defaults[key]}
-
-
 def _read(recipe: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(recipe.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise CatlipError(f"There is no recipe {recipe}.") from error
+        raise CatlipError(f"There is no recipe {recipe}. Name a TOML file, like those in recipes/.") from error
     except (ValueError, RecursionError) as error:  # of what is no TOML; whole numbers have 4,300 digits at most
         raise CatlipError(f"{recipe} is not valid TOML: {error}.") from error
 

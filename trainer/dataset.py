@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from labelshards.labelset import LabelSet
 from labelshards.vocabulary import Vocabulary
 from trainer import transforms
-from trainer.samples import Samples
+from trainer.stream.samples import Samples
 from trainer.transforms import BrokenImageError
 
 # So many broken pictures in a row are no accident.

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import pyarrow as pa
 import torch
 
-from trainer import models
-from trainer.encoder import Encoder
+from trainer.encoders import models
+from trainer.encoders.encoder import Encoder
 from trainer.pictures.work import Work
 
 _FLOAT16_MAX = 65504.0

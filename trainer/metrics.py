@@ -32,10 +32,11 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StepResult(NamedTuple):
-    """Scalars on the device: this rank's loss, and the norm of all ranks' gradient before clipping."""
+    """Scalars on the device: this rank's loss, and the norm of all ranks' gradient before clipping; the step's rate."""
 
     loss: torch.Tensor
     grad_norm: torch.Tensor
+    lr: float
 
 
 @dataclass
@@ -61,8 +62,13 @@ class Interval:
         self._results.append(result)
         self.bad += bad
 
+    @property
+    def lr(self) -> float:
+        """Of the last step."""
+        return self._results[-1].lr
+
     def values(self) -> tuple[list[float], list[float]]:
         """Losses and gradient norms, step by step: the one place that waits for the device."""
-        stacked = torch.stack([torch.stack([loss.double(), norm.double()]) for loss, norm in self._results])
+        stacked = torch.stack([torch.stack([loss.double(), norm.double()]) for loss, norm, _ in self._results])
         losses, norms = stacked.T.tolist()
         return losses, norms

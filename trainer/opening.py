@@ -18,9 +18,10 @@ from labelshards import storage
 from labelshards.errors import CatlipError
 from labelshards.schema import VOCABULARY_NAME
 from labelshards.vocabulary import Vocabulary
-from trainer import clip_towers, models, run
+from trainer import run
 from trainer.corenet import vit as _corenet_vit  # noqa: F401  (timm knows the imported models from there)
-from trainer.encoder import Encoder, PictureInput
+from trainer.encoders import clip_towers, models
+from trainer.encoders.encoder import Encoder, PictureInput
 from trainer.export.config import origin_of
 from trainer.objectives.kinds import kind_of
 from trainer.objectives.texts import TextSide
@@ -164,7 +165,9 @@ def _vocabulary(folder: Path, model: nn.Module) -> Vocabulary | None:
         return None
     vocabulary = Vocabulary.from_bytes(storage.read_bytes(where), where)
     if len(vocabulary) != model.num_classes:
-        raise CatlipError(f"{where} has {len(vocabulary):,} classes, the head beside it {model.num_classes:,}.")
+        raise CatlipError(
+            f"{where} has {len(vocabulary):,} classes, the head beside it {model.num_classes:,}. Export the run again."
+        )
     return vocabulary
 
 
@@ -240,9 +243,14 @@ def _picture_input(model: nn.Module, name: str) -> PictureInput:
     except Exception as error:  # config.json may say anything, and timm trusts it
         raise CatlipError(f"{name} does not say what pictures it takes: {_first_line(error)}.") from error
     if channels != 3 or height != width:
-        raise CatlipError(f"{name} takes pictures of {channels} x {height} x {width}; probes want 3 channels, square.")
+        raise CatlipError(
+            f"{name} takes pictures of {channels} x {height} x {width}; they should have 3 channels and be square. "
+            "Take another model."
+        )
     if not (all(map(math.isfinite, (*mean, crop_share))) and all(0 < each < math.inf for each in std)):
-        raise CatlipError(f"{name} takes pixels of mean {mean} and standard deviation {std}, which cannot be.")
+        raise CatlipError(
+            f"{name} takes pixels of mean {mean} and standard deviation {std}, which cannot be. Take another model."
+        )
     return PictureInput(
         image_size=height,
         mean=mean,
@@ -264,7 +272,9 @@ def _check_features(encoder: Encoder, name: str) -> None:
     except Exception as error:  # a model of another kind fails anywhere
         raise CatlipError(f"{name} gives no features: {_first_line(error)}") from error
     if found.ndim != 2:
-        raise CatlipError(f"{name} gives features of {found.ndim - 1} dimensions; a probe takes one row a picture.")
+        raise CatlipError(
+            f"{name} gives features of {found.ndim - 1} dimensions, not one row a picture. Take another model."
+        )
 
 
 def _count(model: nn.Module) -> int:

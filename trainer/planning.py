@@ -16,10 +16,10 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from labelshards.errors import CatlipError
-from trainer import models, token_dropout
 from trainer.config import Config
+from trainer.encoders import models, token_dropout
 from trainer.objectives.kinds import kind_of
-from trainer.steps import Steps
+from trainer.stream.steps import Steps
 
 # Without a label set: as many classes as the published vocabulary for DataComp has.
 USUAL_CLASSES = 24_320
@@ -71,7 +71,7 @@ class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
     text_parameters: int
     forward_flops_per_image: float
     training_flops: float
-    memory: Memory
+    memory_bytes: Memory
     traffic_bytes: int
     pixel_bytes: int
 
@@ -116,7 +116,7 @@ def plan(config: Config, *, num_processes: int, num_samples: int | None, num_cla
         text_parameters=beside.text_parameters,
         forward_flops_per_image=flops,
         training_flops=3.0 * flops * samples_seen,
-        memory=_memory(config, parameters, beside.logits_bytes, activations, num_processes),
+        memory_bytes=_memory(config, parameters, beside.logits_bytes, activations, num_processes),
         traffic_bytes=_traffic(config, parameters, num_processes) + beside.exchanged_bytes,
         pixel_bytes=3 * steps.most_pixels(num_processes),
     )

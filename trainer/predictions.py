@@ -11,8 +11,8 @@ from labelshards.labelset import LabelSet
 from labelshards.vocabulary import Vocabulary
 from trainer import run, transforms
 from trainer.objectives.kinds import kind_of
-from trainer.samples import Samples
 from trainer.sheet import Prediction
+from trainer.stream.samples import Samples
 from trainer.transforms import BrokenImageError
 
 _TRIES_PER_SAMPLE = 4

@@ -10,7 +10,6 @@ checkpoints/         step-00001000.safetensors: the newest ones, and the best
 features/, probes/, tuned/   what `catlip probe` adds
 """
 
-import fcntl
 import platform
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,17 +19,20 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import torch
 from torch import nn
 
 from labelshards import storage
 from labelshards.errors import CatlipError
+from labelshards.flock import locked
 from labelshards.labelset import LabelSet
 from labelshards.schema import VOCABULARY_NAME
 from labelshards.vocabulary import Vocabulary
-from trainer import checkpoints, config
+from trainer import config
 from trainer.metrics import Metrics
 from trainer.objectives.kinds import kind_of
 from trainer.objectives.texts import TextSide
+from trainer.training import checkpoints
 
 RECORD_NAME = "run.json"
 METRICS_NAME = "metrics.jsonl"
@@ -39,7 +41,10 @@ SHEET_FOLDER = "sheets"
 BROKEN_NAME = "broken.jsonl"
 STOPPED_NAME = "stopped.txt"
 LABELS_KEY = "labels"
+_LOCK_NAME = ".lock"
 _NAMED_CHANGES = 4
+# A run that goes on deletes its oldest checkpoint after it wrote a new one.
+_MOST_LOOKS = 10
 CHECKPOINT_FOLDER = "checkpoints"
 FEATURE_FOLDER = "features"
 PROBE_FOLDER = "probes"
@@ -72,7 +77,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     def continues(self, info: checkpoints.CheckpointInfo) -> bool:
         """True if a checkpoint is one of this run."""
-        known = {self.config_digest, _digest(config.earlier_identity(self.config)), *self.earlier_configs}
+        known = {self.config_digest, *self.earlier_configs}
         return info.vocabulary_digest == self.vocabulary_digest and info.config_digest in known
 
 
@@ -100,17 +105,13 @@ def writing(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        opened = (folder / ".lock").open("a")
+        (folder / _LOCK_NAME).touch()
     except OSError as error:
-        raise CatlipError(f"No run can be written to {folder} ({error.strerror}). Take another --out.") from error
-    with opened as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise CatlipError(
-                f"Another catlip command is writing {folder}. Wait for it, or take another --out."
-            ) from error
-        for part in (folder, folder / CHECKPOINT_FOLDER):
+        raise CatlipError(f"No run can be written to {folder} ({error.strerror}). Choose another --out.") from error
+    with locked(
+        folder / _LOCK_NAME, f"Another catlip command is writing {folder}. Wait for it, or choose another --out."
+    ):
+        for part in (folder, folder / CHECKPOINT_FOLDER, folder / SHEET_FOLDER):
             storage.remove_leftovers(str(part))
         yield
 
@@ -162,9 +163,13 @@ class Broken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def append_lines(path: Path, lines: Sequence[msgspec.Struct]) -> None:
-    """Add lines to a file of JSON lines."""
-    with path.open("ab") as file:
-        file.write(msgspec.json.Encoder().encode_lines(lines))
+    """Add lines to a file of JSON lines. Raises OSErrors that name it."""
+    try:
+        with path.open("ab") as file:
+            file.write(msgspec.json.Encoder().encode_lines(lines))
+    except OSError as error:
+        error.filename = str(path)  # "No space left on device" alone does not say where
+        raise
 
 
 def read_metrics(folder: Path) -> list[Metrics]:
@@ -218,24 +223,22 @@ def open_run(folder: Path, *, best: bool = False, averaged: bool = True) -> Trai
     Raises CatlipError if there is none, or if it does not belong to the folder.
     """
     record = _read_record(folder)
-    checkpoint_folder = folder / CHECKPOINT_FOLDER
-    found = checkpoints.newest(checkpoint_folder, lambda _: None) if record else None
+    prefix = "ema." if averaged else "model."
+    found = _read_checkpoint(folder / CHECKPOINT_FOLDER, prefix, best=best) if record else None
     if record is None or found is None:
         raise CatlipError(f"{folder} holds no trained run yet. Run `catlip train --labels DIR --out {folder}`.")
-    if best and (found := checkpoints.best_of(checkpoint_folder)) is None:
-        raise CatlipError(
-            f"No checkpoint in {folder} has been evaluated. Train with --set eval.labels=DIR, or take the newest."
-        )
-    path, info = found
+    path, info, tensors = found
     if not record.continues(info):
-        raise CatlipError(f"{path} does not belong to {folder / RECORD_NAME}: their digests differ.")
+        raise CatlipError(
+            f"{path} does not belong to {folder / RECORD_NAME}: their digests differ. Bring back the files of one run."
+        )
     where = str(folder / VOCABULARY_NAME)
     vocabulary = Vocabulary.from_bytes(storage.read_bytes(where), where)
     if vocabulary.digest != record.vocabulary_digest:
-        raise CatlipError(f"{where} is not the vocabulary that {folder} was trained with.")
+        raise CatlipError(f"{where} is not the vocabulary that {folder} was trained with. Bring that back.")
     kind = kind_of(record.config)
     model = kind.build(record.config, record.num_classes)
-    model.load_state_dict(checkpoints.read_tensors(path, "ema." if averaged else "model."))
+    model.load_state_dict(tensors)
     model.eval().requires_grad_(False)
     return TrainedRun(
         record=record,
@@ -247,6 +250,29 @@ def open_run(folder: Path, *, best: bool = False, averaged: bool = True) -> Trai
     )
 
 
+def _read_checkpoint(
+    folder: Path, prefix: str, *, best: bool
+) -> tuple[Path, checkpoints.CheckpointInfo, dict[str, torch.Tensor]] | None:
+    """The newest or best one: its path, what it says of itself, its tensors whose names start with `prefix`."""
+    for _ in range(_MOST_LOOKS):
+        found = checkpoints.newest(folder, lambda _: None)
+        if found is not None and best and (found := checkpoints.best_of(folder)) is None:
+            raise CatlipError(
+                f"No checkpoint in {folder.parent} has been evaluated. Train with --set eval.labels=DIR, or take the "
+                "newest."
+            )
+        if found is None:
+            continue
+        path, info = found
+        try:
+            return path, info, checkpoints.read_tensors(path, prefix)
+        except Exception:
+            if path.exists():
+                raise
+            continue  # the run goes on: it deleted this one, and has a newer one
+    return None
+
+
 def _read_record(folder: Path) -> RunRecord | None:
     path = folder / RECORD_NAME
     try:
@@ -254,7 +280,7 @@ def _read_record(folder: Path) -> RunRecord | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, RecursionError) as error:
-        raise CatlipError(f"{path} cannot be read by this catlip ({error}). Use another --out.") from error
+        raise CatlipError(f"{path} cannot be read by this catlip ({error}). Choose another --out.") from error
 
 
 def _toml(value: object) -> str:

@@ -34,7 +34,7 @@ def context(*modules: str) -> ForkServerContext:
     modules: what else it imports, if it does not run yet.
     """
     found = multiprocessing.get_context("forkserver")
-    found.set_forkserver_preload(["trainer.loader", *modules])
+    found.set_forkserver_preload(["trainer.stream.loader", *modules])
     return found
 
 

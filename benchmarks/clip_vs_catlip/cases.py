@@ -3,13 +3,13 @@
 import numpy as np
 import torch
 
-from trainer.assembly import Assembly, assemble
-from trainer.batch import Batch
 from trainer.config import Config, load
 from trainer.distributed import World
 from trainer.objectives.kinds import kind_of
-from trainer.stepper import Stepper
-from trainer.steps import Steps
+from trainer.stream.batch import Batch
+from trainer.stream.steps import Steps
+from trainer.training.assembly import Assembly, assemble
+from trainer.training.stepper import Stepper
 
 K = 24_320  # classes of the published vocabulary for DataComp
 LABELS = 3  # a sample, about as many as in CC3M

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from benchmarks.clip_vs_catlip.cases import CATLIP, CLIP, FUSED
 from benchmarks.clip_vs_catlip.steps import step_cost
 from benchmarks.train_throughput.measuring import alone
-from trainer import token_dropout
 from trainer.config import load
+from trainer.encoders import token_dropout
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "datacomp_vit_b16_fast.toml"
 

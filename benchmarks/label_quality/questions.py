@@ -11,8 +11,8 @@ from unittest.mock import patch
 from benchmarks.label_quality import captions, scores
 from benchmarks.label_quality.gold import Photo
 from benchmarks.label_quality.goldset import GoldSet
-from labelgen.nouns import ChunkParser
-from labelgen.parse import Numbers, Parses
+from labelgen.parsing.nouns import ChunkParser
+from labelgen.parsing.parse import Numbers, Parses
 
 Samples = list[tuple[str, ...]]
 

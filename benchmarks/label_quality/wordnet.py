@@ -3,8 +3,8 @@
 from functools import cache, cached_property
 
 from labelgen import language_data
-from labelgen.lexicon import Lexicon
-from labelgen.wordnet import Pos, Synset, lines, read_synsets, synset_id
+from labelgen.dictionary.lexicon import Lexicon
+from labelgen.dictionary.wordnet import Pos, Synset, lines, read_synsets, synset_id
 
 
 @cache

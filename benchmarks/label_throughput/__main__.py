@@ -24,8 +24,8 @@ from pathlib import Path
 from benchmarks.label_soak import varied
 from benchmarks.label_throughput import builds, variants
 from benchmarks.label_throughput.variants import CHUNKS, COMPARED, DISTILLED, TAGS, VARIANTS, Measured
-from labelgen import nouns
 from labelgen.engines.worker import ONE_THREAD
+from labelgen.parsing import nouns
 from labelgen.sources import plan, read
 from labelgen.sources.fields import Fields
 from labelgen.sources.sample import Sample

@@ -10,17 +10,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from labelgen import language_data, nouns, wordnet
-from labelgen.corenet import CoreNet
+from labelgen import language_data
+from labelgen.arrays.memory import spare_collections
+from labelgen.dictionary import wordnet
 from labelgen.distill import table, teach
 from labelgen.extract import Extractor, Seconds
 from labelgen.labelers import Tools
-from labelgen.memory import spare_collections
-from labelgen.normalize import normalize
+from labelgen.mentions.corenet import CoreNet
 from labelgen.options import Options, load_lexicon, make_extractor, settings_for
+from labelgen.parsing import nouns
+from labelgen.parsing.normalize import normalize
+from labelgen.parsing.torchless import do_without_torch
 from labelgen.sources import plan
 from labelgen.sources.fields import Fields
-from labelgen.torchless import do_without_torch
 
 _LEAN = ("ner", "lemmatizer")
 _TAGGED_TO_LEARN_FROM = 1_000

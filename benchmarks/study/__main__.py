@@ -74,7 +74,7 @@ def transfer(study: Study) -> None:
         "--no-random",
     ]
     study.catlip("probe", run, *words, "--fraction", "1%,10%,100%", "--seeds", "3", log=TRANSFER)
-    table = study.catlip("probe", "compare", run / "probes", "--task", "linear", "--form", "markdown", log=TRANSFER)
+    table = study.catlip("probe", "compare", run / "probes", "--task", "linear", "--format", "markdown", log=TRANSFER)
     (study.out / "report").mkdir(exist_ok=True)
     (study.out / "report" / f"{TRANSFER}.md").write_bytes(table)
     print(table.decode())

@@ -18,12 +18,12 @@ from benchmarks.study.place import Study
 from benchmarks.study.running import Length, recipe, settings_of
 from benchmarks.train_throughput.measuring import alone
 from labelshards import storage
-from trainer import loader
-from trainer.assembly import assemble
 from trainer.config import Config, load
-from trainer.data import Data
 from trainer.distributed import World
 from trainer.objectives.text import TextConfig
+from trainer.stream import loader
+from trainer.stream.data import Data
+from trainer.training.assembly import assemble
 
 # ViT-B-16's text tower is too large for a whole step of the study, so that is computed: by a line through smaller ones.
 _OWN_TOWER_BATCHES = (4, 12)

@@ -16,11 +16,11 @@ from benchmarks.train_throughput.measuring import Measured
 from labelshards.images import ImageReader
 from labelshards.labelset import LabelSet
 from tests.labelset_factory import Item, write_label_set
-from trainer import loader
-from trainer.plan import make_plan
-from trainer.reader import StepReader
-from trainer.samples import Samples
-from trainer.steps import PlanConfig, Steps
+from trainer.stream import loader
+from trainer.stream.plan import make_plan
+from trainer.stream.reader import StepReader
+from trainer.stream.samples import Samples
+from trainer.stream.steps import PlanConfig, Steps
 
 K = 24_320
 BATCH = 64
@@ -158,7 +158,7 @@ def transport(name: str) -> Measured:
         torch.stack(targets)
 
     def sparse() -> None:
-        from trainer.batch import Batch, Piece, Room
+        from trainer.stream.batch import Batch, Piece, Room
 
         counts = np.array([len(values) for values in labels], dtype=np.int32)
         values_P = np.concatenate(labels, dtype=np.int32)

@@ -39,11 +39,11 @@ def _work(rank: int, port: int, num_rounds: int, found: "Queue[list[list[float]]
     import numpy as np
     import torch
 
-    from trainer.assembly import assemble
-    from trainer.batch import Batch
     from trainer.config import load
     from trainer.distributed import World, joined, wait_for_all
-    from trainer.steps import Steps
+    from trainer.stream.batch import Batch
+    from trainer.stream.steps import Steps
+    from trainer.training.assembly import assemble
 
     torch.set_num_threads(1)
     batch = Batch(

@@ -5,10 +5,10 @@ import torch
 
 from benchmarks.train_throughput.losses import K
 from benchmarks.train_throughput.measuring import Measured, timed
-from trainer import models
+from trainer.encoders import models
+from trainer.encoders.models import ModelConfig
 from trainer.losses.config import LossConfig
 from trainer.losses.positives import Positives
-from trainer.models import ModelConfig
 from trainer.objectives.catlip import Catlip
 
 BATCH, SIZE = 32, 224

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from catlip_cli.options import json_option, limit_option
 from catlip_cli.terminal import print_facts, print_json, print_next, print_table, stdout
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 _SHOWN = 15
 
 
-@click.command(short_help="Which classes of a benchmark it has.")
+@click.command(short_help="Count which classes of a benchmark it has.")
 @click.argument("folder", metavar="DIR")
 @click.option(
     "--against",
@@ -28,15 +29,16 @@ _SHOWN = 15
     type=click.FloatRange(0, 1, min_open=True),
     default=0.5,
     show_default=True,
+    metavar="X",
     help="The least path similarity at which another class stands for one: 0.5 is one step in WordNet.",
 )
-@click.option("--limit", type=click.IntRange(min=0), default=_SHOWN, show_default=True, help="Missing ones shown.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with every class of the list.")
+@limit_option(_SHOWN)
+@json_option
 def coverage(folder: str, against: str, alpha: float, limit: int, as_json: bool) -> None:
     """Count the classes of a benchmark that the vocabulary of DIR has, exactly or nearly.
 
     exact: the same synset. similar: one class by path similarity; several: more than one, of which a new head would
-    take the mean. missing: none is near enough.
+    take the mean. missing: none is near enough. --json has every class of the list.
 
     \b
     Examples:
@@ -44,9 +46,9 @@ def coverage(folder: str, against: str, alpha: float, limit: int, as_json: bool)
       catlip vocab coverage labels --against coco --alpha 0.33
       catlip vocab coverage labels --against my_classes.txt --json > coverage.json
     """
-    from labelgen.atlas import read_atlas
     from labelgen.audit import coverage as covering
     from labelgen.audit.targets import read_targets
+    from labelgen.meaning.atlas import read_atlas
     from labelshards.labelset import LabelSet
 
     label_set = LabelSet.open(folder)
@@ -76,7 +78,7 @@ def coverage(folder: str, against: str, alpha: float, limit: int, as_json: bool)
             ),
         ],
     )
-    print_next(f"catlip vocab coverage {folder} --against {against} --json > coverage.json")
+    print_next("catlip", "vocab", "coverage", folder, "--against", against, "--limit", "0")
 
 
 def _show(found: "list[Covered]", limit: int) -> None:

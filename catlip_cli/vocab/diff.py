@@ -5,20 +5,23 @@ from typing import TYPE_CHECKING
 
 import click
 
+from catlip_cli.options import json_option, limit_option
 from catlip_cli.terminal import print_facts, print_json, print_next, print_table, stdout
 
 if TYPE_CHECKING:
     from labelgen.audit.compare import Difference
 
 
-@click.command(short_help="What differs between two label sets.")
+@click.command(short_help="Compare the classes of two label sets.")
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
 @click.option("--term", metavar="WORDS", help="What this term means in both, and nothing else.")
-@click.option("--limit", type=click.IntRange(min=0), default=10, show_default=True, help="Lines a table; 0 for all.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with every class.")
+@limit_option(10)
+@json_option
 def diff(a: str, b: str, term: str | None, limit: int, as_json: bool) -> None:
     """Compare the classes of the label sets A and B: added, removed, moved, more or less frequent, other senses.
+
+    --json has every class.
 
     \b
     Examples:
@@ -36,7 +39,7 @@ def diff(a: str, b: str, term: str | None, limit: int, as_json: bool) -> None:
             print_json(found)
         else:
             print_facts(f"“{found.term}”", [(a, _told(found.a)), (b, _told(found.b))])
-            print_next(f"catlip vocab inspect {b} --filter 'word={found.term}'")
+            print_next("catlip", "vocab", "inspect", b, "--filter", f"word={found.term}")
         return
     difference = compare(before, after)
     if as_json:
@@ -55,7 +58,7 @@ def diff(a: str, b: str, term: str | None, limit: int, as_json: bool) -> None:
             ("vocabulary", "the same" if before.vocabulary.digest == after.vocabulary.digest else "not the same"),
         ],
     )
-    print_next(f"catlip vocab inspect {b}")
+    print_next("catlip", "vocab", "inspect", b)
 
 
 def _show(found: "Difference", limit: int) -> None:

@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from catlip_cli.terminal import old_and_new, print_next, progress, stderr, write_out
+from catlip_cli.options import json_option, limit_option, moved_option
+from catlip_cli.terminal import print_next, progress, stderr, write_out
 from catlip_cli.vocab import one_class, overview, report
 
 if TYPE_CHECKING:
-    from labelgen.atlas import Atlas
     from labelgen.audit.totals import Totals
+    from labelgen.meaning.atlas import Atlas
     from labelshards.labelset import LabelSet
 
 
@@ -33,8 +34,13 @@ SORTS = ("support", "rarest", "name", "lexname", "ambiguity", "terms", "flags")
 _THUMBNAILS = 6
 
 
-@click.command(short_help="What is in a label set, and what to look at.")
-@click.argument("folders", metavar="DIR", nargs=-1, required=True)
+@click.command(short_help="Show what is in a label set, and what to look at.")
+@click.argument("folders", metavar="DIR...", nargs=-1, required=True)
+@moved_option
+@click.option("--csv", "csv_file", metavar="FILE", help="File to write: the classes asked for, CSV; - for stdout.")
+@click.option("--parquet", "parquet_file", metavar="FILE", help="File to write: the same, Parquet; - for stdout.")
+@click.option("--html", "html_file", metavar="FILE",
+              help="File to write: all of it as one page for a browser, of several DIR, too.")  # fmt: skip
 @click.option("--class", "name", metavar="NAME", help="All about one class: a synset, an ImageNet id, or a word.")
 @click.option(
     "--filter",
@@ -42,31 +48,26 @@ _THUMBNAILS = 6
     metavar="KEY=VALUE",
     callback=key_and_value,
     multiple=True,
-    help="Classes with this family, lexname, branch, flag, or word in their names. Repeatable; all must hold.",
+    help="Only classes with this family, lexname, branch, flag, or word in their names. Repeatable; all must hold.",
 )
-@click.option("--under", metavar="SYNSET", help="Classes that are SYNSET or a kind of it, as animal.n.01.")
+@click.option("--under", metavar="SYNSET", help="Only SYNSET and its kinds, as animal.n.01.")
 @click.option("--sort", type=click.Choice(SORTS), default="support", show_default=True, help="The order of classes.")
-@click.option("--limit", type=click.IntRange(min=0), default=25, show_default=True, help="Classes shown; 0 for all.")
-@click.option("--csv", "csv_file", metavar="FILE", help="Write the classes asked for, all columns; - for stdout.")
-@click.option("--parquet", "parquet_file", metavar="FILE", help="The same as Parquet; - for stdout.")
-@click.option(
-    "--html", "html_file", metavar="FILE", help="Write all of it as one page for a browser; of several DIR, too."
-)
-@click.option("--thumbnails", type=click.IntRange(min=0), help="With --html: pictures of each class.  [default: 6]")
-@click.option("--moved", multiple=True, metavar="OLD=NEW", help="With --html: where image shards lie now. Repeatable.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@limit_option(25)
+@click.option("--thumbnails", type=click.IntRange(min=0), metavar="N",
+              help="With --html: pictures of each class.  [default: 6]")  # fmt: skip
+@json_option
 def inspect(
     folders: tuple[str, ...],
+    moved: dict[str, str],
+    csv_file: str | None,
+    parquet_file: str | None,
+    html_file: str | None,
     name: str | None,
     filters: list[tuple[str, str]],
     under: str | None,
     sort: str,
     limit: int,
-    csv_file: str | None,
-    parquet_file: str | None,
-    html_file: str | None,
     thumbnails: int | None,
-    moved: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Show what is in the label set DIR: its classes, what they cover, and which of them a person should look at.
@@ -86,9 +87,8 @@ def inspect(
     if html_file is not None:
         if name is not None or filters or under or csv_file or parquet_file:
             raise click.UsageError("--html shows every class; give it alone, with --thumbnails, --moved or --json.")
-        places = dict(old_and_new(text) for text in moved)
         number = _THUMBNAILS if thumbnails is None else thumbnails
-        report.write(folders, html_file, thumbnails=number, moved=places, as_json=as_json)
+        report.write(folders, html_file, thumbnails=number, moved=moved, as_json=as_json)
         return
     if thumbnails is not None or moved:
         raise click.UsageError("--thumbnails and --moved go with --html.")
@@ -130,16 +130,17 @@ def inspect(
         overview.show(label_set, _totals(label_set), every, table, limit)
     for file in filter(None, (csv_file, parquet_file)):
         stderr.print(f"Wrote {len(table):,} classes to {file}.", markup=False, soft_wrap=True)
-    print_next(
-        f"catlip vocab inspect {folders[0]} --class {table['synset'][0]}"
-        if len(table)
-        else f"catlip train --labels {folders[0]} --out RUN"
-    )
+    if len(table):
+        print_next("catlip", "vocab", "inspect", folders[0], "--class", str(table["synset"][0]))
+    elif filters or under:
+        print_next("catlip", "vocab", "inspect", folders[0])
+    else:
+        print_next("catlip", "labels", "build", "SOURCE...", "--out", "DIR")
 
 
 def _atlas() -> "Atlas | None":
     """WordNet's map, or None, and a line that says what is missing."""
-    from labelgen.atlas import read_atlas
+    from labelgen.meaning.atlas import read_atlas
     from labelshards.errors import CatlipError
 
     try:

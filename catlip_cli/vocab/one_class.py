@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from catlip_cli.terminal import print_facts, print_json, print_next, print_table, stdout
 
 if TYPE_CHECKING:
-    from labelgen.atlas import Atlas
     from labelgen.audit.oneclass import Neighbour, OneClass
     from labelgen.audit.totals import Totals
+    from labelgen.meaning.atlas import Atlas
     from labelshards.labelset import LabelSet
 
 _NEIGHBOURS = 8
@@ -33,7 +33,7 @@ def show(
     if others:
         stdout.print(f"Other classes with the word {name!r}: {', '.join(others)}.", markup=False, soft_wrap=True)
     above = told.around.path[-2:-1] or [told.synset]
-    print_next(f"catlip vocab inspect {label_set.root} --under {above[0]}")
+    print_next("catlip", "vocab", "inspect", label_set.root, "--under", above[0])
 
 
 def _show(told: "OneClass") -> None:

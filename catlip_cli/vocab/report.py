@@ -29,7 +29,7 @@ def write(folders: Sequence[str], file: str, *, thumbnails: int, moved: dict[str
     if as_json:
         print_json(
             {
-                "file": file,
+                "out": file,
                 "bytes": len(data),
                 "classes": num_classes,
                 "flagged": flagged,
@@ -39,7 +39,7 @@ def write(folders: Sequence[str], file: str, *, thumbnails: int, moved: dict[str
         )
         return
     print_facts(
-        f"Report {file}",
+        f"Wrote {file}",
         [
             ("label sets", ", ".join(facts.name for facts in report.core.sets)),
             ("classes", f"{num_classes:,}, {flagged:,} of them with a flag"),
@@ -47,7 +47,7 @@ def write(folders: Sequence[str], file: str, *, thumbnails: int, moved: dict[str
             ("size", f"{len(data) / 1e6:.1f} MB, {count(1, 'file')} that needs no network"),
         ],
     )
-    print_next(f"python -m webbrowser {file}")
+    print_next("python", "-m", "webbrowser", file)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from labelgen.atlas import Atlas
+from labelgen.meaning.atlas import Atlas
 
 _LANDMARKS = """
     person.n.01 mammal.n.01 bird.n.01 fish.n.01 reptile.n.01 insect.n.01 animal.n.01 plant.n.02 plant_organ.n.01

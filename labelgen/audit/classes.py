@@ -6,14 +6,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelgen.atlas import THINGS, Atlas, Meant
+from labelgen.arrays.ragged import offsets
 from labelgen.audit import flags
 from labelgen.audit.branches import branches
-from labelgen.edit import Edits, edit_of
-from labelgen.encode import number_of
-from labelgen.ragged import offsets
-from labelgen.resolve import COMPOUND_BITS
-from labelgen.wordnet import Pos
+from labelgen.classes.edit import Edits, edit_of
+from labelgen.classes.encode import number_of
+from labelgen.dictionary.wordnet import Pos
+from labelgen.meaning.atlas import THINGS, Atlas, Meant
+from labelgen.meaning.resolve import COMPOUND_BITS
 from labelshards import schema
 from labelshards.errors import LabelSetError
 from labelshards.labelset import LabelSet
@@ -99,7 +99,8 @@ def terms_of(label_set: LabelSet) -> Given:
         return Given(np.arange(len(vocab) + 1), lemmas, vocab.support, np.arange(len(vocab)), False)
     classes = table["class_id"].to_numpy().astype(np.int64)
     if len(classes) and int(classes.max()) >= len(vocab):
-        raise LabelSetError(f"{label_set.root}: {schema.EXAMPLES_NAME} names a class that the vocabulary has not.")
+        where = f"{label_set.root}: {schema.EXAMPLES_NAME}"
+        raise LabelSetError(f"{where} names a class that the vocabulary has not. Build the label set again.")
     starts = offsets(np.bincount(classes, minlength=len(vocab)))
     return Given(starts, table["term"].combine_chunks(), table["count"].to_numpy(), classes, True)
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import numpy as np
 
-from labelgen.atlas import Atlas
 from labelgen.audit.classes import class_places
 from labelgen.audit.targets import Target
+from labelgen.meaning.atlas import Atlas
 from labelshards.vocabulary import Vocabulary
 
 EXACT, SIMILAR, SEVERAL, MISSING = MATCHES = ("exact", "similar", "several", "missing")

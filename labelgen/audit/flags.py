@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelgen import stoplist
-from labelgen.atlas import Atlas
+from labelgen.meaning import stoplist
+from labelgen.meaning.atlas import Atlas
 
 ODD, META, UNSEEABLE, AMBIGUOUS, PEOPLE, NAME = FLAGS = (
     "odd sense",

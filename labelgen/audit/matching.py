@@ -5,10 +5,10 @@ As `labelshards.matching`, and where that ends: the kinds of a class, what it is
 
 from collections.abc import Sequence
 
-from labelgen.atlas import Atlas
 from labelgen.audit.classes import class_places
 from labelgen.audit.coverage import Nearness
 from labelgen.audit.targets import Target, find_targets
+from labelgen.meaning.atlas import Atlas
 from labelshards import matching
 from labelshards.matching import EXACT, HYPERNYM, HYPONYMS, NONE, SIMILAR, SYNONYM, Match, plain
 from labelshards.vocabulary import Vocabulary

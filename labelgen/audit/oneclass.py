@@ -5,9 +5,9 @@ from collections.abc import Iterable
 import msgspec
 import numpy as np
 
-from labelgen.atlas import Atlas
 from labelgen.audit.associates import Associate, associates
 from labelgen.audit.classes import class_places, class_table
+from labelgen.meaning.atlas import Atlas
 from labelshards import schema
 from labelshards.labelset import LabelSet
 

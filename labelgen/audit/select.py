@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelgen.atlas import Atlas
 from labelgen.audit.classes import class_places
 from labelgen.audit.find import mentions
 from labelgen.audit.flags import FLAGS
+from labelgen.meaning.atlas import Atlas
 from labelshards.errors import CatlipError
 from labelshards.vocabulary import Vocabulary
 

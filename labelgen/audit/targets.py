@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from labelgen import language_data, wordlists
-from labelgen.atlas import Atlas
-from labelgen.lexicon import Lexicon
-from labelgen.wordnet import Pos, id_of
+from labelgen import language_data
+from labelgen.dictionary.lexicon import Lexicon
+from labelgen.dictionary.wordnet import Pos, id_of
+from labelgen.meaning import wordlists
+from labelgen.meaning.atlas import Atlas
 from labelshards import storage
 from labelshards.errors import CatlipError
 
@@ -75,7 +76,7 @@ def _lines(where: str) -> Iterator[tuple[str, str, str]]:
             f"There is no list {where!r}. Lists: {', '.join(NAMES)}; or a file with a class name or ImageNet id a line."
         ) from error
     except UnicodeDecodeError as error:
-        raise CatlipError(f"{where} is not UTF-8 ({error}).") from error
+        raise CatlipError(f"{where} is not UTF-8 ({error}). Save it as UTF-8.") from error
     for number, line in enumerate(text.splitlines(), 1):
         name, _, synsets = line.partition("\t")
         if name.strip() and not name.lstrip().startswith("#"):

@@ -7,9 +7,10 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from labelgen import candidates, resolved
-from labelgen.resolve import Choice
-from labelgen.support import SHOWN_THRESHOLDS
+from labelgen import candidates
+from labelgen.classes.support import SHOWN_THRESHOLDS
+from labelgen.meaning import resolved
+from labelgen.meaning.resolve import Choice
 from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
 from labelshards.vocabulary import Vocabulary

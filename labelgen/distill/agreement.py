@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from labelgen.distill.labeler import Distilled
 from labelgen.distill.table import Agreement
-from labelgen.terms import Dropped, Mention, Role, Term
+from labelgen.mentions.terms import Dropped, Mention, Role, Term
 
 _Set = set[tuple[Term, Term | None]]
 

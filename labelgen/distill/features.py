@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from labelgen.fragments import Mender
+from labelgen.mentions.fragments import Mender
 
 _ENDINGS = ("ing", "ed", "ly", "er", "s")
 

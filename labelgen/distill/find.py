@@ -8,7 +8,7 @@ import pyarrow as pa
 from labelgen.distill.lookup import Lookup
 from labelgen.distill.spans import NONE
 from labelgen.distill.tagset import IS_NOUN, chunks_of, is_tag
-from labelgen.terms import REACH, Form, Role, Term
+from labelgen.mentions.terms import REACH, Form, Role, Term
 
 _ROLES, _FORMS = tuple(Role), tuple(Form)
 _ROLE_STEP = 8  # a power of two above the number of forms

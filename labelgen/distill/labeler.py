@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from labelgen.dictionary.lexicon import Lexicon
 from labelgen.distill.features import Describer
 from labelgen.distill.find import decode, find, is_head, names
 from labelgen.distill.lookup import Lookup
@@ -12,11 +13,10 @@ from labelgen.distill.pieces import Pieces, Row
 from labelgen.distill.tagger import Tagger
 from labelgen.distill.tagset import TAG_OF, chunks_of
 from labelgen.distill.weights import Weights
-from labelgen.fragments import Mender
-from labelgen.lexicon import Lexicon
-from labelgen.nouns import Parse, Word
-from labelgen.reader import Found
-from labelgen.terms import Phrase, Term, TermFinder
+from labelgen.mentions.fragments import Mender
+from labelgen.mentions.reader import Found
+from labelgen.mentions.terms import Phrase, Term, TermFinder
+from labelgen.parsing.nouns import Parse, Word
 
 # Words that are remembered at most, about 500 MB; then everything is looked up anew.
 _MAX_WORDS = 500_000

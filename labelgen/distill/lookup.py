@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from labelgen.arrays.growing import Growing
+from labelgen.dictionary.lexicon import Lexicon
+from labelgen.dictionary.wordnet import Pos
 from labelgen.distill.pieces import Pieces, cut
 from labelgen.distill.spans import NONE, Spans
-from labelgen.fragments import HYPHENS
-from labelgen.growing import Growing
-from labelgen.lexicon import Lexicon
-from labelgen.terms import AUXILIARIES, COUNTING_WORDS, TermFinder, plain, without_loose_hyphens
-from labelgen.wordnet import Pos
+from labelgen.mentions.fragments import HYPHENS
+from labelgen.mentions.terms import AUXILIARIES, COUNTING_WORDS, TermFinder, plain, without_loose_hyphens
 
 _OF = " of "
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from labelgen.growing import Growing
+from labelgen.arrays.growing import Growing
 
 BREAK = "\n"
 # Pieces between two captions, and at both ends: as many as the neighbours on one side that count (tagger.py).

@@ -7,9 +7,9 @@ from bisect import bisect_left
 
 import numpy as np
 
-from labelgen.growing import Growing
-from labelgen.lexicon import Lexicon, spellings
-from labelgen.terms import without_loose_hyphens
+from labelgen.arrays.growing import Growing
+from labelgen.dictionary.lexicon import Lexicon, spellings
+from labelgen.mentions.terms import without_loose_hyphens
 
 NONE = -1
 _UNKNOWN = -2

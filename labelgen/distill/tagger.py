@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from labelgen.arrays.growing import Growing
 from labelgen.distill.features import Describer
 from labelgen.distill.pieces import Pieces
 from labelgen.distill.tagset import NUM_CLASSES
 from labelgen.distill.weights import Weights
-from labelgen.growing import Growing
 
 # Where the features of a piece speak: to itself, to the pieces beside it, and to those next to these.
 OWN, BESIDE, NEAR = (0,), (-1, 1), (-2, 2)

@@ -5,7 +5,7 @@ Tags are spaCy's, as far as the terms need them: participles are one, and so are
 
 import numpy as np
 
-from labelgen.nouns import Parse
+from labelgen.parsing.nouns import Parse
 
 _NOUN_TAGS = ("NN", "NNS", "NNP", "NNPS")
 _OTHER_TAGS = ("", "JJ", "VB", "VBG", "IN", "DT", "CD", "PRP")

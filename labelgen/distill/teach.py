@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 
 from labelgen import sources
+from labelgen.dictionary.lexicon import Lexicon
 from labelgen.distill import table
 from labelgen.distill.agreement import agreement
 from labelgen.distill.features import Describer
 from labelgen.distill.labeler import Distilled
 from labelgen.distill.lessons import learn
 from labelgen.distill.table import Taught
-from labelgen.fragments import Mender
-from labelgen.lexicon import Lexicon
-from labelgen.normalize import normalize
-from labelgen.nouns import ChunkParser
+from labelgen.mentions.fragments import Mender
+from labelgen.mentions.terms import TermFinder
+from labelgen.parsing.normalize import normalize
+from labelgen.parsing.nouns import ChunkParser
 from labelgen.sources.fields import Fields
 from labelgen.sources.sample import InputShard, Sample, SourceError
-from labelgen.terms import TermFinder
 from labelshards import storage
 from labelshards.errors import CatlipError
 

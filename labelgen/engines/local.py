@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 from labelgen.engines import worker
 from labelgen.engines.worker import DIED_TWICE, ONE_THREAD, Failed, Outcome
 from labelgen.extract import Extractor
+from labelgen.parsing.torchless import do_without_torch
 from labelgen.sources.sample import InputShard
-from labelgen.torchless import do_without_torch
 from labelshards.errors import CatlipError
 
 _PRELOADED = "labelgen.preloaded"

@@ -4,11 +4,11 @@ import os
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
+from labelgen.arrays.memory import collections_spared, spare_collections
 from labelgen.candidates import Report
 from labelgen.extract import Extractor, Seconds
-from labelgen.memory import collections_spared, spare_collections
+from labelgen.parsing.torchless import do_without_torch
 from labelgen.sources.sample import InputShard, SourceError
-from labelgen.torchless import do_without_torch
 
 # Each worker computes on one core; threads of a BLAS below it would only be in each other's way.
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")

@@ -7,10 +7,10 @@ from importlib.metadata import version
 import numpy as np
 import pyarrow as pa
 
-from labelgen.atlas import read_atlas
 from labelgen.audit.classes import class_table
 from labelgen.audit.flags import FLAG_TEXTS, FLAGS
 from labelgen.audit.totals import Totals, read_totals, support_here
+from labelgen.meaning.atlas import read_atlas
 from labelgen.report.budget import budget
 from labelgen.report.columns import columns
 from labelgen.report.data import GRAVE, Core, Details, Picture, Report

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from labelgen.atlas import Atlas
 from labelgen.audit.classes import class_places
 from labelgen.audit.flags import FLAGS
+from labelgen.meaning.atlas import Atlas
 from labelgen.report.data import Columns, Nodes
 from labelgen.report.nodes import nodes
 from labelgen.report.union import Union

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from labelgen.atlas import Atlas
+from labelgen.meaning.atlas import Atlas
 from labelgen.report.data import Nodes
 
 # By the letter in a synset's name; adjectives are heads or satellites.

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-from labelgen.ragged import Rows, group
+from labelgen.arrays.ragged import Rows, group
 from labelgen.report.data import Picture
 from labelshards.errors import LabelSetError
 from labelshards.images import ImageReader

@@ -70,7 +70,7 @@ def read(shard: InputShard, fields: Fields) -> Found:
         head = text.first_bytes(shard.uri)
         if not FORMATS[shard.format].looks_like(head) and (other := _recognise(head)):
             raise SourceError(
-                f"{shard.uri} is named like {shard.format} and reads like {other}. Say which it is with --format."
+                f"{shard.uri} is named like {shard.format} and reads like {other}. Say which it is with --input-format."
             )
     yield from FORMATS[shard.format].read(shard, fields)
 
@@ -94,7 +94,9 @@ def format_of(uri: str, fields: Fields) -> str:
         if fields.format not in FORMATS:
             raise SourceError(f"No format is called {fields.format!r}. Known: {', '.join(FORMATS)}.")
         if uri.endswith("/") != (fields.format == "folder"):
-            raise SourceError(f"{uri} is {'a' if uri.endswith('/') else 'no'} folder. Name what --format asks for.")
+            raise SourceError(
+                f"{uri} is {'a' if uri.endswith('/') else 'no'} folder. Name what --input-format asks for."
+            )
         return fields.format
     file = file_of(uri).lower()
     for name, known in FORMATS.items():
@@ -107,7 +109,7 @@ def format_of(uri: str, fields: Fields) -> str:
     if found := _recognise(text.first_bytes(uri)):
         return found
     suffixes = ", ".join(known.suffixes[0] for known in FORMATS.values() if known.suffixes != ("/",))
-    raise SourceError(f"{uri} is of no known format. Known: {suffixes}; or say what it is with --format.")
+    raise SourceError(f"{uri} is of no known format. Known: {suffixes}; or say what it is with --input-format.")
 
 
 def _recognise(head: bytes) -> str | None:

@@ -51,7 +51,7 @@ def _spool(folder: Path, suffix: str) -> Path:
             digest.update(block)
             file.write(block)
     if not arriving.stat().st_size:
-        raise SourceError("Nothing came on standard input.")
+        raise SourceError("Nothing came on standard input. Pipe captions into it, one a line.")
     path = folder / digest.hexdigest() / f"stdin.{suffix}"
     path.parent.mkdir()
     os.utime(arriving.rename(path), (0, 0))  # a file is known by place, size and time: now the same for the same bytes

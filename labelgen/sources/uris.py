@@ -26,7 +26,7 @@ def expand(source: str) -> list[str]:
     try:
         patterns = list(braceexpand(source))
     except ValueError as error:
-        raise SourceError(f"The braces in {source!r} are not balanced.") from error
+        raise SourceError(f"The braces in {source!r} are not balanced. Write a range as {{00000..00331}}.") from error
     _list_folders_once(patterns)
     found = []
     for pattern in patterns:
@@ -67,7 +67,9 @@ def with_suffix(uri: str, old: str, new: str) -> str:
 def refuse_unprintable(name: str) -> None:
     """Raise SourceError for names that cannot stand in a label set."""
     if not name.isprintable():
-        raise SourceError(f"The name {name!r} cannot be written down: it is not UTF-8, or has control characters.")
+        raise SourceError(
+            f"The name {name!r} cannot be written down: it is not UTF-8, or has control characters. Rename it."
+        )
 
 
 class _Matches(NamedTuple):

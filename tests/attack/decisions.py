@@ -7,12 +7,14 @@ from functools import cache
 from pathlib import Path
 from unittest import mock
 
-from labelgen import corenet_vocabulary, language_data, wordlists
-from labelgen.atlas import Atlas, read_atlas
+from labelgen import language_data
 from labelgen.audit import targets
-from labelgen.edit import Edits, read_edit
-from labelgen.lexicon import Lexicon
-from labelgen.synsets import Synsets
+from labelgen.classes import corenet_vocabulary
+from labelgen.classes.edit import Edits, read_edit
+from labelgen.dictionary.lexicon import Lexicon
+from labelgen.dictionary.synsets import Synsets
+from labelgen.meaning import wordlists
+from labelgen.meaning.atlas import Atlas, read_atlas
 from tests.attack.reader import Reader
 from tests.attack.shapes import of_columns
 

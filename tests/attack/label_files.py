@@ -12,12 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from labelgen import candidates, resolved, state
+from labelgen import candidates
 from labelgen.distill import table as distilled
 from labelgen.distill.tagset import NUM_CLASSES
 from labelgen.distill.weights import Weights
 from labelgen.extract import Settings
-from labelgen.resolve import Choice, Labels, Produced
+from labelgen.folder import state
+from labelgen.meaning import resolved
+from labelgen.meaning.resolve import Choice, Labels, Produced
 from labelgen.sources.fields import Fields
 from labelgen.sources.sample import InputShard
 from labelshards import schema, storage

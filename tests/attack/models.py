@@ -19,11 +19,10 @@ from tests.attack.reader import Reader
 from tests.attack.shapes import of_json, of_safetensors, of_table, of_toml
 from tests.labelset_factory import vocabulary
 from tests.trainer.corenet.reference import random_state
-from trainer import checkpoints, config, load_encoder, run
-from trainer.checkpoints import CheckpointInfo
+from trainer import config, load_encoder, run
 from trainer.corenet.imported import open_checkpoint
 from trainer.distributed import World
-from trainer.encoder import PictureInput
+from trainer.encoders.encoder import PictureInput
 from trainer.export import config as export_config
 from trainer.export import folder as export_folder
 from trainer.export.sources import Exportable, open_exportable
@@ -34,6 +33,8 @@ from trainer.pictures.summary import Summary
 from trainer.probes import compare, results
 from trainer.probes.tables import FeatureTable
 from trainer.tagging.calibration import THRESHOLDS, read_thresholds
+from trainer.training import checkpoints
+from trainer.training.checkpoints import CheckpointInfo
 
 torch.set_num_threads(1)
 _ALONE = World(device=torch.device("cpu"))

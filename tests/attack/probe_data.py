@@ -17,7 +17,7 @@ from tests.attack.shapes import of_json, of_table
 from tests.attack.source_files import of_tar, parquet_of, sealed_tar, tar_of
 from tests.labelset_factory import COLOURS, picture
 from trainer import transforms
-from trainer.encoder import PictureInput
+from trainer.encoders.encoder import PictureInput
 from trainer.pictures import finding, units
 from trainer.pictures.reading import PictureBatches
 from trainer.probes.data.masks import Masks

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from labelgen import sources
-from labelgen.normalize import normalize
+from labelgen.parsing.normalize import normalize
 from labelgen.sources.fields import Fields
 from labelgen.sources.sample import Found, Sample, SourceDamageError, SourceError
 from labelshards import schema

@@ -9,11 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from catlip_cli.main import run
-from labelgen import candidates, packed, resolved, state
-from labelgen.atlas import Atlas
-from labelgen.corenet_vocabulary import read_vocabulary
+from labelgen import candidates
+from labelgen.arrays import packed
+from labelgen.classes.corenet_vocabulary import read_vocabulary
+from labelgen.classes.edit import Edits, edit_of, read_edit
 from labelgen.distill import table as distilled
-from labelgen.edit import Edits, edit_of, read_edit
+from labelgen.folder import state
+from labelgen.meaning import resolved
+from labelgen.meaning.atlas import Atlas
 from labelshards import parquet, schema, storage
 from labelshards.errors import CatlipError, LabelSetError
 from labelshards.labelset import LabelSet, Manifest

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from labelgen import sources
-from labelgen.normalize import normalize
+from labelgen.parsing.normalize import normalize
 from labelgen.sources.fields import Fields
 from labelgen.sources.record import MAX_BESIDE_BYTES
 from labelgen.sources.sample import Problem, Sample

@@ -14,9 +14,9 @@ from benchmarks.clip_vs_catlip.fast import RECIPE, pieces
 from benchmarks.clip_vs_catlip.steps import step_cost
 from benchmarks.clip_vs_catlip.traffic import PAIRS, Traffic, _Collectives, ring
 from trainer.config import load
+from trainer.encoders.token_dropout import share_of
 from trainer.planning import plan
-from trainer.steps import Steps
-from trainer.token_dropout import share_of
+from trainer.stream.steps import Steps
 
 SMALL = ("model.kwargs.depth=1", "model.kwargs.embed_dim=24", "model.kwargs.num_heads=2")
 

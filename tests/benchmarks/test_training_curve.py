@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks import training_curve
 from trainer import run
-from trainer.evaluation import Score
 from trainer.metrics import Metrics
+from trainer.training.evaluation import Score
 
 
 def test_draw__losses_and_precisions_that_were_measured(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def test_export__summary_and_next_command(trained: Path, tmp_path: Path, capsys:
     assert run(["export", str(trained), "--out", str(tmp_path / "model"), "--license", "mit"]) == 0
     said = capsys.readouterr().out
     for words in (
-        f"Exported {trained} to",
+        f"Wrote {tmp_path / 'model'}",
         "4 classes",
         "32 x 32 pixels",
         "model.safetensors (",

@@ -12,7 +12,7 @@ import pytest
 
 from catlip_cli.main import run
 from labelgen import candidates
-from labelgen.fastparse import native
+from labelgen.arrays import native
 from labelgen.labelers import NounChunks
 from labelgen.sources import text
 from labelshards.errors import LabelSetError
@@ -319,3 +319,7 @@ def test_setup__everything_is_in_place(capsys: pytest.CaptureFixture[str]) -> No
     assert said.out.startswith("Language data is in place\n  spaCy model     en_core_web_sm")
     assert str(native.folder()) in said.out
     assert said.err == "Compiling the parse, unless that was done …\n"
+    assert run(["labels", "setup", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["spacy_model"].startswith("en_core_web_sm")
+    assert found["compiled_parse"] == str(native.folder())

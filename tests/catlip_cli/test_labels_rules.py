@@ -8,7 +8,9 @@ import pytest
 
 from catlip_cli import rules
 from catlip_cli.main import run
-from labelgen import labelers, nouns, policies
+from labelgen import labelers
+from labelgen.meaning import policies
+from labelgen.parsing import nouns
 from labelshards.labelset import LabelSet
 from labelshards.schema import FAMILIES, NOUNS
 
@@ -200,7 +202,7 @@ def test_explain__labelers_side_by_side(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_explain__json_has_every_reason(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["labels", "explain", "a crane lifting steel beams", "--labeler", "noun-chunks", "--json"]) == 0
-    (told,) = json.loads(capsys.readouterr().out)
+    (told,) = json.loads(capsys.readouterr().out)["labelers"]
     assert (told["labeler"], told["policy"]) == ("noun-chunks", "context")
     crane = next(term for term in told["terms"] if term["term"] == "crane")
     best = crane["senses"][0]
@@ -217,7 +219,7 @@ def test_explain__agrees_with_the_label_set(tmp_path: Path, captions: Path, caps
         capsys.readouterr()
         arguments = ["--labeler", "noun-chunks", "--labels", str(tmp_path / "labels"), "--json"]
         assert run(["labels", "explain", caption, *arguments]) == 0
-        (told,) = json.loads(capsys.readouterr().out)
+        (told,) = json.loads(capsys.readouterr().out)["labelers"]
         assert set(told["labels"]) == labels
 
 

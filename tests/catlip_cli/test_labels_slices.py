@@ -10,7 +10,8 @@ import pytest
 
 from catlip_cli import labels
 from catlip_cli.main import run
-from labelgen import engines, locks
+from labelgen import engines
+from labelgen.folder import locks
 from labelshards.labelset import LabelSet
 from tests.catlip_cli.label_builds import content_of
 

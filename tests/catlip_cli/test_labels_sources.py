@@ -132,7 +132,7 @@ def test_build__from_another_file_system(build: Build, made: Path, name: str) ->
 
 @pytest.mark.parametrize("keep", [True, False])
 @pytest.mark.parametrize(
-    ("name", "options"), [("x.txt", []), ("x.jsonl", ["--format", "jsonl"]), ("x.csv", ["--format", "csv"])]
+    ("name", "options"), [("x.txt", []), ("x.jsonl", ["--input-format", "jsonl"]), ("x.csv", ["--input-format", "csv"])]
 )
 def test_build__standard_input(
     build: Build, made: Path, monkeypatch: pytest.MonkeyPatch, name: str, options: list[str], keep: bool
@@ -157,8 +157,8 @@ def test_build__standard_input(
     ("content", "options", "reason"),
     [
         (b"", [], "Nothing came on standard input."),
-        (b"a dog\n", ["--format", "parquet"], "Standard input is read as txt, jsonl, tsv, csv."),
-        (b'{"caption": "a dog"}\n', [], "is named like txt and reads like jsonl. Say which it is with --format."),
+        (b"a dog\n", ["--input-format", "parquet"], "Standard input is read as txt, jsonl, tsv, csv."),
+        (b'{"caption": "a dog"}\n', [], "is named like txt and reads like jsonl. Say which it is with --input-format."),
     ],
 )
 def test_build__standard_input_refused(
@@ -218,5 +218,5 @@ def test_build__bad_files_of_every_format_beside_good_ones(build: Build, made: P
 
 
 def test_build__format_that_does_not_exist(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["labels", "build", str(made / "x.csv"), "--out", str(made / "labels"), "--format", "xml"]) == 2
+    assert run(["labels", "build", str(made / "x.csv"), "--out", str(made / "labels"), "--input-format", "xml"]) == 2
     assert "is not one of 'tar', 'parquet'" in capsys.readouterr().err

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from catlip_cli import options as shared
 from catlip_cli import probe as command
 from catlip_cli.main import run
 from tests.forked import Forked
@@ -158,7 +159,7 @@ def test_tasks_and_protocols__are_those_of_the_library() -> None:
     from trainer.probes.finetune import task as finetune
     from trainer.probes.segment import task as segment
 
-    assert list(command.TASKS) == list(tasks.TASKS)
+    assert list(shared.TASKS) == list(tasks.TASKS)
     assert command.INITS == transfer.INITS
     known = {"linear": linear.PROTOCOLS, "finetune": finetune.PROTOCOLS, "segment": segment.PROTOCOLS}
     assert {task: list(protocols) for task, protocols in command.PROTOCOLS.items()} == {
@@ -187,7 +188,7 @@ def test_probe__zeroshot_and_transfer_say_what_matched(
 def test_probe__without_wordnet_names_are_matched_all_the_same(
     trained: Path, colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "labelgen.atlas", None)  # as where the labels half is not installed
+    monkeypatch.setitem(sys.modules, "labelgen.meaning.atlas", None)  # as where the labels half is not installed
     options = ["--task", "zeroshot", "--out", str(tmp_path), "--json"]
     assert run(["probe", str(trained), "--data", str(colours), *options]) == 0
     said = capsys.readouterr()
@@ -208,10 +209,10 @@ def test_compare__table_markdown_csv_json_and_plot(
     assert "knn on colours: 3 classes, 13 pictures to train on, 6 to test" in said
     assert "fewshot on colours" in said
     assert f"Next: {' '.join(['catlip', *compare])} --plot probes.png" in said
-    assert run([*compare, "--task", "knn", "--form", "markdown", "--plot", str(tmp_path / "plot.png")]) == 0
+    assert run([*compare, "--task", "knn", "--format", "markdown", "--plot", str(tmp_path / "plot.png")]) == 0
     assert capsys.readouterr().out.startswith("### knn on colours")
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
-    assert run([*compare, "--form", "csv"]) == 0
+    assert run([*compare, "--format", "csv"]) == 0
     assert capsys.readouterr().out.startswith("data,task,protocol,model,")
     assert run([*compare, "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)["results"]) == 2

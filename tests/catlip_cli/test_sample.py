@@ -7,7 +7,7 @@ import pytest
 from catlip_cli.main import run
 from samplegen import dataset
 
-SMALL = ["--scenes", "4", "--heldout", "2", "--size", "32"]
+SMALL = ["--scenes", "4", "--heldout", "2", "--image-size", "32"]
 
 
 @pytest.fixture(autouse=True)
@@ -49,12 +49,12 @@ def test_sample__json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     for made in (True, False):
         assert run(["sample", str(tmp_path / "data"), *SMALL, "--json"]) == 0
         result = json.loads(capsys.readouterr().out)
-        assert result["made"] is made
-        assert result["directory"] == str(tmp_path / "data")
-        assert result["sample_set"]["settings"] == {"scenes": 4, "heldout": 2, "size": 32, "seed": 0}
+        assert result["changed"] is made
+        assert result["out"] == str(tmp_path / "data")
+        assert result["sample_set"]["settings"] == {"scenes": 4, "heldout": 2, "image_size": 32, "seed": 0}
 
 
-@pytest.mark.parametrize("arguments", [["--scenes", "0"], ["--size", "8"], ["--seed", "-1"], ["--colour", "red"]])
+@pytest.mark.parametrize("arguments", [["--scenes", "0"], ["--image-size", "8"], ["--seed", "-1"], ["--colour", "red"]])
 def test_sample__bad_options_are_usage_errors(tmp_path: Path, arguments: list[str]) -> None:
     assert run(["sample", str(tmp_path / "data"), *arguments]) == 2
     assert not (tmp_path / "data").exists()
@@ -62,7 +62,7 @@ def test_sample__bad_options_are_usage_errors(tmp_path: Path, arguments: list[st
 
 def test_sample__help_ends_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["sample", "--help"]) == 0
-    assert "Example:\n    catlip sample demo/data\n" in capsys.readouterr().out
+    assert "\n  Example:\n    catlip sample demo/data\n" in capsys.readouterr().out
 
 
 def test_sample__missing_openmoji_names_the_extra(

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,15 @@ def test_sheet__writes_a_picture(folder: Path, tmp_path: Path, capsys: pytest.Ca
     out = tmp_path / "sheet.png"
     words = ["sheet", str(folder / "run"), "--labels", str(folder / "labels"), "--out", str(out), "--count", "3"]
     assert run([*words, "--credit", "Colours: public domain"]) == 0
-    assert f"Wrote 3 pictures to {out}." in capsys.readouterr().out
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == f"Wrote {out}"
+    assert said[1].split() == ["pictures", "3"]
+    assert said[-1] == f"Next: catlip tag {folder / 'run'} PICTURE..."
     with Image.open(out) as image:
         assert image.format == "PNG"
         assert image.width > 900
+    assert run([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"out": str(out), "pictures": 3}
 
 
 def test_sheet__another_vocabulary_is_refused(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -71,7 +71,7 @@ def test_tag__calibrated_thresholds_a_file_a_sheet_and_a_gallery(
     assert run(["calibrate", model, "--labels", labels, "--out", thresholds, "--goal", "precision=0.9"]) == 0
     assert "4 with a threshold of their own" in capsys.readouterr().out
     assert run(["calibrate", model, "--labels", labels, "--out", thresholds, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["classes"]["own"] == 4
+    assert json.loads(capsys.readouterr().out)["thresholds"]["own"] == 4
     out, sheet, gallery = (str(tmp_path / name) for name in ("tags.parquet", "sheet.png", "gallery.html"))
     words = ["tag", model, str(trained / "tars"), "--thresholds", thresholds, "--out", out]
     assert run([*words, "--sheet", sheet, "--gallery", gallery, "--credit", "Mine"]) == 0

@@ -112,3 +112,9 @@ def test_progress__a_bar_on_a_terminal_that_goes_away() -> None:
     assert done.stdout == b"done\n"
     assert "4/10" in shown
     assert "9 captions/s" in shown
+
+
+def test_print_next__can_be_pasted(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.print_next("catlip", "labels", "build", "my tars/*.tar", "--out", "DIR", when="later")
+    line = capsys.readouterr().out.rstrip("\n")
+    assert line == "Next: catlip labels build 'my tars/*.tar' --out DIR   (later)"

@@ -25,7 +25,7 @@ def test_train__summary_and_next_command(labels: Path, tmp_path: Path, capsys: p
     assert "Trained after step 12 of 12" in said
     assert "96 (there are 20)" in said
     assert "step-00000012.safetensors" in said
-    assert f"Next: catlip probe {out} --data DIR" in said
+    assert f"Next: catlip probe {out} --data DATA" in said
     assert run(words(labels, out)) == 0
     assert f"Nothing to do: {out} is finished (12 steps)." in capsys.readouterr().out
 
@@ -81,7 +81,7 @@ def test_train__without_a_folder_is_a_mistake_in_use(labels: Path, capsys: pytes
 
 @pytest.fixture
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    from trainer import dryrun
+    from trainer.training import dryrun
 
     measure = dryrun.measure
     monkeypatch.setattr(dryrun, "measure", lambda *given, **named: measure(*given, **named, seconds=0.05))
@@ -95,11 +95,14 @@ def test_dry_run__says_what_bounds(labels: Path, tmp_path: Path, capsys: pytest.
     assert "Dry run: 8 images of 32 px a step on cpu" in said
     assert "images/s (the trainer's own process)" in said
     assert "bounds" in said
+    again = f"Next: catlip train --labels {labels} --out DIR --set "
+    assert said.splitlines()[-1].startswith(again)
     assert run(words(labels, tmp_path / "run", "--dry-run", "--json")) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["together"] == pytest.approx(1 / (1 / found["loader"] + 1 / found["step"]))
-    assert found["cores_needed"] == pytest.approx(found["step"] / found["loader"])
-    assert found["bound_by"] == min(("loader", "step"), key=lambda part: found[part])
+    loader, step = found["loader_images_per_second"], found["step_images_per_second"]
+    assert found["images_per_second"] == pytest.approx(1 / (1 / loader + 1 / step))
+    assert found["cores_needed"] == pytest.approx(step / loader)
+    assert found["bound_by"] == ("loader" if loader < step else "step")
     assert not (tmp_path / "run").exists()
 
 
@@ -128,6 +131,8 @@ def test_plan__prints_and_trains_nothing(labels: Path, tmp_path: Path, capsys: p
     assert "200,000 of 65,536 samples" in said
     assert "18.7 M of the head for 24,320 classes" in said
     assert "GiB a process" in said
+    again = "catlip train --labels DIR --out DIR --recipe recipes/datacomp_vit_b16.toml --dry-run"
+    assert said.splitlines()[-1] == f"Next: {again}   (which measures what this estimates)"
     assert run(words(labels, tmp_path / "run", "--plan", "--json")) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["steps"], found["samples_seen"], found["num_samples"], found["num_classes"]) == (12, 96, 20, 4)

@@ -125,7 +125,7 @@ def test_inspect__without_wordnet_shows_the_rest(folder: str, said: Said, monkey
     def missing() -> None:
         raise CatlipError("WordNet 3.0 was not found. Run: catlip labels setup")
 
-    monkeypatch.setattr("labelgen.atlas.read_atlas", missing)
+    monkeypatch.setattr("labelgen.meaning.atlas.read_atlas", missing)
     assert run(["vocab", "inspect", folder]) == 0
     out, err = said()
     assert "dog.n.01" in out
@@ -226,7 +226,13 @@ def test_prune__wrong_input(folder: str, said: Said, tmp_path: Path) -> None:
 def test_import_and_export__round_trip(folder: str, said: Said, tmp_path: Path) -> None:
     pickled, out = str(tmp_path / "vocab.pkl"), str(tmp_path / "corenet")
     assert run(["vocab", "export", folder, "--format", "corenet", "--out", pickled]) == 0
-    assert said() == (f"Next: catlip train --labels {folder} --out RUN\n", f"Wrote 6 classes to {pickled}.\n")
+    wrote, classes, _, then = said()[0].splitlines()
+    assert (wrote, classes.split()) == (f"Wrote {pickled}", ["classes", "6"])
+    assert then == f"Next: catlip train --labels {folder} --recipe FILE --out DIR"
+    assert run(["vocab", "export", folder, "--format", "corenet", "--out", pickled, "--json"]) == 0
+    assert json.loads(said()[0]) == {"out": pickled, "format": "corenet", "classes": 6}
+    assert run(["vocab", "export", folder, "--format", "csv", "--json"]) == 2
+    assert "Give --out FILE with --json" in said()[1]
     assert run(["vocab", "import-corenet", pickled, "--out", out]) == 0
     assert "dog.n.01 (2)" in said()[0]
     assert run(["vocab", "inspect", out]) == 0

@@ -19,7 +19,7 @@ def test_html__says_what_it_wrote(folder: str, tmp_path: Path, capsys: pytest.Ca
     assert run(["vocab", "inspect", folder, "--html", str(file)]) == 0
     said = capsys.readouterr()
     assert said.out.splitlines()[:4] == [
-        f"Report {file}",
+        f"Wrote {file}",
         "  label sets  mine/labels",
         "  classes     4, 4 of them with a flag",
         "  pictures    12",
@@ -35,7 +35,7 @@ def test_html__of_several_as_json(folder: str, tmp_path: Path, capsys: pytest.Ca
     assert run(["vocab", "inspect", folder, other, "--html", str(file), "--thumbnails", "0", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found == {
-        "file": str(file), "bytes": file.stat().st_size, "classes": 8, "flagged": 8, "pictures": 0, "notes": {},
+        "out": str(file), "bytes": file.stat().st_size, "classes": 8, "flagged": 8, "pictures": 0, "notes": {},
     }  # fmt: skip
 
 

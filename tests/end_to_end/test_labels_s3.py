@@ -1,7 +1,6 @@
 """Tars in S3, label set in S3, over the real protocol; killed, refused, and stumbling on the way."""
 
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import msgspec
 import pytest
 
 from catlip_cli.main import run
-from labelgen import lease
+from labelgen.folder import lease
 from labelshards import parquet, storage
 from labelshards.labelset import LabelSet
 from tests.end_to_end.builds import content, started, wait_until
@@ -132,10 +131,12 @@ def test_build__bucket_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.usefixtures("one_process")
-def test_build__second_one_is_refused_by_the_lease(bucket: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_build__second_one_is_refused_by_the_lease(
+    bucket: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = f"{bucket}/labels"
     arguments = ["labels", "build", SOURCES, "--out", out, "--threshold", "2"]
-    lease_of_another = lease.Lease(host="elsewhere", pid=1, token="t", at=time.time() - 30)
+    lease_of_another = lease.Lease(host="elsewhere", pid=1, token="t")
     storage.write_bytes(f"{out}/_leases/build.json", msgspec.json.encode(lease_of_another))
     assert run(arguments) == 1
     assert (
@@ -146,9 +147,10 @@ def test_build__second_one_is_refused_by_the_lease(bucket: str, capsys: pytest.C
         storage.remove(f"{out}/_leases/build.json")
         storage.write_bytes(f"{out}/_leases/slice-0-of-2.json", msgspec.json.encode(lease_of_another))
         assert run([*arguments, "--slice", f"{name[6]}/2"]) == code
-    old = lease.Lease(host="elsewhere", pid=1, token="t", at=time.time() - lease.EXPIRE_SECONDS - 1)
-    storage.write_bytes(f"{out}/_leases/slice-0-of-2.json", msgspec.json.encode(old))
+    storage.write_bytes(f"{out}/_leases/slice-0-of-2.json", msgspec.json.encode(lease_of_another))
+    monkeypatch.setattr(lease, "EXPIRE_SECONDS", -1.0)  # the store's clock goes in whole seconds
     assert run(arguments) == 0
+    assert storage.list_files(f"{out}/_leases") == []
 
 
 @pytest.mark.slow

@@ -10,9 +10,9 @@ import nltk.tokenize
 import pytest
 from nltk.corpus.reader.wordnet import WordNetCorpusReader
 
-from labelgen import wordnet
-from labelgen.lexicon import Lexicon
-from labelgen.wordnet import Folder
+from labelgen.dictionary import wordnet
+from labelgen.dictionary.lexicon import Lexicon
+from labelgen.dictionary.wordnet import Folder
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from labelgen.candidates import CandidateShard, Report
-from labelgen.gather import Entry, Example, terms_of
-from labelgen.terms import Form, Role, Term
+from labelgen.mentions.gather import Entry, Example, terms_of
+from labelgen.mentions.terms import Form, Role, Term
 from labelshards import schema
 
 Written = str | tuple[str, str]

@@ -5,8 +5,8 @@ from itertools import pairwise
 
 from hypothesis import strategies as st
 
-from labelgen.fastparse.parser import FastParser
-from labelgen.parse import Numbers, Parse, Word, one_by_one
+from labelgen.parsing.fastparse.parser import FastParser
+from labelgen.parsing.parse import Numbers, Parse, Word, one_by_one
 
 
 def parses_of(parser: FastParser, texts: Sequence[str]) -> list[Parse]:

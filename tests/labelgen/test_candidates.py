@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labelgen import candidates
-from labelgen.terms import Form, Role
+from labelgen.mentions.terms import Form, Role
 from labelshards.errors import CatlipError
 from tests.labelgen.shards import Written, entries_of, examples_of, shard
 

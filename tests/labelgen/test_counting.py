@@ -12,19 +12,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelgen import candidates, examples
-from labelgen import resolved as resolved_files
+from labelgen import candidates
+from labelgen.arrays.ragged import Rows as Ragged
 from labelgen.candidates import Samples
-from labelgen.encode import Encoder, number_of
-from labelgen.examples import Gathering
+from labelgen.classes import examples
+from labelgen.classes.encode import Encoder, number_of
+from labelgen.classes.examples import Gathering
+from labelgen.classes.support import MIN_PAIR_SUPPORT, Cooccurrence, Support, vocabulary
+from labelgen.dictionary.wordnet import Pos, Synset, id_of, synset_id, wnid_of
 from labelgen.extract import Seconds, _take
-from labelgen.gather import Example, terms_of
-from labelgen.ragged import Rows as Ragged
-from labelgen.resolve import COMPOUND_BITS, NOTHING, Labels, Produced
-from labelgen.resolved import ResolvedShard, pack_labels
+from labelgen.meaning import resolved as resolved_files
+from labelgen.meaning.resolve import COMPOUND_BITS, NOTHING, Labels, Produced
+from labelgen.meaning.resolved import ResolvedShard, pack_labels
+from labelgen.mentions.gather import Example, terms_of
 from labelgen.sources.sample import Sample
-from labelgen.support import MIN_PAIR_SUPPORT, Cooccurrence, Support, vocabulary
-from labelgen.wordnet import Pos, Synset, id_of, synset_id, wnid_of
 from labelshards.errors import CatlipError
 from labelshards.schema import ATTRIBUTES, COMPOUNDS, HYPERNYMS, NOUNS
 from labelshards.vocabulary import Vocabulary

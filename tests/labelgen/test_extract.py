@@ -4,8 +4,8 @@ import pytest
 
 from labelgen.extract import Seconds, Settings, fingerprint
 from labelgen.inmemory import Labelling
-from labelgen.normalize import MAX_CHARACTERS
-from labelgen.nouns import NOUNS
+from labelgen.parsing.normalize import MAX_CHARACTERS
+from labelgen.parsing.nouns import NOUNS
 from labelgen.sources.fields import Fields
 from labelgen.sources.sample import Image, InputShard, Problem, Sample
 from labelshards.images import ImageFile

@@ -12,7 +12,7 @@ from typing import TypedDict
 
 import pytest
 
-from labelgen.synsets import Synsets
+from labelgen.dictionary.synsets import Synsets
 
 HARD_CAPTIONS = Path(__file__).parent / "golden" / "hard_captions.json"
 

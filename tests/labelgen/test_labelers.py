@@ -12,14 +12,16 @@ from typing import Any
 
 import pytest
 
-from labelgen import labelers, stoplist
+from labelgen import labelers
+from labelgen.dictionary.lexicon import Lexicon
+from labelgen.dictionary.wordnet import Folder
 from labelgen.inmemory import Labelling
-from labelgen.labelers import Captions, Labeler, NounChunks, PosNouns, Published, Tools
-from labelgen.lexicon import Lexicon
-from labelgen.normalize import normalize
-from labelgen.nouns import ChunkParser
-from labelgen.terms import Found, Mention
-from labelgen.wordnet import Folder
+from labelgen.labelers import NounChunks, PosNouns, Published, Tools
+from labelgen.meaning import stoplist
+from labelgen.mentions.reader import Captions, Labeler
+from labelgen.mentions.terms import Found, Mention
+from labelgen.parsing.normalize import normalize
+from labelgen.parsing.nouns import ChunkParser
 
 GOLDEN = Path(__file__).parent / "golden" / "captions.json"
 

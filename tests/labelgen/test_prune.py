@@ -7,10 +7,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from labelgen import candidates, locks
-from labelgen.atlas import Atlas
-from labelgen.corenet_vocabulary import import_corenet
-from labelgen.edit import Edit, Merge, Split
+from labelgen import candidates
+from labelgen.classes.corenet_vocabulary import import_corenet
+from labelgen.classes.edit import Edit, Merge, Split
+from labelgen.folder import locks
+from labelgen.meaning.atlas import Atlas
 from labelgen.prune import prune
 from labelshards import storage
 from labelshards.errors import CatlipError
@@ -26,7 +27,7 @@ CAPTIONS = [
 @pytest.fixture(autouse=True)
 def loaded(monkeypatch: pytest.MonkeyPatch, atlas: Atlas) -> None:
     """The map of WordNet that is there already."""
-    for module in ("prune", "edited"):
+    for module in ("prune", "classes.edited"):
         monkeypatch.setattr(f"labelgen.{module}.read_atlas", lambda: atlas)
 
 

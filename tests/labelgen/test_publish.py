@@ -6,16 +6,18 @@ from typing import Any
 
 import pytest
 
-from labelgen import candidates, examples, resolve
-from labelgen.encode import Encoded, encode_shard
+from labelgen import candidates
+from labelgen.classes import examples
+from labelgen.classes.encode import Encoded, encode_shard
+from labelgen.dictionary.lexicon import Lexicon
+from labelgen.dictionary.synsets import Synsets
 from labelgen.extract import Settings
-from labelgen.lexicon import Lexicon
+from labelgen.meaning import resolve
+from labelgen.meaning.resolve import Choice, Language
+from labelgen.meaning.senses import Pins
 from labelgen.publish import publish
-from labelgen.resolve import Choice, Language
-from labelgen.senses import Pins
 from labelgen.sources.fields import Fields
 from labelgen.sources.sample import InputShard
-from labelgen.synsets import Synsets
 from labelshards import storage
 from labelshards.errors import LabelSetError
 from labelshards.labelset import LabelSet

@@ -16,7 +16,7 @@ from samplegen.captions import write_captions
 from samplegen.dataset import Settings, make_sample_set, num_pictures, read_sample_set
 from samplegen.emoji_nouns import PROBE_NOUNS
 
-SETTINGS = Settings(scenes=7, heldout=2, size=32, seed=3)
+SETTINGS = Settings(scenes=7, heldout=2, image_size=32, seed=3)
 OBJECTS = {"train": (2, 2), "test": (3, 1)}
 # Small tars, so that some are finished before the others.
 RUN = (
@@ -95,7 +95,7 @@ def test_make_sample_set__tars_are_as_img2dataset_writes_them(tmp_path: Path) ->
 @pytest.mark.usefixtures("_small")
 def test_make_sample_set__same_seed_same_bytes(tmp_path: Path) -> None:
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
-        make_sample_set(tmp_path / name, Settings(scenes=4, heldout=2, size=32, seed=seed), nothing)
+        make_sample_set(tmp_path / name, Settings(scenes=4, heldout=2, image_size=32, seed=seed), nothing)
     a, b, c = (files(tmp_path / name) for name in "abc")
     assert a == b
     assert all(a[name] != c[name] for name in a)
@@ -103,8 +103,8 @@ def test_make_sample_set__same_seed_same_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("_small")
 def test_make_sample_set__more_scenes_leave_the_first_as_they_are(tmp_path: Path) -> None:
-    make_sample_set(tmp_path / "less", Settings(scenes=3, heldout=1, size=32), nothing)
-    make_sample_set(tmp_path / "more", Settings(scenes=6, heldout=2, size=32), nothing)
+    make_sample_set(tmp_path / "less", Settings(scenes=3, heldout=1, image_size=32), nothing)
+    make_sample_set(tmp_path / "more", Settings(scenes=6, heldout=2, image_size=32), nothing)
     assert files(tmp_path / "less")["train/00000.tar"] == files(tmp_path / "more")["train/00000.tar"]
 
 
@@ -167,7 +167,7 @@ def test_make_sample_set__interrupted_shows_nothing_and_can_be_made_again(tmp_pa
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        make_sample_set(tmp_path / "set", Settings(scenes=7, heldout=2, size=32, seed=8), stop)
+        make_sample_set(tmp_path / "set", Settings(scenes=7, heldout=2, image_size=32, seed=8), stop)
     assert [path.name for path in (tmp_path / "set").iterdir()] == [".partial"]
     assert read_sample_set(tmp_path / "set", SETTINGS) is None
     make_sample_set(tmp_path / "set", SETTINGS, nothing)
@@ -185,7 +185,7 @@ def test_make_sample_set__stopped_between_its_last_steps(tmp_path: Path, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(dataset, "write_bytes", refuse)
         with pytest.raises(KeyboardInterrupt):
-            make_sample_set(tmp_path / "set", Settings(scenes=9, heldout=2, size=32, seed=8), nothing)
+            make_sample_set(tmp_path / "set", Settings(scenes=9, heldout=2, image_size=32, seed=8), nothing)
     assert read_sample_set(tmp_path / "set", SETTINGS) is None
     make_sample_set(tmp_path / "set", SETTINGS, nothing)
     make_sample_set(tmp_path / "unbroken", SETTINGS, nothing)
@@ -194,7 +194,7 @@ def test_make_sample_set__stopped_between_its_last_steps(tmp_path: Path, monkeyp
 
 @pytest.mark.slow
 def test_sample__killed_at_any_moment_and_run_again(tmp_path: Path) -> None:
-    arguments = ["--scenes", "90", "--heldout", "10", "--size", "32"]
+    arguments = ["--scenes", "90", "--heldout", "10", "--image-size", "32"]
 
     def command(directory: Path) -> list[str]:
         return [sys.executable, "-c", RUN, "sample", str(directory), *arguments]
@@ -215,3 +215,18 @@ def test_sample__killed_at_any_moment_and_run_again(tmp_path: Path) -> None:
         command(tmp_path / "set"), check=True, capture_output=True, env={**os.environ, "PYTHONHASHSEED": "7"}
     )
     assert files(tmp_path / "set") == files(tmp_path / "unbroken")
+
+
+@pytest.mark.usefixtures("_small")
+def test_make_sample_set__a_second_one_at_the_same_time_is_refused(tmp_path: Path) -> None:
+    refused: list[int] = []
+
+    def again(done: int) -> None:
+        with pytest.raises(CatlipError, match=r"Another catlip sample is making \S+/set\. Wait for it\."):
+            make_sample_set(tmp_path / "set", SETTINGS, nothing)
+        refused.append(done)
+
+    make_sample_set(tmp_path / "set", SETTINGS, again)
+    assert refused
+    make_sample_set(tmp_path / "alone", SETTINGS, nothing)
+    assert files(tmp_path / "set") == files(tmp_path / "alone")

@@ -7,11 +7,12 @@ import torch
 from safetensors.torch import save_file
 
 from tests.tiny_run import TINY
-from trainer import loader, sharding
-from trainer.assembly import assemble
+from trainer import sharding
 from trainer.config import load
-from trainer.data import Data
 from trainer.distributed import World, joined, sum_over_ranks
+from trainer.stream import loader
+from trainer.stream.data import Data
+from trainer.training.assembly import assemble
 
 STILL = ["model.kwargs.drop_path_rate=0.0", "optim.clip_norm=1e9", "plan.batch_size=12"]
 

@@ -12,7 +12,7 @@ from labelshards import open_label_set
 from labelshards.errors import LabelSetError
 from tests.labelset_factory import COLOURS, Item, coloured, picture, write_label_set
 from trainer.dataset import LabelSetDataset
-from trainer.encoder import PictureInput
+from trainer.encoders.encoder import PictureInput
 from trainer.transforms import BrokenImageError
 
 TRANSFORM = PictureInput(image_size=16, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))

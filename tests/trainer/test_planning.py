@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from labelshards.errors import CatlipError
-from trainer import models
 from trainer.config import load
+from trainer.encoders import models
 from trainer.planning import RunPlan, plan
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -30,8 +30,8 @@ def test_plan__of_the_papers_rows(name: str, processes: int, millions: float, gi
     head_gigaflops = 2 * found.head_parameters / 1e9
     assert found.forward_flops_per_image / 1e9 - head_gigaflops == pytest.approx(gigaflops, rel=5e-3)
     assert found.num_classes == 24_320
-    assert found.memory.weights == 4 * (found.encoder_parameters + found.head_parameters)
-    assert found.traffic_bytes == pytest.approx(2 * found.memory.weights, rel=0.02)
+    assert found.memory_bytes.weights == 4 * (found.encoder_parameters + found.head_parameters)
+    assert found.traffic_bytes == pytest.approx(2 * found.memory_bytes.weights, rel=0.02)
     assert found.pixel_bytes == 65_536 // processes * 3 * 224**2
 
 
@@ -70,15 +70,15 @@ def test_plan__phases_cost_what_each_costs_alone() -> None:
     both = found("plan.phases=[{until=0.75, image_size=112, token_dropout=0.5}]")
     expected = 0.75 * low.forward_flops_per_image + 0.25 * high.forward_flops_per_image
     assert both.forward_flops_per_image == pytest.approx(expected, rel=1e-9)
-    assert both.memory.activations == high.memory.activations > low.memory.activations
+    assert both.memory_bytes.activations == high.memory_bytes.activations > low.memory_bytes.activations
     assert both.samples_seen == 3_000 * 64
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
 def test_plan__every_recipe_can_run(path: Path) -> None:
     found = plan(load(path), num_processes=2, num_samples=3_000_000, num_classes=1_000)
-    assert found.memory.total == sum(
-        getattr(found.memory, part) for part in found.memory.__struct_fields__ if part != "total"
+    assert found.memory_bytes.total == sum(
+        getattr(found.memory_bytes, part) for part in found.memory_bytes.__struct_fields__ if part != "total"
     )
     assert found.training_flops == pytest.approx(3 * found.forward_flops_per_image * found.samples_seen)
 
@@ -88,8 +88,8 @@ def test_plan__fsdp_divides_what_is_kept_and_sends_more() -> None:
     one_size = "plan.multi_scale.num_sizes=1"
     ddp = plan(load(recipe, [one_size]), num_processes=8, num_samples=None)
     fsdp = plan(load(recipe, [one_size, "distributed.strategy=fsdp"]), num_processes=8, num_samples=None)
-    assert fsdp.memory.moments == ddp.memory.moments // 8
-    assert fsdp.memory.activations == ddp.memory.activations
+    assert fsdp.memory_bytes.moments == ddp.memory_bytes.moments // 8
+    assert fsdp.memory_bytes.activations == ddp.memory_bytes.activations
     assert fsdp.traffic_bytes == ddp.traffic_bytes * 3 // 2
 
 
@@ -99,7 +99,7 @@ def test_plan__what_saves_memory_is_seen() -> None:
     def memory(*overrides: str) -> tuple[int, int]:
         found = plan(
             load(recipe, ["plan.multi_scale.num_sizes=1", *overrides]), num_processes=64, num_samples=None
-        ).memory
+        ).memory_bytes
         return found.activations, found.head
 
     activations, head = memory()
@@ -157,5 +157,5 @@ def test_plan__of_pairs_counts_the_text_tower() -> None:
     share = 65_536 // 64
     for found, matrices in ((clip, 2), (siglip, 1)):
         embeddings = 2 * matrices * share * 512 * 4 * 63
-        assert found.traffic_bytes == pytest.approx(2 * found.memory.weights * 63 // 64 + embeddings, rel=1e-6)
-        assert found.memory.head == matrices * share * 65_536 * 4
+        assert found.traffic_bytes == pytest.approx(2 * found.memory_bytes.weights * 63 // 64 + embeddings, rel=1e-6)
+        assert found.memory_bytes.head == matrices * share * 65_536 * 4

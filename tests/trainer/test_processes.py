@@ -122,7 +122,7 @@ def test_signal__saves_and_exits_130(number: signal.Signals, labels: Path, tmp_p
         process.send_signal(number)
         _, errors = process.communicate()
     assert process.returncode == 130
-    assert "Run the same command to go on." in errors
+    assert "Run the same command again to go on." in errors
     assert list((out / "checkpoints").glob("*.safetensors"))
 
 
@@ -134,7 +134,7 @@ def test_two_ranks__sigterm_of_one_stops_both_at_one_step(labels: Path, tmp_path
         other.send_signal(signal.SIGTERM)
         said = [process.communicate()[1] for process in (main, other)]
     assert [main.returncode, other.returncode] == [130, 130], said
-    assert "Run the same command to go on." in said[0]
+    assert "Run the same command again to go on." in said[0]
     [saved] = (out / "checkpoints").glob("*.safetensors")
     assert int(saved.stem.removeprefix("step-")) % 5 == 0
 
@@ -148,7 +148,7 @@ def test_torchrun__sigterm_saves_and_ends_every_rank(labels: Path, tmp_path: Pat
         ranks = children(launcher.pid)
         launcher.send_signal(signal.SIGTERM)
         _, errors = launcher.communicate(timeout=120)
-    assert "Run the same command to go on." in errors
+    assert "Run the same command again to go on." in errors
     assert not any(alive(pid) for pid in ranks)
     assert run.open_run(out).checkpoint.step % 5 == 0
 

@@ -9,7 +9,7 @@ import torch
 from tests.pair import finish_pair
 from tests.tiny_run import TINY, go
 from trainer import run
-from trainer.checkpoints import read_tensors
+from trainer.training.checkpoints import read_tensors
 
 pytestmark = pytest.mark.slow
 

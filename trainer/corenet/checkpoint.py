@@ -59,10 +59,12 @@ def read(path: Path) -> dict[str, torch.Tensor]:
             found = torch.load(file, map_location="cpu", weights_only=True)
         except Exception as error:  # unpickling raises whatever it meets; torch's own text says how to run the file
             raise CatlipError(
-                f"{path} is no checkpoint of weights alone, or is damaged; nothing in it was run."
+                f"{path} is no checkpoint of weights alone, or is damaged; nothing in it was run. Fetch it anew."
             ) from error
     if not isinstance(found, dict) or not all(isinstance(name, str) and _is_whole(found[name]) for name in found):
-        raise CatlipError(f"{path} holds more than weights by name; the published checkpoints hold nothing else.")
+        raise CatlipError(
+            f"{path} holds more than weights by name; the published checkpoints hold nothing else. Give one of those."
+        )
     return found
 
 
@@ -77,7 +79,10 @@ def arguments(state: Mapping[str, torch.Tensor], image_size: int) -> Arguments:
     """The architecture that a CoreNet state is of. Raises CatlipError if it is no ViT, or has no such resolution."""
     for name, ndim in _NDIMS.items():
         if name not in state or state[name].ndim != ndim or not state[name].numel():
-            raise CatlipError(f"This is no ViT of CoreNet for classification: it has no {name} of {ndim} dimensions.")
+            raise CatlipError(
+                f"This is no ViT of CoreNet for classification: it has no {name} of {ndim} dimensions. "
+                "Give a checkpoint of CatLIP."
+            )
     width, num_classes = state["cls_token"].shape[-1], len(state["classifier.weight"])
     if width % HEAD_WIDTH or image_size % PATCH:
         what = f"{width} features" if width % HEAD_WIDTH else f"--image-size {image_size}"

@@ -10,7 +10,7 @@ from labelshards.errors import CatlipError
 from labelshards.vocabulary import Vocabulary
 from trainer.corenet import checkpoint, vit
 from trainer.corenet.checkpoint import Arguments
-from trainer.encoder import PictureInput
+from trainer.encoders.encoder import PictureInput
 from trainer.export import card, config
 from trainer.export.sources import Exportable
 
@@ -37,7 +37,8 @@ def open_checkpoint(
     try:
         model.load_state_dict(checkpoint.to_timm(state, image_size), assign=True)
     except RuntimeError as error:
-        raise CatlipError(f"{path} has another layout than CoreNet's: {' '.join(str(error).split())}") from error
+        what = " ".join(str(error).split())
+        raise CatlipError(f"{path} has another layout than CoreNet's: {what} Give a checkpoint of CatLIP.") from error
     made = config.make(
         model,
         architecture=vit.NAME,
@@ -69,7 +70,10 @@ def _named(num_classes: int, name_classes: Callable[[int], Vocabulary]) -> Vocab
         )
     vocabulary = name_classes(num_classes)
     if len(vocabulary) != num_classes:
-        raise CatlipError(f"The vocabulary has {len(vocabulary):,} classes, the checkpoint's head {num_classes:,}.")
+        raise CatlipError(
+            f"The vocabulary has {len(vocabulary):,} classes, the checkpoint's head {num_classes:,}. Give --vocab that "
+            "was published with it."
+        )
     return vocabulary
 
 

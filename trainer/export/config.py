@@ -13,8 +13,8 @@ from torch import nn
 
 from labelshards.errors import CatlipError
 from labelshards.vocabulary import Vocabulary
-from trainer import models
-from trainer.encoder import PictureInput
+from trainer.encoders import models
+from trainer.encoders.encoder import PictureInput
 
 NAME = "config.json"
 
@@ -109,7 +109,7 @@ def read(folder: Path) -> ExportConfig:
     try:
         return msgspec.json.decode(path.read_bytes(), type=ExportConfig)
     except (OSError, ValueError, RecursionError) as error:
-        raise CatlipError(f"{path} was not written by catlip export ({error}).") from error
+        raise CatlipError(f"{path} was not written by `catlip export` ({error}). Export the run again.") from error
 
 
 def origin_of(folder: Path) -> Origin | None:

@@ -6,6 +6,8 @@ safetensors   model.safetensors alone; its header holds the configuration
 """
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +18,7 @@ from safetensors.torch import save_file
 
 from labelshards import storage
 from labelshards.errors import CatlipError
+from labelshards.flock import locked
 from labelshards.schema import VOCABULARY_NAME
 from trainer.export import card, config
 from trainer.export.sources import Exportable
@@ -41,22 +44,45 @@ class Written:
 def write(exportable: Exportable, out: Path, form: str) -> Written:
     """Write the folder `out` in one of FORMATS. An earlier export there is replaced once the new one is whole.
 
-    Raises CatlipError if `out` holds anything else, or if ONNX Runtime computes something else than PyTorch.
+    Raises CatlipError if `out` holds anything else, if another process writes it, if there is no room for it, or if
+    ONNX Runtime computes something else than PyTorch.
     """
     if out.resolve() == exportable.folder.resolve():
-        raise CatlipError(f"{out} is what is exported. Take another --out.")
-    _refuse_strangers(out)
-    unfinished = storage.unfinished(out)
-    storage.remove(str(unfinished))
-    unfinished.mkdir(parents=True)
-    try:
-        written = _fill(exportable, unfinished, form)
+        raise CatlipError(f"{out} is what is exported. Choose another --out.")
+    out = out.resolve() if out.is_symlink() else out  # the link stays
+    with _unfinished(out) as unfinished:
+        _refuse_strangers(out)
+        try:
+            written = _fill(exportable, unfinished, form)
+        except (OSError, SafetensorError) as error:
+            raise CatlipError(f"{out} cannot be written: {error}. Make room there, or choose another --out.") from error
         if out.exists():
-            shutil.rmtree(out)
+            out.replace(_earlier(out))
         unfinished.replace(out)
-    finally:
-        storage.remove(str(unfinished))
     return written
+
+
+@contextmanager
+def _unfinished(out: Path) -> Iterator[Path]:
+    """An empty folder beside `out`, this process's own, and gone at the end; what a killed one left is cleared."""
+    folder, earlier = storage.unfinished(out), _earlier(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = folder.with_name(f"{folder.name}.lock")
+    with locked(lock, f"Another catlip export is writing {out}. Wait for it, or choose another --out."):
+        try:
+            if earlier.exists() and not out.exists():
+                earlier.replace(out)  # killed between the two renames
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            yield folder
+        finally:
+            for path in (folder, earlier, lock):
+                storage.remove(str(path))
+
+
+def _earlier(out: Path) -> Path:
+    """Where an earlier export waits until the new one is in its place: a folder leaves and comes in one step each."""
+    return out.with_name(f"{storage.unfinished(out).name}-earlier")
 
 
 def _fill(exportable: Exportable, folder: Path, form: str) -> Written:
@@ -83,9 +109,9 @@ def _refuse_strangers(out: Path) -> None:
     if out.is_dir() and (names := {path.name for path in out.iterdir()}):
         if names <= _NAMES and _is_ours(out):
             return
-        raise CatlipError(f"{out} holds files that no export put there. Take another --out, or move them away.")
+        raise CatlipError(f"{out} holds files that no export put there. Choose another --out, or move them away.")
     if out.exists() and not out.is_dir():
-        raise CatlipError(f"{out} is a file; an export is a folder. Take another --out.")
+        raise CatlipError(f"{out} is a file; an export is a folder. Choose another --out.")
 
 
 def _is_ours(folder: Path) -> bool:

@@ -12,7 +12,7 @@ from torch import nn
 from torch.export import Dim
 
 from labelshards.errors import CatlipError
-from trainer import models
+from trainer.encoders import models
 
 INPUT, OUTPUT = "pictures", "output"
 MOST_DIFFERENCE = 1e-4
@@ -39,7 +39,8 @@ def convert(model: nn.Module, image_size: int, path: Path) -> Converted:
         except Exception as error:  # torch.export raises a dozen types, for what a model does with sizes above all
             failure = error
     else:
-        raise CatlipError(f"torch cannot convert this model to ONNX: {str(failure).splitlines()[0]}") from failure
+        why = str(failure).splitlines()[0]
+        raise CatlipError(f"torch cannot convert this model to ONNX: {why} Export it as timm.") from failure
     program.save(path)
     found = _difference(model, path, [(1, image_size), (3, image_size), *([(2, 2 * image_size)] if any_size else [])])
     if not found <= MOST_DIFFERENCE:

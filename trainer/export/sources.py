@@ -9,8 +9,9 @@ from torch import nn
 from labelshards import storage
 from labelshards.errors import CatlipError
 from labelshards.vocabulary import Vocabulary
-from trainer import models, opening, run
-from trainer.encoder import PictureInput
+from trainer import opening, run
+from trainer.encoders import models
+from trainer.encoders.encoder import PictureInput
 from trainer.export import card, config
 from trainer.export.config import ExportConfig, Origin
 

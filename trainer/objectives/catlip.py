@@ -13,16 +13,16 @@ import torch
 from torch import nn
 
 from labelshards.vocabulary import Vocabulary
-from trainer import models
-from trainer.batch import Batch
 from trainer.distributed import World
+from trainer.encoders import models
+from trainer.encoders.range_augment import RangeAugment
 from trainer.losses.config import Loss, LossConfig, idf, initial_bias
 from trainer.losses.pieces import GPU_PIECE
 from trainer.losses.positives import Positives
 from trainer.objectives.footprint import Footprint
 from trainer.objectives.objective import Objective
 from trainer.objectives.texts import Scorer
-from trainer.range_augment import RangeAugment
+from trainer.stream.batch import Batch
 
 if TYPE_CHECKING:
     from trainer.config import Config

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from trainer.distributed import World
 from trainer.objectives.exchange import gathered
 from trainer.objectives.pairs import Pairs
-from trainer.plan import share_sizes
+from trainer.stream.plan import share_sizes
 
 
 def clip_loss(

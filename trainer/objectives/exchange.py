@@ -10,7 +10,7 @@ import torch.distributed as dist
 from torch import nn
 
 from trainer.distributed import World
-from trainer.plan import share_sizes
+from trainer.stream.plan import share_sizes
 
 
 def gathered(x_BE: torch.Tensor, batch_size: int, world: World) -> torch.Tensor:

@@ -7,11 +7,11 @@ from torch import nn
 
 from labelshards.vocabulary import Vocabulary
 from trainer.distributed import World
+from trainer.encoders.range_augment import RangeAugment
 from trainer.objectives.footprint import Footprint
 from trainer.objectives.objective import Objective
 from trainer.objectives.text import Tokenizer
 from trainer.objectives.texts import Scorer, TextSide
-from trainer.range_augment import RangeAugment
 
 if TYPE_CHECKING:
     from trainer.config import Config

@@ -9,9 +9,9 @@ from typing import Generic, TypeVar
 import torch
 from torch import nn
 
-from trainer import range_augment
-from trainer.batch import Batch
-from trainer.range_augment import RangeAugment
+from trainer.encoders import range_augment
+from trainer.encoders.range_augment import RangeAugment
+from trainer.stream.batch import Batch
 
 T = TypeVar("T")
 

@@ -14,15 +14,16 @@ from torch import nn
 
 from labelshards.errors import CatlipError
 from labelshards.vocabulary import Vocabulary
-from trainer import models, sharding
-from trainer.batch import Batch
+from trainer import sharding
 from trainer.distributed import World
+from trainer.encoders import models
+from trainer.encoders.range_augment import RangeAugment
 from trainer.objectives.footprint import Footprint
 from trainer.objectives.objective import Objective
 from trainer.objectives.text import TextSettings, Tokenizer, build_text
 from trainer.objectives.texts import Scorer, TextSide, classifier
 from trainer.objectives.towers import Towers, text_side, towers_of
-from trainer.range_augment import RangeAugment
+from trainer.stream.batch import Batch
 
 if TYPE_CHECKING:
     from trainer.config import Config

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from trainer import models
+from trainer.encoders import models
 from trainer.objectives.text import Tokenizer
 from trainer.objectives.texts import TEXTS_AT_ONCE, TextSide
 

@@ -4,7 +4,6 @@ OUT.parquet grows in the folder OUT.parquet.parts, which is gone at the end. Any
 or in a store: its parts stay, and _summary.json, written last, says that all are there.
 """
 
-import fcntl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 
 from labelshards import parquet, storage
 from labelshards.errors import CatlipError
+from labelshards.flock import locked
 from trainer.pictures.parts import SUFFIX, Parts
 from trainer.pictures.summary import Summary, Tally
 from trainer.pictures.units import Unit
@@ -43,7 +43,7 @@ def write(
                 storage.remove(folder)  # nothing of it is needed
             if done.identity != found.identity:
                 how = done.differs(model, work.settings)
-                raise CatlipError(f"{out} was made {how}. Remove it, or take another --out.")
+                raise CatlipError(f"{out} was made {how}. Remove it, or choose another --out.")
             return done, False
         left = list(found.left())
         before = sum(unit.size for unit in units) - sum(unit.size for unit, _ in left)
@@ -68,7 +68,7 @@ def read_summary(out: str) -> Summary | None:
             data = storage.read_bytes(where)
         return msgspec.json.decode(data, type=Summary)
     except (pa.ArrowException, OSError, ValueError, RecursionError) as error:
-        raise CatlipError(f"{where} was not written by this catlip ({error}). Take another --out.") from error
+        raise CatlipError(f"{where} was not written by this catlip ({error}). Choose another --out.") from error
 
 
 def tables(out: str) -> Iterator[pa.Table]:
@@ -123,11 +123,7 @@ def _held(out: str) -> Iterator[str]:
         return
     path = Path(storage.filesystem(folder)[1])
     path.mkdir(parents=True, exist_ok=True)
-    with (path / ".lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise CatlipError(f"Another catlip is writing {out}. Wait for it, or take another --out.") from error
+    with locked(path / ".lock", f"Another catlip is writing {out}. Wait for it, or choose another --out."):
         storage.remove_leftovers(folder)
         yield folder
 

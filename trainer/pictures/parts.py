@@ -84,6 +84,6 @@ class Parts:
         if name is None or name.digest not in self._names:
             raise CatlipError(
                 f"{self.folder} holds {file}, which is of other pictures, settings or weights. "
-                "Give the earlier command again, remove that folder, or take another --out."
+                "Give the earlier command again, remove that folder, or choose another --out."
             )
         self._names[name.digest][name.number] = name

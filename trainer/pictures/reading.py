@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from labelshards.errors import CatlipError
 from labelshards.images import ImageReader
 from trainer import transforms
-from trainer.encoder import PictureInput
+from trainer.encoders.encoder import PictureInput
 from trainer.pictures.units import Place
 
 CANNOT_BE_OPENED = "cannot be opened"

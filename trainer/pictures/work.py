@@ -15,7 +15,7 @@ import torch
 
 from labelshards import storage
 from trainer import workers
-from trainer.encoder import Encoder
+from trainer.encoders.encoder import Encoder
 from trainer.pictures.reading import Batch, PictureBatches
 from trainer.pictures.units import PICTURES_PER_PART, Place, Unit
 

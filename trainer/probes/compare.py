@@ -77,15 +77,18 @@ class Group:
         return [*self.words, *map(metric_title, metrics)], [list(row) for row in dict.fromkeys(rows)]
 
 
-def read_all(paths: Sequence[Path], task: str | None = None) -> list[Result]:
-    """The results in files, folders of files and runs, in the order of their paths. Raises CatlipError without any."""
+def read_all(paths: Sequence[Path], tasks: Sequence[str] | None = None) -> list[Result]:
+    """The results in files, folders of files and runs, in the order of their paths; those of some `tasks`, or all.
+
+    Raises CatlipError without any.
+    """
     found = [
         each
         for each in map(results.read, dict.fromkeys(file for path in paths for file in _files(path)))
-        if task in (None, each.task)
+        if tasks is None or each.task in tasks
     ]
     if not found:
-        of = f" of task {task}" if task else ""
+        of = f" of task {', '.join(tasks)}" if tasks else ""
         raise CatlipError(f"{', '.join(map(str, paths))}: no result{of}. `catlip probe` writes them to probes/*.json.")
     return found
 

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from labelshards import storage
 from labelshards.errors import CatlipError
 from trainer import transforms, workers
-from trainer.encoder import Encoder, PictureInput
+from trainer.encoders.encoder import Encoder, PictureInput
 from trainer.probes.data.split import Pictures, Split
 from trainer.probes.tables import DONE, FeatureTable, held
 from trainer.probes.taps import POOLED, tap

@@ -12,7 +12,7 @@ import torch
 from labelshards.matching import Match, Matcher, match_names
 from trainer import run
 from trainer.distributed import World
-from trainer.encoder import Encoder
+from trainer.encoders.encoder import Encoder
 from trainer.opening import Opened
 from trainer.probes.accuracy import Accuracy
 from trainer.probes.data.masks import Masks

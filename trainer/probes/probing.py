@@ -10,7 +10,7 @@ import numpy as np
 from labelshards import storage
 from labelshards.errors import CatlipError
 from trainer import run
-from trainer.encoder import Encoder
+from trainer.encoders.encoder import Encoder
 from trainer.probes import features, results
 from trainer.probes.data.split import Split
 from trainer.probes.examples import Features

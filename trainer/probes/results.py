@@ -1,5 +1,6 @@
 """What a probe found: one JSON file for each thing that was asked, that says everything needed to compare it."""
 
+import fcntl
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -105,13 +106,17 @@ def check_writable(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise CatlipError(f"No result can be written to {folder} ({error.strerror}). Take another --out.") from error
+        raise CatlipError(f"No result can be written to {folder} ({error.strerror}). Choose another --out.") from error
 
 
 def write(folder: Path, result: Result) -> Path:
     """Write a result into `folder`, over that of the same probe."""
     path = folder / result.file_name
-    storage.write_bytes(str(path), msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # so that what is half-written there is a killed process's
+        storage.remove_leftovers(str(folder))
+        storage.write_bytes(str(path), msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
     return path
 
 
@@ -122,7 +127,7 @@ def read(path: Path) -> Result:
     except FileNotFoundError as error:
         raise CatlipError(f"{path} does not exist. `catlip probe` writes such files.") from error
     except (ValueError, RecursionError) as error:
-        raise CatlipError(f"{path} is no result of catlip probe ({error}).") from error
+        raise CatlipError(f"{path} is no result of `catlip probe` ({error}). Run the probe again.") from error
     if (found.format, found.format_version) != (FORMAT, FORMAT_VERSION):
         raise CatlipError(f"{path} is a result of another version. Run the probe again.")
     return found

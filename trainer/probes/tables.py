@@ -5,7 +5,8 @@ never will be.
 Rows are written before their status, so whatever ends the process, what has a status is right.
 """
 
-import fcntl
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from labelshards.errors import CatlipError
+from labelshards.flock import locked
 
 DONE = 1
+_CANNOT_RESERVE = (errno.EINVAL, errno.EOPNOTSUPP)
 
 
 class FeatureTable:
@@ -77,22 +80,41 @@ class FeatureTable:
         if self._status_N is not None:
             return np.load(_features_file(self._path), mmap_mode="r+"), self._status_N
         _status_file(self._path).unlink(missing_ok=True)  # an old one must not vouch for the new rows
-        open_new = np.lib.format.open_memmap
-        features_ND = open_new(_features_file(self._path), mode="w+", dtype=np.float16, shape=(self._num_rows, width))
-        return features_ND, open_new(_status_file(self._path), mode="w+", dtype=np.int8, shape=(self._num_rows,))
+        features_ND = _new(_features_file(self._path), np.float16, (self._num_rows, width))
+        return features_ND, _new(_status_file(self._path), np.int8, (self._num_rows,))
 
 
 @contextmanager
 def held(path: Path) -> Iterator[None]:
     """Be the only one that fills these tables. Raises CatlipError if another process does."""
-    with path.open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise CatlipError(
-                f"Another catlip probe computes the same features in {path.parent}. Wait for it."
-            ) from error
+    with locked(path, f"Another catlip probe computes the same features in {path.parent}. Wait for it."):
         yield
+
+
+def _new(file: Path, dtype: type[np.generic], shape: tuple[int, ...]) -> np.ndarray:
+    """A file of zeros, mapped. Raises CatlipError if there is no room for all of it."""
+    try:
+        array: np.ndarray = np.lib.format.open_memmap(file, mode="w+", dtype=dtype, shape=shape)
+        with file.open("r+b") as opened:
+            _reserve(opened.fileno(), file.stat().st_size)
+    except OSError as error:
+        file.unlink(missing_ok=True)
+        raise CatlipError(
+            f"{file} cannot be written: {error.strerror}. Make room there, or choose another --out; then the same "
+            "command goes on."
+        ) from error
+    return array
+
+
+def _reserve(descriptor: int, num_bytes: int) -> None:
+    """Claim the blocks of a file now: a disk that is full when a page is written ends the process without a word."""
+    if not hasattr(os, "posix_fallocate"):  # macOS
+        return
+    try:
+        os.posix_fallocate(descriptor, 0, num_bytes)
+    except OSError as error:
+        if error.errno not in _CANNOT_RESERVE:
+            raise
 
 
 def _features_file(name: Path) -> Path:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from labelshards.errors import CatlipError
-from trainer.models import features
+from trainer.encoders.models import features
 
 POOLED = "pooled"
 BLOCKS = "blocks"

@@ -15,7 +15,7 @@ from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
 from labelshards.shards import image_rows
 from trainer import workers
-from trainer.encoder import Encoder
+from trainer.encoders.encoder import Encoder
 from trainer.pictures.reading import PictureBatches
 from trainer.pictures.units import Place
 

@@ -14,7 +14,7 @@ import torch
 from labelshards.errors import CatlipError
 from labelshards.hierarchy import Hierarchy
 from labelshards.vocabulary import Vocabulary
-from trainer.encoder import Encoder
+from trainer.encoders.encoder import Encoder
 from trainer.pictures.work import Work
 
 _LIST_OF_NAMES = pa.list_(pa.field("element", pa.string(), nullable=False))

@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labelgen.atlas import Atlas
 from labelgen.audit.associates import all_associates, associates, top_matrix
+from labelgen.meaning.atlas import Atlas
 from labelshards.labelset import LabelSet
 from tests.vocab_factory import write_set
 

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from labelgen.atlas import Atlas
 from labelgen.audit import flags
 from labelgen.audit.branches import LANDMARKS
 from labelgen.audit.classes import CLASSES, class_table
+from labelgen.meaning.atlas import Atlas
 from labelshards.labelset import LabelSet
 from tests.vocab_factory import make_vocabulary, write_set
 
@@ -85,7 +85,7 @@ def test_class_table__of_a_pair_its_noun_counts(tmp_path: Path, atlas: Atlas, bu
 def test_class_table__merged_classes_are_not_ambiguous_among_themselves(
     tmp_path: Path, atlas: Atlas, build_labels: Callable[..., str], one_process: None
 ) -> None:
-    from labelgen.edit import Edit, Merge
+    from labelgen.classes.edit import Edit, Merge
     from labelgen.prune import prune
 
     folder = build_labels(tmp_path, ["a puppy", "a dog", "two dogs"], threshold=0)

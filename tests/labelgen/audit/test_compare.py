@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from labelgen.atlas import Atlas
 from labelgen.audit.compare import compare, meanings
+from labelgen.meaning.atlas import Atlas
 from labelshards.labelset import LabelSet
 from tests.vocab_factory import write_set
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelgen.atlas import Atlas
 from labelgen.audit.coverage import EXACT, MISSING, SEVERAL, SIMILAR, cover, covered_at
 from labelgen.audit.targets import NAMES, Target, read_targets
-from labelgen.lexicon import Lexicon
+from labelgen.dictionary.lexicon import Lexicon
+from labelgen.meaning.atlas import Atlas
 from labelshards.errors import CatlipError
 from tests.vocab_factory import make_vocabulary
 
@@ -114,7 +114,7 @@ def test_read_targets__imagenet_21k_has_all_classes(atlas: Atlas) -> None:
 
 def test_read_targets__timm_is_not_imported() -> None:
     code = (
-        "import sys; from labelgen.atlas import read_atlas; from labelgen.audit.targets import read_targets;"
+        "import sys; from labelgen.meaning.atlas import read_atlas; from labelgen.audit.targets import read_targets;"
         "read_targets('imagenet-1k', read_atlas());"
         "print([name for name in ('timm', 'torch', 'spacy') if name in sys.modules])"
     )

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from labelgen.atlas import Atlas
 from labelgen.audit.classes import class_table
 from labelgen.audit.find import find_classes
 from labelgen.audit.select import select
+from labelgen.meaning.atlas import Atlas
 from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
 from tests.vocab_factory import write_set

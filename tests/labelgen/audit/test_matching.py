@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from labelgen.atlas import Atlas
 from labelgen.audit.matching import match_names
-from labelgen.lexicon import Lexicon
+from labelgen.dictionary.lexicon import Lexicon
+from labelgen.meaning.atlas import Atlas
 from labelshards.matching import EXACT, HYPERNYM, HYPONYMS, NONE, SIMILAR, SYNONYM, Match
 from tests.labelset_factory import vocabulary as invented
 from tests.vocab_factory import make_vocabulary

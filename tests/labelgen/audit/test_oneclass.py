@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from labelgen.atlas import Atlas
 from labelgen.audit.oneclass import Around, OneClass, describe
+from labelgen.meaning.atlas import Atlas
 from labelshards.labelset import LabelSet
 from tests.vocab_factory import write_set
 

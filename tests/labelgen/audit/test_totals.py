@@ -7,10 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from labelgen import candidates, resolved
-from labelgen.atlas import Atlas
+from labelgen import candidates
 from labelgen.audit import totals
 from labelgen.audit.totals import classes_at, read_totals, support_here
+from labelgen.meaning import resolved
+from labelgen.meaning.atlas import Atlas
 from labelshards import storage
 from labelshards.errors import LabelSetError
 from labelshards.labelset import LabelSet

@@ -2,11 +2,11 @@
 
 import pytest
 
+from labelgen.dictionary.lexicon import Lexicon
 from labelgen.distill import table, teach
 from labelgen.distill.labeler import Distilled
 from labelgen.distill.table import Table
-from labelgen.lexicon import Lexicon
-from labelgen.nouns import ChunkParser
+from labelgen.parsing.nouns import ChunkParser
 
 
 @pytest.fixture(scope="session")

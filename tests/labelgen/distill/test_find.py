@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labelgen.dictionary.lexicon import Lexicon
 from labelgen.distill.find import decode, find
 from labelgen.distill.labeler import Distilled
 from labelgen.distill.lookup import Lookup
 from labelgen.distill.pieces import Pieces
 from labelgen.distill.tagset import CLASSES, NUM_CLASSES, TAG_OF, chunks_of
-from labelgen.lexicon import Lexicon
-from labelgen.nouns import Parse, Word
-from labelgen.terms import Dropped, Mention, Term, TermFinder
+from labelgen.mentions.terms import Dropped, Mention, Term, TermFinder
+from labelgen.parsing.nouns import Parse, Word
 
 # Words that meet in terms of several words, across "of", hyphens and spaces, and that count or place others.
 _WORDS_TEXT = """

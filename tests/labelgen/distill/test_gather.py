@@ -4,13 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelgen.atonce import AllAtOnce
+from labelgen.dictionary.lexicon import Lexicon
 from labelgen.distill.labeler import Distilled
 from labelgen.distill.table import Table
-from labelgen.gather import Example, Gathered, Gatherer, OneByOne
-from labelgen.labelers import Captions, FromTable
-from labelgen.lexicon import Lexicon
-from labelgen.terms import Term
+from labelgen.labelers import FromTable
+from labelgen.mentions.atonce import AllAtOnce
+from labelgen.mentions.gather import Example, Gathered, Gatherer, OneByOne
+from labelgen.mentions.reader import Captions
+from labelgen.mentions.terms import Term
 from tests.labelgen.shards import entries_of, examples_of
 
 Pair = tuple[Term, Term | None]
@@ -33,13 +34,11 @@ def named(found: Gathered) -> tuple[list[set[Pair]], dict[Pair, list[Example]]]:
 def test_all_at_once__finds_what_one_by_one_finds(lexicon: Lexicon, small_table: Table, captions: list[str]) -> None:
     samples = [captions[start : start + start % 3] for start in range(0, 600, 3)] + [["of the", "of the"], []]
     labeler = FromTable(lexicon, small_table.weights)
-    ours = gathered(AllAtOnce(labeler.reader, repeats_count=True), samples, [50, 70])
+    ours = gathered(AllAtOnce(labeler.reader), samples, [50, 70])
     theirs = gathered(OneByOne(labeler), samples, [])
-    assert named(ours)[0] == named(theirs)[0]
+    assert named(ours) == named(theirs)
     assert ours.num_without_noun == theirs.num_without_noun > 0
-    examples = named(theirs)[1]
-    assert all(of_entry and {each.caption for each in of_entry} for of_entry in examples_of(ours.terms))
-    assert all(ours_of[0] == examples[pair][0] for pair, ours_of in named(ours)[1].items())
+    assert all(examples_of(ours.terms))
     assert all(row == sorted(set(row)) for row in ours.mentions.to_pylist())
 
 
@@ -50,7 +49,7 @@ def with_a_past(lexicon: Lexicon, small_table: Table) -> Distilled:
 
 @pytest.fixture(scope="module")
 def expected(lexicon: Lexicon, small_table: Table, captions: list[str]) -> Gathered:
-    return gathered(AllAtOnce(Distilled(lexicon, small_table.weights), repeats_count=True), samples_of(captions), [])
+    return gathered(AllAtOnce(Distilled(lexicon, small_table.weights)), samples_of(captions), [])
 
 
 def samples_of(captions: list[str]) -> list[list[str]]:
@@ -63,18 +62,16 @@ def test_all_at_once__does_not_depend_on_batches_or_on_the_past(
     with_a_past: Distilled, expected: Gathered, captions: list[str], cuts: list[int], past: int
 ) -> None:
     with_a_past.read(captions[past : past + 3])
-    assert gathered(AllAtOnce(with_a_past, repeats_count=True), samples_of(captions), cuts) == expected
+    assert gathered(AllAtOnce(with_a_past), samples_of(captions), cuts) == expected
 
 
 def test_all_at_once__examples_are_those_of_one_by_one(lexicon: Lexicon, small_table: Table) -> None:
     samples = [["a dog", "a dog", "a cat"], ["a dog"], ["the dog"], [], ["his dog", "a dog"], ["two cats", "a dog"]]
     labeler = FromTable(lexicon, small_table.weights)
-    ours = gathered(AllAtOnce(labeler.reader, repeats_count=False), samples, [1, 3])
+    ours = gathered(AllAtOnce(labeler.reader), samples, [1, 3])
     assert examples_of(ours.terms) == examples_of(gathered(OneByOne(labeler), samples, []).terms)
-    with_repeats = gathered(AllAtOnce(labeler.reader, repeats_count=True), samples, [])
-    assert max(map(len, examples_of(with_repeats.terms))) < max(map(len, examples_of(ours.terms)))
 
 
 def test_all_at_once__nothing_is_nothing(labeler: Distilled) -> None:
-    found = gathered(AllAtOnce(labeler, repeats_count=True), [], [])
+    found = gathered(AllAtOnce(labeler), [], [])
     assert (len(found.mentions), len(found.terms), found.num_without_noun) == (0, 0, 0)

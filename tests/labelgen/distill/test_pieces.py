@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labelgen.distill.pieces import Pieces, Row, cut
-from labelgen.normalize import normalize
-from labelgen.nouns import _sentence_case
+from labelgen.parsing.normalize import normalize
+from labelgen.parsing.nouns import _sentence_case
 
 
 def texts_of(pieces: Pieces, row: Row) -> list[str]:

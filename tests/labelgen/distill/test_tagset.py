@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from labelgen.distill.tagset import CLASSES, HEAD, INSIDE, OUTSIDE, chunks_of, classes_of
-from labelgen.nouns import Parse, Word
+from labelgen.parsing.nouns import Parse, Word
 
 PLACES = {".": OUTSIDE, "i": INSIDE, "H": HEAD}
 

@@ -4,12 +4,12 @@ from pathlib import Path
 import pytest
 
 from labelgen import sources
+from labelgen.dictionary.lexicon import Lexicon
 from labelgen.distill import table, teach
 from labelgen.distill.agreement import agreement
 from labelgen.distill.labeler import Distilled
 from labelgen.distill.table import Agreement, Table, Taught
-from labelgen.lexicon import Lexicon
-from labelgen.nouns import ChunkParser
+from labelgen.parsing.nouns import ChunkParser
 from labelgen.sources.fields import Fields
 from labelgen.sources.sample import InputShard
 from labelshards.errors import CatlipError

@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from labelgen.atlas import Atlas, read_atlas
-from labelgen.wordnet import wnid_of
+from labelgen.dictionary.wordnet import wnid_of
+from labelgen.meaning.atlas import Atlas, read_atlas
 from labelshards import schema
 from labelshards.vocabulary import Vocabulary
 from tests import labelset_factory

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
-from labelgen.edit import read_edit
+from labelgen.classes.edit import read_edit
 from labelgen.report.collect import collect
 from labelgen.report.page import render
 from labelshards.labelset import LabelSet

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from labelgen.atlas import Atlas
+from labelgen.meaning.atlas import Atlas
 from labelgen.report.collect import collect
 from labelgen.report.company import company
 from labelgen.report.data import Core, Report

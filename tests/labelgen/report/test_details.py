@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from labelgen.atlas import Atlas
 from labelgen.audit.classes import class_table
+from labelgen.meaning.atlas import Atlas
 from labelgen.report.data import Details
 from labelgen.report.details import details
 from labelshards import schema

@@ -69,7 +69,7 @@ def test_read__name_and_content_contradict_each_other(
         assert try_reading(path).errors == []
         return
     assert try_reading(path).errors == [
-        f"{path} is named like {named} and reads like {name}. Say which it is with --format."
+        f"{path} is named like {named} and reads like {name}. Say which it is with --input-format."
     ]
     assert read(path, fields=Fields(format=name)).captions[0] == ("a dog",)
 
@@ -106,8 +106,8 @@ def test_format_of__neither_name_nor_content(tmp_path: Path) -> None:
     ("source", "fields", "reason"),
     [
         ("x.csv", Fields(format="xml"), "No format is called 'xml'"),
-        ("", Fields(format="csv"), "is a folder. Name what --format asks for"),
-        ("x.csv", Fields(format="folder"), "is no folder. Name what --format asks for"),
+        ("", Fields(format="csv"), "is a folder. Name what --input-format asks for"),
+        ("x.csv", Fields(format="folder"), "is no folder. Name what --input-format asks for"),
         ("x.txt", Fields(caption_keys=("a",)), "is read as txt, which has no use for 'caption_keys'"),
         ("x.csv", Fields(captions_from="parquet:a"), "is read as csv, which has no use for 'captions_from'"),
         ("nothing://x.csv", Fields(), "cannot be opened"),

@@ -110,7 +110,7 @@ def test_plan__parts_of_a_tsv_and_a_file_of_that_name(tmp_path: Path, write_tar:
         ("{00000,nothing/*}.tar", r"No file matches '.*nothing/\*\.tar' \(from '.*'\)"),
         ("{00000..", "braces in .* are not balanced"),
         ("00000.tar.gz", "is compressed, so no image in it can be reached"),
-        ("00000.html", r"is of no known format\. Known: \.tar, \.parquet, .*; or say what it is with --format"),
+        ("00000.html", r"is of no known format\. Known: \.tar, \.parquet, .*; or say what it is with --input-format"),
         ("", "is a folder without pictures. Name its files, for example '.*/\\*.tar'"),
     ],
 )

@@ -10,12 +10,14 @@ import torch
 from safetensors import safe_open
 from timm.data.config import resolve_model_data_config
 
+from labelshards import storage
 from labelshards.errors import CatlipError
 from tests.labelset_factory import COLOURS, picture
-from trainer import load_encoder, models, run
+from trainer import load_encoder, run
+from trainer.encoders import models
+from trainer.encoders.models import ModelConfig
 from trainer.export import folder, sources
 from trainer.export.sources import Exportable
-from trainer.models import ModelConfig
 
 
 def opened(model: Path, *, backbone_only: bool = False, averaged: bool = True) -> Exportable:
@@ -155,7 +157,7 @@ def test_open_exportable__mistakes_are_named(exported: Path, tmp_path: Path) -> 
 
 
 def test_timm_arguments__are_those_that_build_takes() -> None:
-    from trainer import models
+    from trainer.encoders import models
 
     for name in ("vit_tiny_patch16_224", "test_resnet"):
         config = ModelConfig(name=name, image_size=64)
@@ -177,3 +179,47 @@ def test_export__of_a_run_on_captions_the_backbone_alone(clip_run: Path, tmp_pat
     assert "learned which picture and caption belong together ([CLIP]" in card
     assert "## Vocabulary" not in card
     assert load_encoder(tmp_path / "model").vocabulary is None
+
+
+def test_write__killed_between_its_last_steps_can_be_done_again(
+    trained: Path, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The earlier export leaves in one step and the new one comes in one step: there is never half of any."""
+    out = shutil.copytree(exported, tmp_path / "model")
+    whole = {path.name: path.read_bytes() for path in out.iterdir()}
+    replace = Path.replace
+
+    def killed(self: Path, target: Path) -> Path:
+        if target == out:
+            raise KeyboardInterrupt
+        return replace(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        patch.setattr(storage, "remove", lambda _: None)  # which a killed one does not do either
+        with pytest.raises(KeyboardInterrupt):
+            folder.write(opened(trained), out, folder.TIMM)
+    assert not out.exists()
+    folder.write(opened(trained), out, folder.TIMM)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == whole
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_write__a_second_one_at_the_same_time_is_refused(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, found = tmp_path / "model", opened(trained)
+    refused: list[str] = []
+    fill = folder._fill
+
+    def both(*arguments: Any) -> folder.Written:  # noqa: ANN401
+        with pytest.raises(CatlipError, match=r"Another catlip export is writing \S+/model\. Wait for it") as error:
+            folder.write(found, out, folder.TIMM)
+        refused.append(str(error.value))
+        return fill(*arguments)
+
+    monkeypatch.setattr(folder, "_fill", both)
+    folder.write(found, out, folder.TIMM)
+    assert len(refused) == 1
+    assert load_encoder(out)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]

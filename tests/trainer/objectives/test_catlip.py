@@ -12,8 +12,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from tests.tiny_run import TINY
 from tests.trainer.losses import dense
-from trainer import models
 from trainer.config import load
+from trainer.encoders import models
 from trainer.losses.config import LossConfig
 from trainer.losses.positives import Positives
 from trainer.objectives.catlip import Catlip

@@ -13,10 +13,11 @@ from labelshards.errors import CatlipError
 from tests.tiny_run import Recorder, go
 from tests.trainer.objectives.tiny_text import LEARNING, TEXT
 from tests.trainer.test_processes import MODULE, checkpoint, command, finish, running, start_alone, wait_for
-from trainer import models, run
-from trainer.evaluation import Score
+from trainer import run
+from trainer.encoders import models
 from trainer.objectives.towers import Towers
 from trainer.opening import open_model
+from trainer.training.evaluation import Score
 
 KINDS = ["clip", "siglip"]
 CPU = torch.device("cpu")

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from tests.trainer.objectives.embeddings import Problem, gradients, theirs
 from trainer.distributed import joined
 from trainer.objectives.kinds import PAIRS
-from trainer.plan import share_sizes
+from trainer.stream.plan import share_sizes
 
 
 def main(out: Path) -> None:

@@ -14,9 +14,10 @@ import torch
 from labelshards.errors import CatlipError
 from tests.labelset_factory import COLOURS, picture
 from tests.picture_tars import write_tars
-from trainer import load_encoder, models
+from trainer import load_encoder
 from trainer.embedding import embedding
-from trainer.encoder import Encoder
+from trainer.encoders import models
+from trainer.encoders.encoder import Encoder
 from trainer.pictures import output, units, work
 from trainer.pictures.finding import find
 from trainer.pictures.summary import Summary

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from trainer.encoder import Encoder, PictureInput
+from trainer.encoders.encoder import Encoder, PictureInput
 from trainer.opening import PRETRAINED, RANDOM, open_model
 from trainer.probes.data.folder import PictureFiles
 from trainer.probes.data.opening import open_splits

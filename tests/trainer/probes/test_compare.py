@@ -136,9 +136,9 @@ def test_read_all__files_folders_and_tasks(tmp_path: Path) -> None:
     written = [results.write(tmp_path, each) for each in (*TWO, result({"x": [0.5]}, task="knn"))]
     assert read_all([tmp_path]) == read_all(sorted(written))
     assert read_all([written[0], tmp_path, written[0]])[0] == TWO[0]
-    assert [each.task for each in read_all([tmp_path], "knn")] == ["knn"]
+    assert [each.task for each in read_all([tmp_path], ["knn"])] == ["knn"]
     with pytest.raises(CatlipError, match=r"no result of task fewshot\. `catlip probe` writes them"):
-        read_all([tmp_path], "fewshot")
+        read_all([tmp_path], ["fewshot"])
     (tmp_path / "run" / "probes").mkdir(parents=True)
     with pytest.raises(CatlipError, match="no result"):
         read_all([tmp_path / "run"])
@@ -156,3 +156,11 @@ def test_panels__a_line_for_each_model_and_protocol() -> None:
     assert panel.lines[0].points[0].std == pytest.approx(0.1768, abs=1e-4)
     with pytest.raises(CatlipError, match=r"--metric nothing: no result has it\. They have top1\."):
         panels(group(TWO), "nothing")
+
+
+def test_write__clears_what_a_killed_one_left(tmp_path: Path) -> None:
+    path = results.write(tmp_path, TWO[0])
+    path.with_name(f"{path.name}.partial-1-abcd").write_text("{")
+    results.write(tmp_path, TWO[1])
+    assert len(read_all([tmp_path])) == 2
+    assert {each.suffix for each in tmp_path.iterdir()} == {".json", ""}  # the latter is the lock

@@ -12,8 +12,8 @@ from timm.data.transforms_factory import create_transform
 
 from labelshards.errors import CatlipError
 from tests.labelset_factory import picture
-from trainer.encoder import Encoder, PictureInput
-from trainer.models import features as pooled
+from trainer.encoders.encoder import Encoder, PictureInput
+from trainer.encoders.models import features as pooled
 from trainer.opening import open_model
 from trainer.probes import features, tables, taps
 from trainer.probes.data.opening import open_splits

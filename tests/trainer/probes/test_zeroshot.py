@@ -12,7 +12,7 @@ from labelshards.errors import CatlipError
 from labelshards.matching import EXACT, HYPERNYM, HYPONYMS, SIMILAR, Match
 from tests.labelset_factory import vocabulary
 from tests.trainer.probes.cases import CPU, ask, case_of, probe_one
-from trainer import models
+from trainer.encoders import models
 from trainer.opening import open_model
 from trainer.probes import zeroshot
 from trainer.probes.data.split import Split

@@ -10,7 +10,7 @@ from labelshards.errors import CatlipError
 from labelshards.hierarchy import Hierarchy
 from tests.labelset_factory import COLOURS, picture
 from trainer import load_encoder
-from trainer.encoder import Encoder
+from trainer.encoders.encoder import Encoder
 from trainer.tagging import tagger
 from trainer.tagging.tagger import TagRules, tagging
 

@@ -9,7 +9,7 @@ import numpy as np
 from labelshards import storage
 from labelshards.labelset import LabelSet
 from trainer.probes.data.split import Split
-from trainer.samples import Samples
+from trainer.stream.samples import Samples
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -64,7 +64,9 @@ def open_masks(images: Path, masks: Path, root: Path, report: Report, ignored: i
     """
     paths = sorted(path.relative_to(images) for path in images.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not paths:
-        raise CatlipError(f"{images} has no pictures.")
+        raise CatlipError(
+            f"{images} has no pictures. It should hold them, and masks/ a mask of the same name for each."
+        )
     names = _read_names(root)
     pairs = _Pairs(images=images, masks=masks, paths=tuple(paths))
     num_workers = workers.worker_count("auto", default_device(), 1)

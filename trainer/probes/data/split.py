@@ -110,7 +110,7 @@ def check_pair(train: Split, test: Split, where: str) -> tuple[Split, Split]:
     Classes without test pictures are allowed (results count them), classes without training pictures are not.
     """
     if train.multilabel != test.multilabel:
-        raise CatlipError(f"{where}: one split has one class a picture, the other has several.")
+        raise CatlipError(f"{where}: one split has one class a picture, the other has several. Give two of one kind.")
     for split, name in ((train, "training"), (test, "test")):
         if not len(split):
             why = "; ".join(f"{count:,} with {reason}" for reason, count in split.skipped.items())
@@ -119,7 +119,9 @@ def check_pair(train: Split, test: Split, where: str) -> tuple[Split, Split]:
     present = np.unique(test.values)
     unknown = [test.classes[each] for each in present.tolist() if test.classes[each] not in ids]
     if unknown:
-        raise CatlipError(f"{where}: no training picture has {_some(unknown)}, which the test split has.")
+        raise CatlipError(
+            f"{where}: no training picture has {_some(unknown)}, which the test split has. Leave it out there."
+        )
     if len(np.unique(train.values)) < 2:
         raise CatlipError(f"{where}: the training split has one class alone; a probe tells classes apart.")
     new_ids = np.array([ids.get(name, -1) for name in test.classes], np.int64)

@@ -16,7 +16,7 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
 from torchvision.models.detection.roi_heads import RoIHeads
 
-from trainer.encoder import Encoder
+from trainer.encoders.encoder import Encoder
 from trainer.probes.detect.scenes import Batch
 from trainer.probes.taps import freeze_unused, patches
 

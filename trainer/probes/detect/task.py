@@ -9,7 +9,7 @@ from torchvision.models.detection import MaskRCNN
 
 from labelshards import storage
 from labelshards.errors import CatlipError
-from trainer import models
+from trainer.encoders import models
 from trainer.probes.detect.model import Detecting, Pyramid, build
 from trainer.probes.detect.scenes import Scenes, learnable
 from trainer.probes.detect.scoring import detect, precision
@@ -61,7 +61,7 @@ def _run(settings: Detect, asked: Asked, case: Case, seed: int, tick: Tick) -> l
     size = settings.image_size or case.encoder.picture.image_size
     rows = learnable(train_objects)
     if not len(rows):
-        raise CatlipError("No training picture has an object to learn: all are crowds.")
+        raise CatlipError("No training picture has an object to learn: all are crowds. Give data with others.")
     models.check_sizes(case.encoder.model, [size])
     steps = settings.steps(len(rows), size, seed, world.size)
     torch.manual_seed(seed)

@@ -12,7 +12,7 @@ from torch import nn
 
 from labelshards.errors import CatlipError
 from trainer import transforms
-from trainer.encoder import Encoder, PictureInput
+from trainer.encoders.encoder import Encoder, PictureInput
 from trainer.probes.finetune.crops import Batch
 from trainer.probes.transfer import Init
 

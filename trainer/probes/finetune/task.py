@@ -9,8 +9,8 @@ import numpy as np
 from timm.data.mixup import Mixup
 
 from labelshards import storage
-from trainer import models
-from trainer.encoder import Encoder
+from trainer.encoders import models
+from trainer.encoders.encoder import Encoder
 from trainer.probes import accuracy
 from trainer.probes.examples import stratified
 from trainer.probes.features import check_any_read

@@ -12,7 +12,7 @@ from torch import nn
 from torchvision.models.segmentation.deeplabv3 import DeepLabHead
 
 from trainer import transforms
-from trainer.encoder import Encoder
+from trainer.encoders.encoder import Encoder
 from trainer.probes.data.masks import IGNORED
 from trainer.probes.segment.crops import Batch
 from trainer.probes.taps import patches

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from labelshards import storage
-from trainer import models
+from trainer.encoders import models
 from trainer.probes.features import check_any_read
 from trainer.probes.plans import Asked, Case, Measured, Plan, Tick
 from trainer.probes.segment.crops import Crops

@@ -10,7 +10,7 @@ import torch
 
 from trainer import transforms, workers
 from trainer.distributed import World, on_all
-from trainer.encoder import Encoder
+from trainer.encoders.encoder import Encoder
 from trainer.probes import accuracy
 from trainer.probes.data.split import Pictures
 from trainer.probes.features import BATCH_SIZE, REASONS, Cropped

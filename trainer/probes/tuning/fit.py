@@ -13,17 +13,18 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
-from trainer import checkpoints, run, workers
-from trainer.checkpoints import CheckpointInfo
+from trainer import run, workers
 from trainer.distributed import World, replicate, wait_for_all
-from trainer.loop import Loop, LoopBatch, LoopConfig
 from trainer.metrics import Metrics, StepResult
 from trainer.optim import Ema, learning_rate
 from trainer.probes import features
 from trainer.probes.plans import Tick
 from trainer.probes.tuning.settings import Tuning
-from trainer.state import TrainState
-from trainer.steps import Steps
+from trainer.stream.steps import Steps
+from trainer.training import checkpoints
+from trainer.training.checkpoints import CheckpointInfo
+from trainer.training.loop import Loop, LoopBatch, LoopConfig
+from trainer.training.state import TrainState
 
 _LOG_EVERY = 10
 _EMA = "ema."
@@ -127,7 +128,6 @@ class Fitting:
     def _loop(self) -> Loop[Any]:
         return Loop(
             step=self._step,
-            rate=lambda step: learning_rate(self._optim, step, self.steps.num_steps),
             world=self.world,
             steps=self.steps,
             config=self._loop_config(),
@@ -154,7 +154,7 @@ class Fitting:
         norm = nn.utils.clip_grad_norm_(moved, self.settings.clip_norm)
         optimizer.step()
         self._state.ema.update(self.objective, step)
-        return StepResult(loss.detach(), norm.detach())
+        return StepResult(loss.detach(), norm.detach(), rate)
 
     def _report(self, metrics: Metrics | None, step: int) -> None:
         if self.world.is_main:

@@ -8,7 +8,7 @@ import msgspec
 from labelshards.errors import CatlipError
 from trainer import config
 from trainer.optim import OptimConfig
-from trainer.steps import MultiScale, PlanConfig, Steps
+from trainer.stream.steps import MultiScale, PlanConfig, Steps
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Count = Annotated[int, msgspec.Meta(ge=1)]

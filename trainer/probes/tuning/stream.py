@@ -8,9 +8,9 @@ from typing import TypeVar
 import numpy as np
 
 from labelshards.errors import CatlipError
-from trainer.plan import Plan, make_plan, rank_share
 from trainer.probes.features import UNREADABLE, reason_of
-from trainer.steps import Steps
+from trainer.stream.plan import Plan, make_plan, rank_share
+from trainer.stream.steps import Steps
 
 _MAX_REPLACEMENTS = 100
 

@@ -15,7 +15,7 @@ from timm.data.mixup import Mixup
 from labelshards.errors import CatlipError
 from tests.trainer.probes.cases import ask, probe_one, silent
 from trainer.distributed import World
-from trainer.encoder import PictureInput
+from trainer.encoders.encoder import PictureInput
 from trainer.probes.finetune.crops import Batch
 from trainer.probes.finetune.model import Classifying
 from trainer.probes.probing import Report

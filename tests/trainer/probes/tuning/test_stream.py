@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from labelshards.errors import CatlipError
 from trainer.probes.tuning.stream import Stream
-from trainer.steps import PlanConfig, Steps
+from trainer.stream.steps import PlanConfig, Steps
 from trainer.transforms import BrokenImageError
 
 

@@ -1,0 +1,1 @@
+"""Labels before pruning → vocabulary and label shards; what a person decided about classes; vocabularies of others."""

@@ -1,0 +1,63 @@
+"""A vocabulary for other programs: JSON, CSV, the published code's pickle, timm's label names."""
+
+import csv
+import io
+import pickle
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from labelshards.errors import CatlipError
+from labelshards.labelset import LabelSet
+from labelshards.schema import NOUNS
+from labelshards.vocabulary import Vocabulary
+
+
+def export(label_set: LabelSet, form: str) -> bytes:
+    """The vocabulary in one of FORMATS. Raises CatlipError for one that cannot say what is in it."""
+    return FORMATS[form](label_set.vocabulary)
+
+
+def _json(vocab: Vocabulary) -> bytes:
+    """An object with the digest, and an object a class."""
+    found = {"vocabulary_digest": vocab.digest, "classes": vocab.table.to_pylist()}
+    return msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n"
+
+
+def _csv(vocab: Vocabulary) -> bytes:
+    """A header and a line a class; lemmas are joined by ` | `."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(vocab.table.column_names)
+    for row in vocab.table.to_pylist():
+        writer.writerow({**row, "lemmas": " | ".join(row["lemmas"])}.values())
+    return text.getvalue().encode()
+
+
+def _corenet(vocab: Vocabulary) -> bytes:
+    """CoreNet's: a pickled dict, WordNet offset without leading zeros → count, by class id."""
+    others = sorted(set(vocab.families) - {NOUNS})
+    if others:
+        raise CatlipError(
+            f"CoreNet's vocabularies hold nouns alone, and this one has {', '.join(others)}. Choose another --format."
+        )
+    keys = [f"n{int(wnid[1:])}" for wnid in vocab.wnids]
+    return pickle.dumps(dict(zip(keys, vocab.support.tolist(), strict=True)), protocol=4)
+
+
+def _timm(vocab: Vocabulary) -> bytes:
+    """The fields of a timm config.json that name classes: their ImageNet ids, and what each one is."""
+    found = {
+        "num_classes": len(vocab),
+        "label_names": vocab.wnids,
+        "label_descriptions": dict(zip(vocab.wnids, vocab.descriptions, strict=True)),
+    }
+    return msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n"
+
+
+FORMATS: Mapping[str, Callable[[Vocabulary], bytes]] = {
+    "json": _json,
+    "csv": _csv,
+    "corenet": _corenet,
+    "timm": _timm,
+}

@@ -1,0 +1,162 @@
+"""What a build remembers in `_candidates/`, beside the candidates: its plan, and which shards failed.
+
+Files only, so that jobs on many machines share them, and `catlip labels finish` needs nothing else.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import msgspec
+
+from labelgen import candidates, sources
+from labelgen.extract import Settings, fingerprint
+from labelgen.meaning.resolve import Choice
+from labelgen.sources.sample import InputShard
+from labelshards import storage
+from labelshards.errors import CatlipError
+
+PLAN_NAME = "plan.json"
+_FAILED_SUFFIX = ".failed"
+# A remote store answers many small requests at once as fast as one.
+_REQUESTS_AT_ONCE = 32
+_MANY_LINES = 20
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """All that decides a label set, and where its parts come from.
+
+    files: shards as `sources.scan` yields them. terms, pins, vocabulary_from: URIs. num_slices: of the job array that
+    extracts, or None.
+    """
+
+    sources: list[str]
+    settings: Settings
+    choice: Choice
+    terms: str | None
+    pins: str | None
+    vocabulary_from: str | None
+    keep_candidates: bool
+    max_bad_fraction: float
+    num_slices: int | None
+    files: list[InputShard]
+
+    def shards(self) -> list[InputShard]:
+        """The shards under their names."""
+        return sources.named(self.files)
+
+
+class Status(NamedTuple):
+    """Names of the shards that are done, and name → reason of those that failed, in the files' present state."""
+
+    done: set[str]
+    failed: dict[str, str]
+
+
+class _Failure(msgspec.Struct, frozen=True, kw_only=True):
+    fingerprint: str
+    reason: str
+
+
+def write_plan(folder: str, plan: Plan) -> None:
+    """Keep the plan, unless it stands there already."""
+    data = msgspec.json.encode(plan)
+    where = storage.join(folder, PLAN_NAME)
+    if not storage.exists(where) or storage.read_bytes(where) != data:
+        storage.write_bytes(where, data)
+
+
+def read_plan(folder: str) -> Plan:
+    """The plan of the last build or slice. Raises CatlipError if there is none."""
+    where = storage.join(folder, PLAN_NAME)
+    try:
+        return msgspec.json.decode(storage.read_bytes(where), type=Plan)
+    except FileNotFoundError as error:
+        raise CatlipError(
+            f"No build was begun here: {where} is missing. Run `catlip labels build SOURCE... --out DIR` first."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise CatlipError(f"{where} is damaged or of another catlip ({error}). Run the build again.") from error
+
+
+def status(folder: str, shards: Sequence[InputShard], settings: Settings) -> Status:
+    """What is done and what failed. One listing; then only the footers of what is there are read."""
+    names = set(storage.list_files(folder))
+    prints = {shard.name: fingerprint(shard, settings) for shard in shards}
+
+    def is_done(name: str) -> bool:
+        report = candidates.read_report(folder, name)
+        return report is not None and report.fingerprint == prints[name]
+
+    there = [shard.name for shard in shards if f"{shard.name}.parquet" in names]
+    done = {name for name, good in zip(there, _map(is_done, there, folder), strict=True) if good}
+    there = [shard.name for shard in shards if shard.name + _FAILED_SUFFIX in names and shard.name not in done]
+    failures = zip(there, _map(lambda name: _read_failure(folder, name), there, folder), strict=True)
+    failed = {name: failure.reason for name, failure in failures if failure and failure.fingerprint == prints[name]}
+    return Status(done, failed)
+
+
+def note_failure(folder: str, shard: InputShard, settings: Settings, reason: str) -> None:
+    """Remember why a shard failed."""
+    failure = _Failure(fingerprint=fingerprint(shard, settings), reason=reason)
+    storage.write_bytes(_failure_of(folder, shard.name), msgspec.json.encode(failure))
+
+
+def forget_failure(folder: str, name: str) -> None:
+    """It is done now."""
+    storage.remove(_failure_of(folder, name))
+
+
+def claim(folder: str, settings: Settings, *, rebuild: bool) -> None:
+    """Make `folder` ready for candidates of these settings. Raises CatlipError if it holds those of others."""
+    where = storage.join(folder, candidates.SETTINGS_NAME)
+    if storage.exists(where) and not rebuild:
+        try:
+            was = msgspec.json.decode(storage.read_bytes(where), type=dict[str, Any])
+            was = {**was.pop("fields", {}), **was}
+        except (TypeError, ValueError, RecursionError) as error:
+            raise CatlipError(f"{where} is damaged ({error}). Use --rebuild to parse all captions again.") from error
+        now = msgspec.json.decode(msgspec.json.encode(settings))
+        now = now.pop("fields") | now
+        for name in now:
+            if was.get(name) != now[name]:
+                raise CatlipError(
+                    f"{folder} was made with {name} = {was.get(name)}, and this build has {now[name]}.\n"
+                    "Use the same setting, another --out, or --rebuild to parse all captions again."
+                )
+    storage.write_bytes(where, msgspec.json.format(msgspec.json.encode(settings), indent=1))
+
+
+def missing_text(shards: Sequence[InputShard], names: set[str], num_slices: int | None) -> str:
+    """Which slices the shards `names` belong to, for a person who has to run them again."""
+    text = f"{len(names):,} of {len(shards):,} shards are not extracted yet."
+    if num_slices is None:
+        return f"{text} Run `catlip labels build` with the same sources again."
+    lines = []
+    for index in range(num_slices):
+        mine = shards[index::num_slices]
+        if lacking := sum(shard.name in names for shard in mine):
+            lines.append(f"  --slice {index}/{num_slices}: {lacking:,} of {len(mine):,}")
+    shown = [
+        *lines[:_MANY_LINES],
+        *([f"  … and {len(lines) - _MANY_LINES:,} more slices"] * (len(lines) > _MANY_LINES)),
+    ]
+    return "\n".join([text, *shown, "Run these slices again, or the same build without --slice."])
+
+
+def _map(function: Callable[[str], Any], names: Sequence[str], folder: str) -> Iterable[Any]:
+    if storage.is_local(folder):
+        return map(function, names)
+    with ThreadPoolExecutor(_REQUESTS_AT_ONCE) as threads:
+        return list(threads.map(function, names))
+
+
+def _read_failure(folder: str, name: str) -> _Failure | None:
+    try:
+        return msgspec.json.decode(storage.read_bytes(_failure_of(folder, name)), type=_Failure)
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def _failure_of(folder: str, name: str) -> str:
+    return storage.join(folder, name + _FAILED_SUFFIX)

@@ -1,0 +1,1 @@
+"""Raw caption → clean text → words, tags and noun chunks, by spaCy."""
