@@ -14,8 +14,10 @@ import pytest
 
 from labelgen.report import pictures as report_pictures
 from labelshards.errors import CatlipError
+from labelshards.vocabulary import Vocabulary
 from tests.attack.probe_data import READERS
 from tests.attack.test_hostile_sources import within
+from tests.labelgen.sources.reading import try_reading
 from tests.labelset_factory import COLOURS, picture
 from trainer import transforms
 from trainer.probes.data.masks import open_masks
@@ -134,6 +136,19 @@ def test_open_tables__what_is_no_label_is_one_line(tmp_path: Path, data: bytes, 
     with pytest.raises(CatlipError, match=expected) as refused:
         open_splits(tmp_path)
     assert "\n" not in str(refused.value)
+
+
+def test_tables__names_of_columns_that_are_not_utf8_are_one_line(tmp_path: Path) -> None:
+    """pyarrow reads them when it opens a file, and has an error of its own for that."""
+    data = table(pa.array([0, 1])).replace(b"image", b"\xae\xae\xae\xae\xae")
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.parquet").write_bytes(data)
+    with pytest.raises(CatlipError, match="not Parquet files with the same columns"):
+        open_splits(tmp_path)
+    with pytest.raises(CatlipError, match="is not a readable Parquet file"):
+        Vocabulary.from_bytes(data, "vocabulary.parquet")
+    [error] = try_reading(tmp_path / "train.parquet").errors
+    assert "is not a whole Parquet file" in error
 
 
 @pytest.mark.parametrize("names", [5, {"a": 1}, [[]], None, [None], "a"])
