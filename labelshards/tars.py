@@ -42,6 +42,7 @@ class BoundedMember(tarfile.TarInfo):
             raise
         except Exception as error:
             raise _BrokenHeader(f"a header that makes no sense: {error}") from error
-        if not 0 <= member.size <= _MOST_BYTES:
+        # A sparse member says two sizes, and where the next one begins is told by the other.
+        if not (0 <= member.size <= _MOST_BYTES and offset < archive.offset <= _MOST_BYTES):
             raise _BrokenHeader(f"a member of {'negative' if member.size < 0 else 'impossible'} size")
         return member
