@@ -173,7 +173,7 @@ def read_lengths(folder: str, name: str) -> np.ndarray:
 def read_samples(folder: str, name: str) -> Samples:
     """What a label shard takes over as it is. Raises CatlipError like `read_mentions`."""
     where = storage.join(folder, f"{name}.parquet")
-    table = _read(where, ["key", "image", "captions"])
+    table = _read(where, ["key", "image", "captions"], may_lack="captions")
     columns = {column: table[column].combine_chunks() for column in table.column_names}
     with _told(where):
         report = msgspec.json.decode((table.schema.metadata or {})[_META_REPORT], type=Report)
@@ -203,6 +203,8 @@ def read_report(folder: str, name: str) -> Report | None:
 
 
 def _mentions(mentions: pa.ListArray, terms: pa.Table, where: str) -> Mentions:
+    with _told(where):
+        _refuse_beyond(_unpacked(mentions)[1], len(terms))
     return Mentions(*_unpacked(mentions), _entries(terms, where), Rows(*_unpacked(terms["rows"].combine_chunks())))
 
 
@@ -219,12 +221,21 @@ def _unpacked(lists: pa.ListArray) -> tuple[np.ndarray, np.ndarray]:
     return offsets - offsets[0], values.astype(np.int64)
 
 
-def _read(where: str, columns: Sequence[str]) -> pa.Table:
-    """These columns in their types; `captions`, which need not be kept, if they are there."""
+def _read(where: str, columns: Sequence[str], may_lack: str | None = None) -> pa.Table:
+    """These columns in their types. may_lack: one that need not be there."""
     with _told(where):
         table = parquet.read_table(storage.read_bytes(where), columns)
-        there = [name for name in columns if name != "captions" or name in table.column_names]
-        return parquet.typed(table, pa.schema([_FIELDS[name] for name in there]))
+        there = [name for name in columns if name != may_lack or name in table.column_names]
+        typed = parquet.typed(table, pa.schema([_FIELDS[name] for name in there]))
+        if "head" in there:
+            _refuse_beyond(typed["head"].to_numpy(), len(typed))
+        return typed
+
+
+def _refuse_beyond(numbers: np.ndarray, count: int) -> None:
+    """Raise ValueError if there is a number of something that there is not."""
+    if numbers.max(initial=-1) >= count:
+        raise ValueError(f"it names entry {numbers.max()} of {count}")
 
 
 @contextlib.contextmanager

@@ -73,8 +73,8 @@ def read_table(data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
     Raises OSError and pa.ArrowException. `pq.read_table` reads in threads of its own, and one that still holds `data`
     when Python ends aborts the process.
     """
-    file = pq.ParquetFile(pa.BufferReader(data), pre_buffer=False)
     try:
+        file = pq.ParquetFile(pa.BufferReader(data), pre_buffer=False)
         return file.read(columns=columns, use_threads=False)
     except UnicodeDecodeError as error:
         raise pa.ArrowInvalid(f"a name in it is not UTF-8: {error}") from error

@@ -11,6 +11,7 @@ TAR_ERRORS = "replace"
 
 _EXTENSIONS = frozenset({tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE,
                          tarfile.SOLARIS_XHDTYPE})  # fmt: skip
+_SIZE = slice(124, 136)
 _MOST_EXTENSION_BYTES = 1 << 20
 _MOST_BYTES = 1 << 62  # no file is larger, and tarfile cannot seek further
 # tarfile tries each digit of a run as the first one of a length, and goes through the rest of them each time.
@@ -32,7 +33,7 @@ class BoundedMember(tarfile.TarInfo):
         offset = file.tell()
         block = file.read(TAR_BLOCK_BYTES)
         if block[156:157] in _EXTENSIONS:
-            claimed = cls.frombuf(block, TAR_ENCODING, TAR_ERRORS).size
+            claimed = cls._claimed(block)
             if not 0 <= claimed <= _MOST_EXTENSION_BYTES or _ENDLESS.search(file.read(claimed)):
                 raise _BrokenHeader(f"a name of {claimed:,} bytes, or one that never ends")
         file.seek(offset)
@@ -42,6 +43,15 @@ class BoundedMember(tarfile.TarInfo):
             raise
         except Exception as error:
             raise _BrokenHeader(f"a header that makes no sense: {error}") from error
-        if not 0 <= member.size <= _MOST_BYTES:
+        # A sparse member says two sizes, and where the next one begins is told by the other.
+        if not (0 <= member.size <= _MOST_BYTES and offset < archive.offset <= _MOST_BYTES):
             raise _BrokenHeader(f"a member of {'negative' if member.size < 0 else 'impossible'} size")
         return member
+
+    @classmethod
+    def _claimed(cls, block: bytes) -> int:
+        """The size in a header. Nearly all are octal digits; tarfile knows the other forms."""
+        try:
+            return int(block[_SIZE].rstrip(b"\0 "), 8)
+        except ValueError:
+            return cls.frombuf(block, TAR_ENCODING, TAR_ERRORS).size

@@ -236,9 +236,18 @@ def open_run(folder: Path, *, best: bool = False, averaged: bool = True) -> Trai
     vocabulary = Vocabulary.from_bytes(storage.read_bytes(where), where)
     if vocabulary.digest != record.vocabulary_digest:
         raise CatlipError(f"{where} is not the vocabulary that {folder} was trained with. Bring that back.")
+    if len(vocabulary) != record.num_classes:
+        raise CatlipError(
+            f"{folder / RECORD_NAME} says another number of classes than {where}. Bring back those of one run."
+        )
     kind = kind_of(record.config)
     model = kind.build(record.config, record.num_classes)
-    model.load_state_dict(tensors)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise CatlipError(
+            f"{path} holds other weights than {folder / RECORD_NAME} says. Bring back the files of one run."
+        ) from error
     model.eval().requires_grad_(False)
     return TrainedRun(
         record=record,
@@ -266,9 +275,11 @@ def _read_checkpoint(
         path, info = found
         try:
             return path, info, checkpoints.read_tensors(path, prefix)
-        except Exception:
+        except Exception as error:  # safetensors, torch's checkpoints and the system raise types of their own
             if path.exists():
-                raise
+                raise CatlipError(
+                    f"{path} cannot be read ({error}). Remove it; then the one before it is taken."
+                ) from error
             continue  # the run goes on: it deleted this one, and has a newer one
     return None
 

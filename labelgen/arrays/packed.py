@@ -39,6 +39,7 @@ def from_bytes(data: bytes | memoryview, key: str, names: Sequence[str] | None =
         fields = None if names is None else [schema.get_field_index(name) for name in names]
         options = pa.ipc.IpcReadOptions(included_fields=fields, use_threads=False)
         table = pa.ipc.open_stream(payload, options=options).read_all()
-    except pa.ArrowException:
+        table.validate()
+        return {name: table[name].chunk(0).values for name in table.column_names}
+    except (pa.ArrowException, OSError, IndexError, AttributeError):  # the last two of what has no lists, or no row
         return None
-    return {name: table[name].chunk(0).values for name in table.column_names}

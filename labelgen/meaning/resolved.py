@@ -101,7 +101,9 @@ def _read(folder: str, name: str, family: str, key: str, columns: Sequence[str])
         arrays = packed.from_bytes(storage.read_bytes(_file(folder, name, family)), key, columns)
     except OSError:
         return None
-    return None if arrays is None else {name: array.to_numpy() for name, array in arrays.items()}
+    if arrays is None or any(array.null_count or not pa.types.is_integer(array.type) for array in arrays.values()):
+        return None
+    return {name: array.to_numpy() for name, array in arrays.items()}
 
 
 def _file(folder: str, name: str, family: str) -> str:

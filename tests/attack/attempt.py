@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from labelshards.errors import CatlipError
-from tests.attack.mutation import MAX_BYTES, mutated
+from tests.attack.mutation import mutated
 from tests.attack.reader import Reader
 
 # What one input may take, beyond what the process has when it begins.
@@ -104,7 +104,7 @@ def changed(rng: random.Random, reader: Reader, data: bytes, others: Sequence[by
     """`data` edited once or more often, by shape or byte by byte, and sealed again."""
     shaped = rng.choice(reader.shapes)(rng, data) if reader.shapes and rng.random() < _SHAPED else None
     edited = mutated(rng, data, others) if shaped is None else shaped
-    return reader.seal(edited)[:MAX_BYTES]
+    return reader.seal(edited)[: reader.max_bytes]
 
 
 def blind(reader: Reader, root: Path, seed: int, count: int) -> tuple[Counter[str], list[tuple[Finding, bytes]]]:

@@ -80,10 +80,10 @@ def of_pickle(rng: random.Random, data: bytes) -> bytes | None:
     return data[: places[at]] + taken + data[rng.choice((places[at], end)) :]
 
 
-_FOREIGN = [
-    pickle.dumps(each)
-    for each in (Path("x"), {"n1": 1.5}, [{}] * 9, {"n1": 2**70}, ({"a"},), {b"n1": True}, bytearray(b"x"), print)
-]
+_OBJECTS: tuple[object, ...] = (
+    Path("x"), {"n1": 1.5}, [{}] * 9, {"n1": 2**70}, ({"a"},), {b"n1": True}, bytearray(b"x"), print,
+)  # fmt: skip
+_FOREIGN = [pickle.dumps(each) for each in _OBJECTS]
 
 READERS = (
     Reader(name="terms", file="terms.tsv", seeds=[b"doggo\tdog.n.01 # a dog\nselfie\t-\n*\t-\n"],

@@ -22,7 +22,7 @@ from tests.attack.attempt import Finding, Sandbox, keep
 from tests.attack.readers import ROOMS, all_readers, room_of
 
 _COVERED = re.compile(r"cov: (\d+) ft: (\d+)")
-_SHORTEST_SECONDS = 5
+_SHORTEST_SECONDS = 2
 _TOLD_CHARACTERS = 20_000
 
 

@@ -19,7 +19,6 @@ from types import FunctionType
 import atheris
 
 from tests.attack.attempt import SECONDS, Finding, Sandbox, changed, keep, limit_memory
-from tests.attack.mutation import MAX_BYTES
 from tests.attack.reader import Reader
 
 # Whose branches are counted: ours, and what of Python's own library stands between a file and them.
@@ -59,7 +58,7 @@ class Attack:
         """The next input."""
         rng = random.Random(seed)
         if rng.random() < _BYTEWISE:
-            return self._reader.seal(atheris.Mutate(data, min(max_size, MAX_BYTES)))[:max_size]
+            return self._reader.seal(atheris.Mutate(data, min(max_size, self._reader.max_bytes)))[:max_size]
         return changed(rng, self._reader, data, self._reader.seeds)[:max_size]
 
 
@@ -79,7 +78,7 @@ def main(room: str, name: str, seconds: str, seed: str, folder: str) -> None:
     corpus.mkdir(exist_ok=True)
     for number, data in enumerate(reader.seeds):
         (corpus / f"seed-{number}").write_bytes(data)
-    options = {"max_total_time": seconds, "seed": seed, "max_len": MAX_BYTES, "timeout": 1000, "rss_limit_mb": 0,
+    options = {"max_total_time": seconds, "seed": seed, "max_len": reader.max_bytes, "timeout": 1000, "rss_limit_mb": 0,
                "len_control": 0, "handle_segv": 0, "handle_bus": 0, "handle_abrt": 0, "handle_fpe": 0, "handle_ill": 0,
                "print_final_stats": 1}  # fmt: skip
     words = [sys.argv[0], *(f"-{key}={value}" for key, value in options.items()), str(corpus)]

@@ -19,7 +19,7 @@ from labelgen.distill.weights import Weights
 from labelgen.extract import Settings
 from labelgen.folder import state
 from labelgen.meaning import resolved
-from labelgen.meaning.resolve import Choice
+from labelgen.meaning.resolve import Choice, Labels, Produced
 from labelgen.sources.fields import Fields
 from labelgen.sources.sample import InputShard
 from labelshards import schema, storage
@@ -127,8 +127,8 @@ def _candidates(file: Path, _out: Path) -> None:
 def _write_resolved(folder: Path) -> None:
     mentions = candidate_shard([["dog"], ["cat", "dog"]]).mentioned()
     rows = np.repeat(np.arange(2), np.diff(mentions.offsets))
-    labels = resolved.Labels(rows, mentions.values + 7)
-    produced = resolved.Produced(*(np.arange(2) + 7 * (name == "labels") for name in resolved.Produced._fields))
+    labels = Labels(rows, mentions.values + 7)
+    produced = Produced(*(np.arange(2) + 7 * (name == "labels") for name in Produced._fields))
     resolved.write(str(folder), "x", schema.NOUNS, _KEY, resolved.pack_labels(2, labels, produced))
 
 

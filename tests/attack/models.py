@@ -1,6 +1,7 @@
 """Readers of what training is given and leaves: recipes, checkpoints, exported folders, tables of numbers, results."""
 
 import io
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from trainer.export import config as export_config
 from trainer.export import folder as export_folder
 from trainer.export.sources import Exportable, open_exportable
 from trainer.metrics import Metrics
+from trainer.opening import ModelFacts
 from trainer.pictures import output
 from trainer.pictures.summary import Summary
 from trainer.probes import compare, results
@@ -62,8 +64,34 @@ def _checkpoint(file: Path, _out: Path) -> None:
     checkpoints.read_tensors(file, "ema.")
 
 
-def _corenet(file: Path, _out: Path) -> None:
-    open_checkpoint(file, image_size=64, name_classes=lambda _: _WORDS)
+def _corenet(file: Path, out: Path) -> None:
+    found = open_checkpoint(file, image_size=64, name_classes=lambda _: _WORDS)
+    export_folder.write(found, out / "imported", export_folder.TIMM)
+
+
+def of_state(rng: random.Random, data: bytes) -> bytes | None:
+    """One tensor has another shape, type or layout, is gone, or is called otherwise."""
+    try:
+        state = torch.load(io.BytesIO(data), weights_only=True)
+        name = rng.choice(list(state))
+        tensor = state.pop(name)
+        if rng.random() < 0.9:
+            other = rng.choice(_NAMES) if rng.random() < 0.1 else name
+            state[other] = rng.choice(_OTHER)(tensor)
+        return _saved(state)
+    except Exception:  # not every change goes with every tensor, and the data may be none
+        return None
+
+
+_NAMES = ("", "transformer.9.pre_norm_mha.0.weight", "transformer.x", 7, "classifier.bias", "pos_embed", "é.weight")
+_OTHER: tuple[Callable[[torch.Tensor], object], ...] = (
+    torch.sum, torch.clone, torch.flatten, torch.Tensor.double, torch.Tensor.long, torch.Tensor.bool,
+    torch.Tensor.to_sparse,
+    lambda tensor: tensor[None], lambda tensor: tensor[:0], lambda tensor: tensor[:1].expand(9, *tensor.shape[1:]),
+    lambda tensor: torch.full_like(tensor, float("nan")), lambda tensor: tensor.to(torch.complex64),
+    lambda tensor: tensor.to(torch.float8_e4m3fn), lambda tensor: tensor.to("meta"), lambda tensor: tensor.mT,
+    lambda tensor: torch.nn.Parameter(tensor), lambda _tensor: 3, lambda tensor: [tensor],
+)  # fmt: skip
 
 
 def _saved(state: dict[str, Any]) -> bytes:
@@ -124,7 +152,7 @@ def _metrics(file: Path, out: Path) -> None:
 
 _RESULT = results.Result(
     task="linear", protocol="catlip", settings={"lr": 1}, seeds=[0], versions={},
-    model=results.ModelFacts(name="m", kind="run", weights="w", parameters=1, step=4),
+    model=ModelFacts(name="m", kind="run", weights="w", parameters=1, step=4),
     data=results.DataFacts(name="d", path="/d", classes=["a", "b"], num_train=9, num_test=4, left_out={},
                            classes_without_test=0),
     scores=[results.Score(encoder="model", setting="10 %", metrics={"top1": results.Spread.of([0.5, 0.25])})],
@@ -175,7 +203,8 @@ READERS = (
            seeds=[b"plan.steps=4\nmodel.kwargs={depth=2}\noptim.lr=5e-4\nmodel.kwargs.depth=3\n"]),
     Reader(name="checkpoint", file="step-00000004.safetensors", seeds=[*_checkpoint_files().values()], call=_checkpoint,
            shapes=(of_safetensors,)),
-    Reader(name="corenet-checkpoint", file="vit.pt", seeds=[_saved(random_state(64, 1, 3))], call=_corenet),
+    Reader(name="corenet-checkpoint", file="vit.pt", seeds=[_saved(random_state(64, 1, 3))], call=_corenet,
+           shapes=(of_state,)),
     _of_export(export_config.NAME, "exported-config", of_json),
     _of_export(_WEIGHTS_NAME, "exported-weights", of_safetensors),
     _of_export("vocabulary.parquet", "exported-vocabulary", of_table),

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from tests.attack.shapes import Shape
 
+_MAX_BYTES = 1 << 17
+
 
 def _as_it_is(data: bytes) -> bytes:
     return data
@@ -27,3 +29,8 @@ class Reader:
     beside: Mapping[str, bytes] = field(default_factory=dict)
     shapes: Sequence[Shape] = ()
     seal: Callable[[bytes], bytes] = _as_it_is
+
+    @property
+    def max_bytes(self) -> int:
+        """No input becomes longer; longer ones are cases of their own (test_hostile_*.py)."""
+        return max(_MAX_BYTES, 2 * max(map(len, self.seeds)))

@@ -104,7 +104,10 @@ def of_columns(separator: str) -> Shape:
 
 
 def of_table(rng: random.Random, data: bytes) -> bytes | None:
-    """One column of a Parquet file has another type, nulls or another name, or a line of its metadata another value."""
+    """A Parquet file's rows stand otherwise, or one of its columns has another type, nulls, or values of other rows.
+
+    Or it is gone, or there twice; or a line of the metadata has another value.
+    """
     try:
         table = parquet.read_table(data)
     except (pa.ArrowException, OSError):
@@ -119,10 +122,14 @@ def of_table(rng: random.Random, data: bytes) -> bytes | None:
     elif table.num_columns:
         at = rng.randrange(table.num_columns)
         name = table.column_names[at]
-        if what < 0.4:
+        if what < 0.35:
             table = table.remove_column(at)
-        elif what < 0.5:
+        elif what < 0.4:
             table = table.append_column(name, table.column(at))
+        elif what < 0.5:
+            table = table.take(_rows(rng, table.num_rows, rng.randint(0, 2 * table.num_rows)))
+        elif what < 0.6:
+            table = table.set_column(at, name, table.column(at).take(_rows(rng, table.num_rows, table.num_rows)))
         else:
             table = table.set_column(at, name, _column(rng, table.num_rows))
     sink = pa.BufferOutputStream()
@@ -131,6 +138,11 @@ def of_table(rng: random.Random, data: bytes) -> bytes | None:
     except (pa.ArrowException, OSError, ValueError):
         return None
     return bytes(sink.getvalue())
+
+
+def _rows(rng: random.Random, num_rows: int, count: int) -> pa.Array:
+    """Any of the rows, in any order."""
+    return pa.array([rng.randrange(num_rows) for _ in range(count if num_rows else 0)], pa.int64())
 
 
 def _column(rng: random.Random, num_rows: int) -> pa.Array:

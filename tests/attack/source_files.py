@@ -10,6 +10,7 @@ import re
 import tarfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,9 +21,9 @@ from labelgen.parsing.normalize import normalize
 from labelgen.sources.fields import Fields
 from labelgen.sources.sample import Found, Sample, SourceDamageError, SourceError
 from labelshards import schema
-from labelshards.images import TAR_BLOCK_BYTES
+from labelshards.tars import TAR_BLOCK_BYTES
 from tests.attack.reader import Reader
-from tests.attack.shapes import of_columns, of_json, of_table
+from tests.attack.shapes import Shape, of_columns, of_json, of_table
 from tests.labelset_factory import COLOURS, picture
 
 _SHARDS = 3
@@ -153,6 +154,26 @@ _BESIDE = {"00000.jpg": _JPG}
 _CHOSEN = Fields(caption_keys=("caption",), key_column="key", image_column="image_path")
 _COLUMNS = (of_columns("\t"), of_columns(","))
 
+
+def of_packed(unpack: Callable[[bytes], bytes], pack: Callable[[bytes], bytes]) -> Shape:
+    """The shape of compressed lines."""
+
+    def change(rng: random.Random, data: bytes) -> bytes | None:
+        try:
+            edited = _COLUMNS[0](rng, unpack(data))
+        except Exception:  # each compression has errors of its own
+            return None
+        return None if edited is None else pack(edited)
+
+    return change
+
+
+_COMPRESSIONS: tuple[tuple[str, Callable[[bytes], bytes], Callable[[bytes], bytes]], ...] = (
+    ("gz", gzip.decompress, partial(gzip.compress, mtime=0)),  # the same bytes at any time
+    ("bz2", bz2.decompress, bz2.compress),
+    ("xz", lzma.decompress, lzma.compress),
+)
+
 READERS = (
     Reader(name="tar", file="00000.tar", seeds=TARS, call=reading(Fields(), Fields(caption_keys=("caption",))),
            shapes=(of_tar,), seal=sealed_tar),
@@ -174,7 +195,8 @@ READERS = (
     Reader(name="unnamed", file="captions", seeds=[TARS[0], _TABLES[0], _TSV, _CSV, _JSONL, _COCO],
            shapes=(of_json, *_COLUMNS), call=reading()),
     *(
-        Reader(name=f"compressed-{name}", file=f"a.tsv.{name}", seeds=[pack(_TSV * 9)], call=reading())
-        for name, pack in (("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress))
+        Reader(name=f"compressed-{name}", file=f"a.tsv.{name}", seeds=[pack(_TSV * 9)], call=reading(),
+               shapes=(of_packed(unpack, pack),))
+        for name, unpack, pack in _COMPRESSIONS
     ),
 )  # fmt: skip

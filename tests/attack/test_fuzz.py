@@ -1,6 +1,7 @@
 """Each reader, a moment of it: the seeds are read, and what is made of them is read or refused in a line."""
 
 import random
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from labelshards.errors import CatlipError
 from tests.attack.attempt import READ, Finding, Sandbox, blind, changed
-from tests.attack.mutation import MAX_BYTES
+from tests.attack.fuzz import attack
 from tests.attack.reader import Reader
 from tests.attack.readers import ROOMS, all_readers
 
@@ -70,4 +71,36 @@ def test_changed__is_the_same_for_the_same_seed() -> None:
 
     assert inputs() == inputs()
     assert len(set(inputs())) > 40
-    assert max(map(len, inputs())) <= MAX_BYTES
+    assert max(map(len, inputs())) <= reader.max_bytes
+
+
+@pytest.mark.slow
+def test_attack__is_guided_by_what_inputs_reach(tmp_path: Path) -> None:
+    """For two seconds; what was learned is kept for the next attack."""
+    pytest.importorskip("atheris", reason="atheris is for Linux alone")
+    found = attack("settings", 2, 1, tmp_path)
+    assert found.ended[READ] >= 1
+    assert found.branches > 10
+    assert not (tmp_path / "findings").exists()
+    assert len([*(tmp_path / "corpus").iterdir()]) > 2
+    assert str(found).startswith(f"settings: {found.ended.total():,} inputs in 0.")
+
+
+def test_attack__of_a_process_that_died_keeps_the_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed for its memory, say: nothing of it is left but what it was reading."""
+    calls = 0
+
+    def die(_words: object, **_: object) -> int:
+        nonlocal calls
+        calls += 1
+        (tmp_path / "notes.json").write_text('{"ended": {"read": 3}, "peak_kib": 2048}')
+        sandbox = Sandbox(tmp_path / "box" / "box", all_readers("label_files")["settings"])
+        sandbox.file.write_bytes(b"deadly")
+        return -9 if calls == 1 else 0
+
+    monkeypatch.setattr(subprocess, "call", die)
+    found = attack("settings", 60, 1, tmp_path)
+    assert (calls, found.restarts, found.peak_mib, found.ended[READ]) == (2, 1, 2, 6)
+    [finding] = (tmp_path / "findings").iterdir()
+    assert (finding / "input").read_bytes() == b"deadly"
+    assert "1 findings" in str(found)

@@ -10,17 +10,19 @@ import pytest
 
 from catlip_cli.main import run
 from labelgen import candidates
+from labelgen.arrays import packed
 from labelgen.classes.corenet_vocabulary import read_vocabulary
 from labelgen.classes.edit import Edits, edit_of, read_edit
 from labelgen.distill import table as distilled
 from labelgen.folder import state
+from labelgen.meaning import resolved
 from labelgen.meaning.atlas import Atlas
 from labelshards import parquet, schema, storage
 from labelshards.errors import CatlipError, LabelSetError
 from labelshards.labelset import LabelSet, Manifest
 from labelshards.shards import LabelShard
 from labelshards.vocabulary import Vocabulary
-from tests.attack.label_files import READERS
+from tests.attack.label_files import READERS, sealed
 from tests.labelset_factory import coloured, write_label_set
 
 GIVEN = {reader.name: reader for reader in READERS}
@@ -85,6 +87,33 @@ def test_candidates__whatever_a_column_holds_is_one_line(tmp_path: Path, name: s
             with pytest.raises(CatlipError, match=f"{name} cannot be read .*--rebuild") as refused:
                 given.call(tmp_path / given.file, tmp_path)
             assert "\n" not in str(refused.value)
+
+
+def test_candidates__numbers_of_entries_that_there_are_not_are_one_line(tmp_path: Path) -> None:
+    given = GIVEN["candidates"]
+    whole = {**given.beside, given.file: given.seeds[0]}
+    for name, column, values in (
+        ("x.terms", "head", pa.array([9] * 2, pa.int32())), ("x.parquet", "labels", pa.array([[0], [9], []])),
+        ("x.terms", "captions", None),
+    ):  # fmt: skip
+        for path, data in whole.items():
+            (tmp_path / path).write_bytes(data)
+        table = parquet.read_table(whole[name])
+        at = table.column_names.index(column)
+        forged = table.remove_column(at) if values is None else table.set_column(at, column, values)
+        (tmp_path / name).write_bytes(written(forged, table.schema.metadata))
+        with pytest.raises(CatlipError, match=r"cannot be read .*--rebuild"):
+            given.call(tmp_path / given.file, tmp_path)
+
+
+def test_resolved__arrays_that_lie_are_as_good_as_none(tmp_path: Path) -> None:
+    """With the right hash, and nulls, words, or no row at all."""
+    given = GIVEN["resolved"]
+    for array in (pa.array([None, 1]), pa.array(["a"]), pa.array([1.5]), pa.array([], pa.null())):
+        names = ("numbers", "support", "lengths", "labels")
+        (tmp_path / given.file).write_bytes(packed.to_bytes(dict.fromkeys(names, array), "key"))
+        assert resolved.read_labels(str(tmp_path), "x", "nouns", "key") is None
+    assert packed.from_bytes(sealed(bytes(16) + b"x" * 99), "key") is None
 
 
 def test_candidates__a_report_that_is_none_is_no_shard_that_is_done(tmp_path: Path) -> None:

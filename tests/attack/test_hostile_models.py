@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -16,7 +17,7 @@ from tests.trainer.corenet.reference import random_state
 from trainer import load_encoder, run
 from trainer.corenet.imported import open_checkpoint
 from trainer.pictures import output
-from trainer.probes import results
+from trainer.probes import compare, results
 from trainer.probes.tables import FeatureTable, held
 from trainer.tagging.calibration import read_thresholds
 
@@ -42,6 +43,17 @@ def test_open_checkpoint__of_other_shapes_is_one_line(tmp_path: Path, name: str,
     with pytest.raises(CatlipError) as refused:
         open_checkpoint(tmp_path / "vit.pt", image_size=64, name_classes=lambda _: WORDS)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [torch.zeros(1, 64).expand(10**9, 64), torch.zeros(3, 64).to_sparse(), torch.zeros(3, 64, device="meta"), [1.0]],
+)
+@pytest.mark.filterwarnings("ignore:Validating sparse")
+def test_open_checkpoint__tensors_that_are_not_in_the_file_are_one_line(tmp_path: Path, tensor: Any) -> None:  # noqa: ANN401
+    torch.save({**random_state(64, 1, 3), "classifier.weight": tensor}, tmp_path / "vit.pt")
+    with pytest.raises(CatlipError, match="holds more than weights by name"):
+        open_checkpoint(tmp_path / "vit.pt", image_size=64)
 
 
 @pytest.mark.parametrize("key", [7, (1, 2), b"x"])
@@ -97,6 +109,13 @@ def test_readers__of_what_is_no_json_are_one_line(tmp_path: Path, data: bytes) -
         with pytest.raises(CatlipError, match=name) as refused:
             call()
         assert "\n" not in str(refused.value)
+
+
+def test_panels__of_results_without_scores_are_one_line() -> None:
+    result = msgspec.structs.replace(msgspec.json.decode(GIVEN["result"].seeds[0], type=results.Result), scores=[])
+    for metric, expected in ((None, "No result has a score"), ("top1", "no result has it")):
+        with pytest.raises(CatlipError, match=expected):
+            compare.panels(compare.group([result]), metric)
 
 
 def test_read_thresholds__of_other_types_lengths_or_none_are_one_line(tmp_path: Path) -> None:

@@ -14,8 +14,10 @@ import pytest
 
 from labelgen.report import pictures as report_pictures
 from labelshards.errors import CatlipError
+from labelshards.vocabulary import Vocabulary
 from tests.attack.probe_data import READERS
 from tests.attack.test_hostile_sources import within
+from tests.labelgen.sources.reading import try_reading
 from tests.labelset_factory import COLOURS, picture
 from trainer import transforms
 from trainer.probes.data.masks import open_masks
@@ -136,6 +138,19 @@ def test_open_tables__what_is_no_label_is_one_line(tmp_path: Path, data: bytes, 
     assert "\n" not in str(refused.value)
 
 
+def test_tables__names_of_columns_that_are_not_utf8_are_one_line(tmp_path: Path) -> None:
+    """pyarrow reads them when it opens a file, and has an error of its own for that."""
+    data = table(pa.array([0, 1])).replace(b"image", b"\xae\xae\xae\xae\xae")
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.parquet").write_bytes(data)
+    with pytest.raises(CatlipError, match="not Parquet files with the same columns"):
+        open_splits(tmp_path)
+    with pytest.raises(CatlipError, match="is not a readable Parquet file"):
+        Vocabulary.from_bytes(data, "vocabulary.parquet")
+    [error] = try_reading(tmp_path / "train.parquet").errors
+    assert "is not a whole Parquet file" in error
+
+
 @pytest.mark.parametrize("names", [5, {"a": 1}, [[]], None, [None], "a"])
 def test_open_tables__names_that_are_none(tmp_path: Path, names: object) -> None:
     """Either numbers are the names, or there is one class, of which no probe can be made."""
@@ -198,6 +213,18 @@ def test_open_coco__names_that_no_file_can_have(tmp_path: Path) -> None:
     for number in range(2, 6):
         with pytest.raises((OSError, CatlipError)):
             train.pictures.read(number)
+
+
+@pytest.mark.parametrize("size", [(10**18, 10**18), (-8, -8), (0, 8), (10**6, 10**6)])
+def test_open_coco__a_size_that_no_picture_has_leaves_its_objects_out(tmp_path: Path, size: tuple[int, int]) -> None:
+    put(tmp_path, GIVEN["probe-coco"].beside)
+    content = json.loads(GIVEN["probe-coco"].seeds[0])
+    content["images"][1] |= dict(zip(("height", "width"), size, strict=True))
+    (tmp_path / "instances_train.json").write_text(json.dumps(content))
+    train, _ = open_splits(tmp_path)
+    assert train.objects is not None
+    assert train.objects.skipped == {"a box without area": 1}
+    assert train.objects.masks(1).shape == (0, 0, 0)
 
 
 def test_open_coco__an_outline_that_would_be_written_past_its_picture_is_counted(tmp_path: Path) -> None:

@@ -39,6 +39,8 @@ HEADERS: dict[str, bytes] = {
     "sparse maps of words, ValueError": pax(b"26 GNU.sparse.map=1,2,x,y\n"),
     "sparse of a number that is none": pax(b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n"),
     "long names of long names, RecursionError": header(0, tarfile.GNUTYPE_LONGNAME) * 1500,
+    "a sparse member of 2**80 bytes in the tar, and none outside of it": header(1 << 80, tarfile.GNUTYPE_SPARSE),
+    "a sparse member that leads back": header(-4096, tarfile.GNUTYPE_SPARSE),
     "a sparse member whose map goes on behind the end": header(0, tarfile.GNUTYPE_SPARSE)[:482] + b"\1" + bytes(29),
 }
 

@@ -10,8 +10,8 @@ from labelshards import storage
 from labelshards.errors import LabelSetError
 from labelshards.images import ImageFile, ImageReader, ImageRef
 from tests.s3_server import BUCKET, Body, Fault, Request, S3Server, serving
-from trainer import shardcache
-from trainer.shardcache import ShardCache
+from trainer.stream import shardcache
+from trainer.stream.shardcache import ShardCache
 
 URI = f"s3://{BUCKET}/0.tar"
 # Of a tar: the picture begins behind the header of its member.

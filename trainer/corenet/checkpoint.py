@@ -61,13 +61,18 @@ def read(path: Path) -> dict[str, torch.Tensor]:
             raise CatlipError(
                 f"{path} is no checkpoint of weights alone, or is damaged; nothing in it was run. Fetch it anew."
             ) from error
-    if not isinstance(found, dict) or not all(
-        isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in found.items()
-    ):
+    if not isinstance(found, dict) or not all(isinstance(name, str) and _is_whole(found[name]) for name in found):
         raise CatlipError(
             f"{path} holds more than weights by name; the published checkpoints hold nothing else. Give one of those."
         )
     return found
+
+
+def _is_whole(value: object) -> bool:
+    """True of a tensor whose numbers all stand in the file: not one that repeats a few, or has none."""
+    if not isinstance(value, torch.Tensor) or value.layout != torch.strided or value.device.type != "cpu":
+        return False
+    return value.untyped_storage().nbytes() >= value.numel() * value.element_size()
 
 
 def arguments(state: Mapping[str, torch.Tensor], image_size: int) -> Arguments:

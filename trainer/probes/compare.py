@@ -152,7 +152,7 @@ def panels(groups: Sequence[Group], metric: str | None) -> list[Panel]:
     """
     found = []
     for each in groups:
-        name = metric or each.metrics[0]
+        name = metric or next(iter(each.metrics), "")
         if name not in each.metrics:
             continue
         lines: dict[str, dict[str, Point]] = {}
@@ -164,6 +164,8 @@ def panels(groups: Sequence[Group], metric: str | None) -> list[Panel]:
                     lines.setdefault(", ".join(words), {}).setdefault(score.setting, point)
         drawn = [Line(words, list(points.values())) for words, points in lines.items()]
         found.append(Panel(each.title.partition(":")[0], metric_title(name), drawn))
+    if not found and metric is None:
+        raise CatlipError("No result has a score.")
     if not found:
         known = ", ".join(dict.fromkeys(name for each in groups for name in each.metrics))
         raise CatlipError(f"--metric {metric}: no result has it. They have {known}.")

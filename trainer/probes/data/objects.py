@@ -15,6 +15,7 @@ import numpy as np
 
 from labelshards import storage
 from trainer.probes.data.outlines import is_outline
+from trainer.transforms import MAX_PIXELS
 
 NO_AREA = "a box without area"
 NO_OUTLINE = "an object without box or segmentation"
@@ -59,7 +60,7 @@ class Objects:
         """The objects of all pictures; None if no picture has its size, or no object a box and an outline."""
         if any(height is None or width is None for height, width in sizes):
             return None
-        known = tuple((int(height or 0), int(width or 0)) for height, width in sizes)  # none is None any more
+        known = tuple(_possible(int(height or 0), int(width or 0)) for height, width in sizes)  # none is None any more
         skipped: Counter[str] = Counter()
         by_picture = []
         for size, those in zip(known, outlines, strict=True):
@@ -104,6 +105,11 @@ class Objects:
                 warnings.simplefilter("ignore", DeprecationWarning)  # its arrays are those of an older NumPy
                 found.append(coco_masks.decode(coco_masks.merge(runs) if isinstance(runs, list) else runs))
         return np.stack(found) if found else np.zeros((0, height, width), np.uint8)
+
+
+def _possible(height: int, width: int) -> tuple[int, int]:
+    """A size that a picture may have; else one in which nothing has an area."""
+    return (height, width) if min(height, width) > 0 and height * width <= MAX_PIXELS else (0, 0)
 
 
 def _usable(class_id: int, outline: Outline, size: tuple[int, int]) -> OneObject | str:

@@ -52,7 +52,7 @@ class TablePictures:
             file, within = self._groups[group]
             try:
                 column = pq.ParquetFile(self.files[file]).read_row_group(within, columns=[self.column])[self.column]
-            except (pa.ArrowException, OSError, KeyError) as error:
+            except (pa.ArrowException, OSError, KeyError, ValueError) as error:
                 raise CatlipError(
                     f"{self.files[file]}: row group {within} cannot be read ({_first_line(error)})."
                 ) from error
@@ -94,7 +94,7 @@ def open_tables(files: Sequence[Path]) -> Split:
         schema = pq.read_schema(files[0])
         image, label = _image_column(schema, files[0]), _label_column(schema, files[0])
         column = pa.concat_tables([pq.read_table(file, columns=[label]) for file in files])[label]
-    except (pa.ArrowException, OSError, KeyError) as error:
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise CatlipError(
             f"{files[0].parent}: not Parquet files with the same columns ({_first_line(error)})."
         ) from error
