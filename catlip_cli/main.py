@@ -89,7 +89,8 @@ examples_last(cli)
 def main() -> None:
     """Entry point of the console script."""
     code = run(sys.argv[1:])
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C has nothing left to end, and would break Python's own end
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # nothing is left to end, and Python's own end would be broken
     sys.exit(code)
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterable, Iterator
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import ForkServerContext
 from typing import Any, Literal
 
@@ -35,6 +36,13 @@ def context(*modules: str) -> ForkServerContext:
     """
     found = multiprocessing.get_context("forkserver")
     found.set_forkserver_preload(["trainer.stream.loader", *modules])
+    # Deaf to Ctrl-C from its first moment on: interrupted while it imports, it would print a traceback.
+    resource_tracker.ensure_running()  # it changes the mask itself
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     return found
 
 

@@ -43,6 +43,9 @@ def look_at(uri: str) -> tuple[str, int]:
 
 def refuse_changed(uri: str, identity: str) -> None:
     """Raise SourceError unless a file is at `uri`, and the one that `identity` was taken of."""
+    if not uri.startswith("/") and not storage.is_local(uri):
+        fs, path = storage.filesystem(uri)
+        fs.invalidate_cache(path)  # what a listing said while planning says nothing of now
     if look_at(uri)[0] != identity:
         raise SourceError(f"{uri} changed while it was read. Run the same build again when it is whole.")
 

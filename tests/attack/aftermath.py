@@ -59,8 +59,9 @@ def orphans(processes: Iterable[Process]) -> list[str]:
 
 
 def shared_memory() -> set[str]:
-    """Names in /dev/shm."""
-    return {path.name for path in SHARED_MEMORY.iterdir()} if SHARED_MEMORY.exists() else set()
+    """Names in /dev/shm, but for Python's own semaphores: where all of a command is killed, nobody clears them."""
+    names = {path.name for path in SHARED_MEMORY.iterdir()} if SHARED_MEMORY.exists() else set()
+    return {name for name in names if not name.startswith("sem.mp-")}
 
 
 def in_use(name: str) -> bool:

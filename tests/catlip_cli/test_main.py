@@ -133,16 +133,17 @@ def test_main__sigterm_is_one_line_in_every_command(tmp_path: Path) -> None:
         "m.main()"
     )
     done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (143, "Terminated. Run the same command again to go on.\n")
+    assert (done.returncode, done.stderr.strip()) == (143, "Terminated. Run the same command again to go on.")
 
 
 def test_main__ctrl_c_after_the_end_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Python takes itself apart then, which an interrupt would tell with a traceback."""
-    before = signal.getsignal(signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     monkeypatch.setattr(main, "run", lambda _: 3)
     try:
         with pytest.raises(SystemExit, match="3"):
             main.main()
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        assert {signal.getsignal(number) for number in before} == {signal.SIG_IGN}
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

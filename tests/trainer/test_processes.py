@@ -205,3 +205,19 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_sigint__of_the_process_that_starts_workers_is_no_traceback(labels: Path, tmp_path: Path) -> None:
+    """Ctrl-C reaches it, too; it imports torch for seconds."""
+    words = command(MODULE, labels, tmp_path / "run", "plan.steps=5", "data.num_workers=1")
+    with running(start_alone(words)) as [process]:
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline:
+            for pid in children(process.pid):
+                if "forkserver" in Path(f"/proc/{pid}/cmdline").read_text():
+                    os.kill(pid, signal.SIGINT)
+                    deadline = 0
+            time.sleep(0.01)
+        _, errors = process.communicate()
+    assert process.returncode == 0, errors
+    assert "Traceback" not in errors

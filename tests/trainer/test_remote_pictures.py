@@ -31,8 +31,8 @@ def tar(
     """A tar of one picture, which lies at URI."""
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setitem(fsspec.config.conf, "s3", {"config_kwargs": {"read_timeout": 1.0}})
-    monkeypatch.setattr("s3fs.core.S3FileSystem.retries", 3)
+    monkeypatch.setitem(fsspec.config.conf, "s3", {"config_kwargs": {"read_timeout": 0.7}})
+    monkeypatch.setattr("s3fs.core.S3FileSystem.retries", 2)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
     fsspec.filesystem("s3").clear_instance_cache()
     if not storage.exists(f"s3://{BUCKET}"):
