@@ -122,6 +122,9 @@ def run(arguments: list[str]) -> int:
             markup=False,
             soft_wrap=True,
         )
+    except MemoryError:
+        text = "Error: memory ran out. What is done stays; run the same command again where there is more."
+        stderr.print(text, style="red", soft_wrap=True)
     except (CatlipError, OSError) as error:
         full = isinstance(error, OSError) and error.errno in _NO_ROOM
         advice = ". Make room there, and run the same command again." if full else ""

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from labelgen import candidates, engines, labelers, language_data, sources
+from labelgen.dictionary.synsets import Synsets
 from labelgen.distill import keep, teach
 from labelgen.engines.worker import Done
 from labelgen.extract import Extractor, Seconds, Settings, fingerprint
@@ -197,8 +198,10 @@ def _with_table(
 def _teach(
     shards: Sequence[InputShard], settings: Settings, terms: str | None, num_captions: int, model: str, by: str
 ) -> bytes:
+    folder = language_data.find_wordnet()
+    Synsets.load(folder)  # checks it
     texts = teach.sample(shards, settings.fields, num_captions)
-    return teach.teach(texts, load_lexicon(settings.labeler, terms, language_data.find_wordnet()), model, by)
+    return teach.teach(texts, load_lexicon(settings.labeler, terms, folder), model, by)
 
 
 def _failed_before(plan: Plan, options: Options) -> set[str]:

@@ -145,6 +145,8 @@ def load_lexicon(
     try:
         return Lexicon.load(folder, added, senses)
     except CatlipError as error:
+        if terms is None:
+            raise
         raise CatlipError(f"{terms}: {error}") from error
 
 

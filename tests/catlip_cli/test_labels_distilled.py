@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from catlip_cli.main import run
+from labelgen import language_data
+from labelgen.dictionary import wordnet
 from labelshards.labelset import LabelSet
 
 pytestmark = pytest.mark.usefixtures("one_process")
@@ -87,6 +89,18 @@ def test_build__refuses_another_sample_without_rebuild(corpus: Path, capsys: pyt
     assert build(corpus, "labels", "--distilled-captions", 300, "--rebuild") == 0
 
 
+def test_build__looks_at_wordnet_before_it_teaches(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = language_data.find_wordnet()
+    (tmp_path / "cache" / "wordnet-3.0").mkdir(parents=True)
+    for name in wordnet.FILES:
+        (tmp_path / "cache" / "wordnet-3.0" / name).write_bytes((here / name).read_bytes()[:5_000])
+    monkeypatch.setenv("CATLIP_CACHE_DIR", str(tmp_path / "cache"))
+    assert build(corpus, "labels") == 1
+    assert "wordnet-3.0" in capsys.readouterr().err
+
+
 def test_build__refuses_too_few_captions(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert build(corpus, "labels", "--distilled-captions", 100) == 1
     assert "100 captions are too few to teach a table" in capsys.readouterr().err
@@ -112,7 +126,7 @@ def test_explain__asks_the_table_of_a_label_set(corpus: Path, capsys: pytest.Cap
     capsys.readouterr()
     command = ["labels", "explain", "A dog on a beach.", "--labeler", "noun-chunks", "--nouns", "distilled"]
     assert run([*command, "--labels", str(corpus / "labels"), "--json"]) == 0
-    (told,) = json.loads(capsys.readouterr().out)
+    (told,) = json.loads(capsys.readouterr().out)["labelers"]
     assert "dog.n.01" in told["labels"]
     assert run(command) == 1
     assert "Name one that was built so with --labels" in capsys.readouterr().err

@@ -5,7 +5,6 @@ import resource
 import shutil
 import signal
 import subprocess
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,9 +24,9 @@ from tests.end_to_end.builds import (
 pytestmark = pytest.mark.slow
 
 NUM_TARS = 4
-# More address space than a build takes (1.7 GiB), and less than a caption of 8 GiB.
+# More address space than a build takes (1.7 GiB), and less than a file of 8 GiB.
 ADDRESS_SPACE_BYTES = 4 << 30
-HUGE_CAPTION_BYTES = (8 << 30) - 1
+HUGE_FILE_BYTES = 8 << 30
 
 
 @pytest.fixture(scope="module")
@@ -111,27 +110,22 @@ def test_build__input_that_changes_meanwhile_is_done_by_the_next_run(own_tars: P
     assert finish_here(sources, out) == finish_here(sources, tmp_path / "other")
 
 
-def test_build__worker_out_of_memory_blames_the_guilty_shard_alone(own_tars: Path, tmp_path: Path) -> None:
-    """The limit of the address space stands for a machine's memory; the caption is a hole in a sparse file."""
-    member = tarfile.TarInfo("a.txt")
-    member.size = HUGE_CAPTION_BYTES
-    with (own_tars / "1huge.tar").open("wb") as file:
-        file.write(member.tobuf())
-        file.truncate(tarfile.BLOCKSIZE + HUGE_CAPTION_BYTES + 20 * tarfile.BLOCKSIZE)
-    out = tmp_path / "labels"
+def test_build__without_memory_for_a_file_ends_in_a_line(tmp_path: Path) -> None:
+    """The limit of the address space stands for a machine's memory; the file is a hole after its first bytes."""
+    with (tmp_path / "huge.json").open("wb") as file:
+        file.write(b'{"images": [], "annotations": [')
+        file.truncate(HUGE_FILE_BYTES)
     limit = (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES)
     done = subprocess.run(
-        command(f"{own_tars}/*.tar", out, "--workers", "2"),
+        command(tmp_path / "huge.json", tmp_path / "labels"),
         capture_output=True,
         text=True,
         timeout=DEADLINE_SECONDS,
         check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, limit),
     )
-    assert done.returncode == 3, done.stderr
-    warnings = [line for line in done.stderr.splitlines() if line.startswith("Warning: ")]
-    assert warnings == [f"Warning: {own_tars}/1huge.tar: the worker died on it twice (killed, or out of memory)"]
-    assert sorted(path.name for path in (out / "shards").iterdir()) == [f"{n}.parquet" for n in range(NUM_TARS)]
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "Error: memory ran out. What is done stays; run the same command again where there is more.\n"
 
 
 FULL_DISK = """

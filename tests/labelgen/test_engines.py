@@ -23,6 +23,8 @@ class Extractor:
     def extract(self, shard):
         if shard.name.startswith("kill"):
             os.kill(os.getpid(), signal.SIGKILL)
+        if shard.name.startswith("memory"):
+            bytearray(1 << 60)
         if shard.name.startswith("bad"):
             raise SourceError(f"{shard.name} is bad")
         if shard.name.startswith("once") and not os.path.exists(shard.uri):
@@ -75,9 +77,9 @@ def run(folder: Path, *names: str, how: str = "fine", workers: int = 2) -> list[
 
 @pytest.mark.slow
 def test_run_local__only_the_guilty_shard_fails(tmp_path: Path) -> None:
-    names = ["a", "b", "bad", "kill1", "c", "d", "kill2", "e"]
+    names = ["a", "b", "bad", "kill1", "c", "memory", "d", "kill2", "e"]
     said = dict(line.split(" ", 1) for line in run(tmp_path, *names))
-    killed = {name: f"{tmp_path}/{name}: {DIED_TWICE}" for name in ("kill1", "kill2")}
+    killed = {name: f"{tmp_path}/{name}: {DIED_TWICE}" for name in ("kill1", "kill2", "memory")}
     assert said == {**dict.fromkeys(names, "done"), "bad": "bad is bad", **killed}
 
 

@@ -125,7 +125,7 @@ def test_make_sample_set__readme_names_the_source_and_the_seed(tmp_path: Path) -
     text = (tmp_path / "README.txt").read_text(encoding="utf-8")
     assert "OpenMoji (openmoji.org)" in text
     assert "CC BY-SA 4.0" in text
-    assert "seed 3, 32 x 32 pixels" in text
+    assert "seed 3, 32 pixels a side" in text
 
 
 @pytest.mark.usefixtures("_small")
@@ -136,12 +136,12 @@ def test_read_sample_set__finds_what_was_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_small")
-@pytest.mark.parametrize("name", ["scenes", "heldout", "size", "seed"])
+@pytest.mark.parametrize("name", ["scenes", "heldout", "image_size", "seed"])
 def test_read_sample_set__other_settings_are_refused(tmp_path: Path, name: str) -> None:
     make_sample_set(tmp_path, SETTINGS, nothing)
     values = {field: getattr(SETTINGS, field) for field in Settings.__struct_fields__}
-    there = values[name]
-    with pytest.raises(CatlipError, match=rf"made with --{name} {there}, not {there + 1}\. Ask for --{name} {there},"):
+    there, option = values[name], f"--{name.replace('_', '-')}"
+    with pytest.raises(CatlipError, match=rf"made with {option} {there}, not {there + 1}\. Ask for {option} {there},"):
         read_sample_set(tmp_path, Settings(**{**values, name: there + 1}))
 
 

@@ -39,7 +39,7 @@ def test_native__computes_where_nothing_can_be_kept(tmp_path: Path, monkeypatch:
 
 _COMPILE = """
 import sys
-from labelgen import language_data
+from labelgen import labelers, language_data
 from labelgen.parsing import nouns
 from labelgen.parsing.torchless import do_without_torch
 do_without_torch()

@@ -139,7 +139,7 @@ def test_probe__measures_writes_and_encodes_once(
     assert (result.data.chance, result.data.num_train, result.data.num_test) == (0.25, 32, 16)
     assert len(result.scores[0].per_class) == 4
     assert (48, 48, "pictures, random encoder") in told
-    [path] = (tmp_path / "out" / "probes").iterdir()
+    [path] = (tmp_path / "out" / "probes").glob("*.json")
     assert path.name.startswith(f"{asked.opened.facts.name}-step40-linear-sweep-colours-")
     assert results.read(path) == result
 

@@ -183,5 +183,5 @@ def test_probe__a_folder_that_takes_no_results_is_named_before_any_work(
 ) -> None:
     asked = ask(trained, make_colours(tmp_path / "colours"), tmp_path / "out")
     (tmp_path / "out").write_text("a file")
-    with pytest.raises(CatlipError, match=r"No result can be written to .*probes \(Not a directory\)\. Take another"):
+    with pytest.raises(CatlipError, match=r"No result can be written to .*probes \(Not a directory\)\. Choose another"):
         probe_one(asked, "knn", lambda *_: pytest.fail("something was done before"))
