@@ -1,6 +1,9 @@
 """`--nouns distilled` on the command line: the table is learnt, kept, resumed and refused."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,16 +92,22 @@ def test_build__refuses_another_sample_without_rebuild(corpus: Path, capsys: pyt
     assert build(corpus, "labels", "--distilled-captions", 300, "--rebuild") == 0
 
 
-def test_build__looks_at_wordnet_before_it_teaches(
-    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    here = language_data.find_wordnet()
-    (tmp_path / "cache" / "wordnet-3.0").mkdir(parents=True)
+def test_build__looks_at_wordnet_before_it_teaches(corpus: Path, tmp_path: Path) -> None:
+    here, cache = language_data.find_wordnet(), tmp_path / "cache"
+    (cache / "wordnet-3.0").mkdir(parents=True)
     for name in wordnet.FILES:
-        (tmp_path / "cache" / "wordnet-3.0" / name).write_bytes((here / name).read_bytes()[:5_000])
-    monkeypatch.setenv("CATLIP_CACHE_DIR", str(tmp_path / "cache"))
-    assert build(corpus, "labels") == 1
-    assert "wordnet-3.0" in capsys.readouterr().err
+        (cache / "wordnet-3.0" / name).write_bytes((here / name).read_bytes()[:5_000])
+    words = ["labels", "build", str(corpus / "0.txt"), "--out", str(corpus / "labels"), "--nouns", "distilled"]
+    done = subprocess.run(
+        [sys.executable, "-m", "catlip_cli.main", *words],
+        env=os.environ | {"CATLIP_CACHE_DIR": str(cache)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "its synsets differ from Princeton's" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_build__refuses_too_few_captions(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
