@@ -77,8 +77,10 @@ def run_ray(
         except RayError as error:
             raise CatlipError(f"Ray failed: {str(error).splitlines()[0]} Run the same command again.") from error
         finally:
-            for left in running:
-                ray.cancel(left, force=True)
+            # A cluster of our own ends in a moment with all that runs there; to cancel besides could break Ray itself.
+            if os.environ.get(ADDRESS):
+                for left in running:
+                    ray.cancel(left, force=True)
 
 
 class _Room:

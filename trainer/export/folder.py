@@ -96,6 +96,7 @@ def _fill(exportable: Exportable, folder: Path, form: str) -> Written:
         tensors = {name: tensor.contiguous() for name, tensor in exportable.model.state_dict().items()}
         about = msgspec.json.encode(exportable.config).decode()
         save_file(tensors, folder / WEIGHTS_NAME, metadata={"format": "pt", _METADATA_KEY: about})
+        _sort_metadata(folder / WEIGHTS_NAME)
         (folder / WEIGHTS_NAME).chmod(0o644)  # safetensors lets nobody else read it
     if form != SAFETENSORS:
         (folder / config.NAME).write_bytes(exportable.config.to_bytes())
@@ -104,6 +105,18 @@ def _fill(exportable: Exportable, folder: Path, form: str) -> Written:
             (folder / VOCABULARY_NAME).write_bytes(exportable.vocabulary.to_bytes())
     files = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
     return Written(files=files, onnx=converted)
+
+
+def _sort_metadata(path: Path) -> None:
+    """safetensors writes metadata in an order drawn by lot; sorted, the same weights are the same bytes."""
+    with path.open("r+b") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = msgspec.json.decode(file.read(size))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        data = msgspec.json.encode(header).ljust(size)
+        assert len(data) == size, "both write JSON without spaces, and escape the same"
+        file.seek(8)
+        file.write(data)
 
 
 def _refuse_strangers(out: Path) -> None:

@@ -181,6 +181,14 @@ def test_export__of_a_run_on_captions_the_backbone_alone(clip_run: Path, tmp_pat
     assert load_encoder(tmp_path / "model").vocabulary is None
 
 
+def test_write__the_same_weights_are_the_same_bytes(exported: Path, trained: Path, tmp_path: Path) -> None:
+    found = opened(trained)
+    for number in range(6):
+        folder.write(found, tmp_path / str(number), folder.TIMM)
+        for path in exported.iterdir():
+            assert (tmp_path / str(number) / path.name).read_bytes() == path.read_bytes()
+
+
 def test_write__killed_between_its_last_steps_can_be_done_again(
     trained: Path, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
