@@ -203,9 +203,10 @@ def read_report(folder: str, name: str) -> Report | None:
 
 
 def _mentions(mentions: pa.ListArray, terms: pa.Table, where: str) -> Mentions:
+    offsets, values = _unpacked(mentions)
     with _told(where):
-        _refuse_beyond(_unpacked(mentions)[1], len(terms))
-    return Mentions(*_unpacked(mentions), _entries(terms, where), Rows(*_unpacked(terms["rows"].combine_chunks())))
+        _refuse_beyond(values, len(terms))
+    return Mentions(offsets, values, _entries(terms, where), Rows(*_unpacked(terms["rows"].combine_chunks())))
 
 
 def _entries(terms: pa.Table, where: str) -> Entries:

@@ -10,6 +10,14 @@ from labelshards.errors import CatlipError
 
 
 @contextmanager
+def awaited(path: Path) -> Iterator[None]:
+    """Hold the lock file `path`, which is made if need be, as soon as no other process has it."""
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
 def locked(path: Path, taken: str) -> Iterator[None]:
     """Hold the lock file `path`, which is made if need be. Raises CatlipError(`taken`) if another process has it."""
     with path.open("a") as file:

@@ -91,10 +91,12 @@ class LabelShard:
         try:
             image_files = tuple(_IMAGE_FILES.decode(metadata.get(schema.META_IMAGE_FILES, b"")))
         except (ValueError, RecursionError) as error:
-            raise LabelSetError(f"{where} does not say in which files its images lie ({error}).") from error
+            raise LabelSetError(
+                f"{where} does not say in which files its images lie ({error}). Build it again."
+            ) from error
         images = _one_chunk(table["image"])
         if wrong := _wrong_places(images, len(image_files)):
-            raise LabelSetError(f"{where} points to {wrong}.")
+            raise LabelSetError(f"{where} points to {wrong}. Build it again.")
         return cls(
             keys=_one_chunk(table["key"]),
             offsets=labels.offsets.to_numpy().astype(np.int64),
@@ -119,8 +121,8 @@ def _wrong_places(images: pa.StructArray, num_files: int) -> str:
     """What of `images` (schema.IMAGE) cannot be, in words; "" if all can."""
     there = images.drop_null()
     files, offsets, sizes = (there.field(name).to_numpy() for name in schema.IMAGE.names)
-    if files.max(initial=0) >= max(1, num_files) or (len(there) and not num_files):
-        return f"image file {files.max(initial=0)}, and lists {num_files}"
+    if len(there) and files.max() >= num_files:
+        return f"image file {files.max()}, and lists {num_files}"
     return "bytes in front of a file" if min(offsets.min(initial=0), sizes.min(initial=0)) < 0 else ""
 
 

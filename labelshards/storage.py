@@ -7,7 +7,7 @@ import io
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ _S3_RETRIES = {"mode": "standard", "max_attempts": 10}
 _S3_VARIABLES = ("AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE")
 # Where exceptions of remote stores come from that are no OSErrors.
 _REMOTE_LIBRARIES = frozenset({"aiobotocore", "aiohttp", "botocore", "gcsfs", "google"})
+# What stores call the tag of a content, or its time; the last ones are zip's and memory's.
+_STAMPS = ("ETag", "etag", "md5Hash", "md5", "mtime", "LastModified", "CRC", "created")
 _ERRNO = {
     FileNotFoundError: errno.ENOENT,
     PermissionError: errno.EACCES,
@@ -189,6 +191,11 @@ def is_file(uri: str) -> bool:
     fs, path = filesystem(uri)
     with _unremembered(fs, path), told(uri):
         return bool(fs.isfile(path))
+
+
+def stamp(info: Mapping[str, Any]) -> str:
+    """What tells the content of a file, or when it was written, in what fsspec says of it; "" if nothing does."""
+    return next((str(info[name]) for name in _STAMPS if info.get(name)), "")
 
 
 def modified(uri: str) -> datetime.datetime:

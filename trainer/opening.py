@@ -243,7 +243,9 @@ def _picture_input(model: nn.Module, name: str) -> PictureInput:
         mean, std = _channels(config["mean"]), _channels(config["std"])
         crop_share = float(config["crop_pct"] or 1.0)
     except Exception as error:  # config.json may say anything, and timm trusts it
-        raise CatlipError(f"{name} does not say what pictures it takes: {_first_line(error)}.") from error
+        raise CatlipError(
+            f"{name} does not say what pictures it takes: {_first_line(error)}. Mend its config.json."
+        ) from error
     if channels != 3 or height != width:
         raise CatlipError(
             f"{name} takes pictures of {channels} x {height} x {width}; they should have 3 channels and be square. "

@@ -87,7 +87,9 @@ def edit_of(label_set: LabelSet) -> Edit | None:
     try:
         return None if edit is None else msgspec.convert(edit, Edit)
     except msgspec.ValidationError as error:
-        raise CatlipError(f"{label_set.root} says of its classes what no catlip writes ({error}).") from error
+        raise CatlipError(
+            f"{label_set.root} says of its classes what no catlip writes ({error}). Prune it again."
+        ) from error
 
 
 class Edits:

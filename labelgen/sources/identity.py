@@ -8,9 +8,6 @@ from labelgen.sources.fields import Fields
 from labelgen.sources.sample import Found, InputShard, SourceDamageError, SourceError
 from labelshards import storage
 
-# What remote stores call their tag; the last ones are zip's and memory's.
-_STAMPS = ("ETag", "etag", "md5", "mtime", "LastModified", "CRC", "created")  # what stores call the content or the time
-
 
 def identity_and_size(uri: str) -> tuple[str, int]:
     """(identity, bytes) of a file: size with modification time, or with the tag that a remote store gives.
@@ -38,7 +35,7 @@ def look_at(uri: str) -> tuple[str, int]:
     except OSError as error:
         raise SourceError(f"{uri} cannot be read: {error.strerror or error}.") from error
     size = int(info["size"] or 0)
-    return f"{size}:{next((info[name] for name in _STAMPS if info.get(name)), '')}", size
+    return f"{size}:{storage.stamp(info)}", size
 
 
 def refuse_changed(uri: str, identity: str) -> None:

@@ -16,7 +16,6 @@ from trainer.probes.data.folder import SUFFIXES
 STDIN = "-"
 _TAR = ".tar"
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
-_STAMPS = ("mtime", "ETag", "etag", "md5", "LastModified", "created")  # what filesystems call the time or the content
 _KINDS = f"pictures ({', '.join(sorted(SUFFIXES))}), tars, folders of them, label sets"
 
 
@@ -123,9 +122,8 @@ def _matching(fs: Any, path: str, pattern: str) -> Iterator[Source]:  # noqa: AN
 
 def _source(fs: Any, info: dict[str, Any], folder: str | None) -> Source:  # noqa: ANN401
     uri = _uri(fs, info["name"])
-    stamp = next((str(info[name]) for name in _STAMPS if info.get(name)), "")
     is_tar = uri.lower().endswith(_TAR)
-    return Source(uri, int(info["size"]), stamp, None if is_tar else folder or uri.rpartition("/")[0])
+    return Source(uri, int(info["size"]), storage.stamp(info), None if is_tar else folder or uri.rpartition("/")[0])
 
 
 def _uri(fs: Any, path: str) -> str:  # noqa: ANN401

@@ -1,6 +1,5 @@
 """What a probe found: one JSON file for each thing that was asked, that says everything needed to compare it."""
 
-import fcntl
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 
 from labelshards import storage
 from labelshards.errors import CatlipError
+from labelshards.flock import awaited
 from labelshards.matching import Match
 from trainer.opening import ModelFacts
 
@@ -113,8 +113,7 @@ def write(folder: Path, result: Result) -> Path:
     """Write a result into `folder`, over that of the same probe."""
     path = folder / result.file_name
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # so that what is half-written there is a killed process's
+    with awaited(folder / ".lock"):  # so that what is half-written there is a killed process's
         storage.remove_leftovers(str(folder))
         storage.write_bytes(str(path), msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
     return path

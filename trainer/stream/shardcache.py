@@ -4,18 +4,17 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from labelshards import storage
 from labelshards.errors import LabelSetError
+from labelshards.flock import awaited
 from labelshards.images import other_size
 
 _SUFFIX = ".shard"
 _BLOCK_BYTES = 16 << 20
-_BLOCKS_AT_ONCE = 8
-_STAMPS = ("ETag", "etag", "md5Hash", "mtime", "created")
+_BLOCKS_AT_ONCE = 8  # in memory, and asked of the store together
 
 
 class ShardCache:
@@ -36,9 +35,9 @@ class ShardCache:
         name = storage.digest(f"{num_bytes} {uri}".encode())
         path = self._folder / f"{name}{_SUFFIX}"
         self._folder.mkdir(parents=True, exist_ok=True)
-        with _locked(self._folder / f"{name}.lock"):
+        with awaited(self._folder / f"{name}.lock"):
             if not path.exists():
-                with _locked(self._folder / "room.lock"):
+                with awaited(self._folder / "room.lock"):
                     self._clear(name)
                     self._make_room(num_bytes)
                 with storage.whole_file(path) as temporary:
@@ -98,18 +97,10 @@ class _Look(NamedTuple):
     """What a store says of a file: its bytes, and what tells its content, where there is such a thing."""
 
     size: int
-    stamp: object
+    stamp: str
 
 
 def _look_at(fs: Any, path: str) -> _Look:  # noqa: ANN401
     fs.invalidate_cache(path)
     found = fs.info(path)
-    return _Look(int(found["size"]), next((found[name] for name in _STAMPS if found.get(name)), None))
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    # Lock files stay: were one deleted, two processes could hold locks of one name.
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    return _Look(int(found["size"]), storage.stamp(found))

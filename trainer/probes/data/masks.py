@@ -109,7 +109,7 @@ def _lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
-        raise CatlipError(f"{path} is not UTF-8 ({error}).") from error
+        raise CatlipError(f"{path} is not UTF-8 ({error}). Save it as UTF-8.") from error
 
 
 @dataclass(frozen=True, kw_only=True)
