@@ -9,12 +9,12 @@ what the command takes beyond its start: 10 is what must be, where all of it mus
 """
 
 import argparse
-import multiprocessing
+import ctypes
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +26,7 @@ from benchmarks.label_soak import varied
 from labelshards import open_label_set
 
 SCALES = (1, 10, 100)
+_SET_CHILD_SUBREAPER = 36  # of Linux's prctl: who lost his parent is ours
 CAPTIONS, SHARDS, CLASSES, LINES = 10_000, 10, 400, 600
 ROWS_A_SHARD = 1_000
 SAMPLES_OF_CLASSES = 200_000
@@ -43,14 +44,21 @@ class Cost(NamedTuple):
 def run(*words: str) -> Cost:
     """Run a command of catlip. Raises RuntimeError with its last words if it fails."""
     command = [sys.executable, "-m", "catlip_cli.main", *words]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        told = process.stderr.read()
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(words)}: {told[-500:]}")
-    return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+    seconds = peak = 0.0
+    with tempfile.TemporaryFile("w+") as told:
+        leader, failed = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=told), False
+        while True:
+            try:
+                pid, status, used = os.wait4(-1, 0)  # workers, too, whose parent has ended
+            except ChildProcessError:
+                break
+            seconds, peak = seconds + used.ru_utime + used.ru_stime, max(peak, used.ru_maxrss / 1024)
+            failed = failed or (pid == leader.pid and status != 0)
+        leader.returncode = 0  # it was waited for
+        if failed:
+            told.seek(0)
+            raise RuntimeError(f"{' '.join(words)}: {told.read()[-500:]}")
+    return Cost(seconds, peak)
 
 
 def of_captions(folder: Path, source: Path) -> dict[str, list[Cost]]:
@@ -89,8 +97,8 @@ def of_invented(make: Callable[[str, int], None], folder: Path, name: str, size:
         labels = str(folder / f"{name}-{size * scale}")
         if not Path(labels).exists():
             # Elsewhere: a command that this process starts counts what it held then as its own.
-            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-                pool.submit(make, labels, size * scale).result()
+            code = f"from benchmarks import growth; growth.{make.__name__}({labels!r}, {size * scale})"
+            subprocess.run([sys.executable, "-c", code], check=True)
         for what, words in {
             "labels verify": ("labels", "verify", labels),
             "vocab inspect": ("vocab", "inspect", labels),
@@ -154,6 +162,7 @@ def main() -> None:
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)
     os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1)
     console = Console(width=200, highlight=False)
     only = asked.only.split(",")
     if "captions" in only:
