@@ -29,7 +29,10 @@ if TYPE_CHECKING:
               help="Go on though this setting is another than before. Repeatable.")  # fmt: skip
 @click.option("--max-bad-fraction", type=click.FloatRange(0, 1), metavar="X",
               help="Fail if more than this share of the pictures is broken: data.max_bad_fraction.")  # fmt: skip
-@click.option("--plan", is_flag=True, help="Compute what the run would take; train nothing. Needs no label set.")
+@click.option("--print-recipe", is_flag=True,
+              help="Print all settings as a recipe, with what they mean; train nothing.")  # fmt: skip
+@click.option("--plan", is_flag=True,
+              help="Estimate what the run takes; train nothing. With plan.steps it needs no --labels.")  # fmt: skip
 @click.option("--processes", type=click.IntRange(1), metavar="N",
               help="With --plan: of so many processes.  [default: as many as run this]")  # fmt: skip
 @click.option("--dry-run", is_flag=True,
@@ -43,6 +46,7 @@ def train(
     overrides: tuple[str, ...],
     allow_change: tuple[str, ...],
     max_bad_fraction: float | None,
+    print_recipe: bool,
     plan: bool,
     processes: int | None,
     dry_run: bool,
@@ -58,12 +62,12 @@ def train(
       catlip train --recipe recipes/datacomp_vit_b16.toml --plan --processes 64
       torchrun --nproc-per-node 8 --no-python catlip train --labels labels --out run --set optim.lr=5e-4
     """
-    if not (labels or plan):
-        raise click.UsageError("Missing option '--labels'; only --plan needs none.")
+    if not (labels or plan or print_recipe):
+        raise click.UsageError("Missing option '--labels'; only --plan and --print-recipe need none.")
     if processes and not plan:
         raise click.UsageError("--processes is for --plan. A run has as many processes as torchrun starts.")
-    if out is None and not (dry_run or plan):
-        raise click.UsageError("Missing option '--out'; only --dry-run and --plan need none.")
+    if out is None and not (dry_run or plan or print_recipe):
+        raise click.UsageError("Missing option '--out'; only --dry-run, --plan and --print-recipe need none.")
     from trainer import distributed
     from trainer.config import load
     from trainer.training.train import train as train_run
@@ -71,6 +75,8 @@ def train(
     if max_bad_fraction is not None:
         overrides = (*overrides, f"data.max_bad_fraction={max_bad_fraction}")  # the last one counts
     config = load(recipe, overrides)
+    if print_recipe:
+        return _print_recipe(config, as_json=as_json)
     again = _same_settings(labels, moved, out, recipe, overrides)
     if plan:
         num_processes = processes or int(os.environ.get("WORLD_SIZE", "1"))
@@ -93,6 +99,16 @@ def train(
         else:
             _print_summary(outcome, out)
     return 0 if outcome.finished else terminal.EXIT_INTERRUPTED
+
+
+def _print_recipe(config: "Config", *, as_json: bool) -> int:
+    if as_json:
+        terminal.print_json(config)
+    else:
+        from trainer.recipe import as_recipe
+
+        click.echo(as_recipe(config), nl=False)
+    return 0
 
 
 def _same_settings(

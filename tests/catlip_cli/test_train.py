@@ -76,7 +76,7 @@ def test_train__moved_shards_are_found(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_train__without_a_folder_is_a_mistake_in_use(labels: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["train", "--labels", str(labels)]) == 2
-    assert "Missing option '--out'; only --dry-run and --plan need none." in capsys.readouterr().err
+    assert "Missing option '--out'; only --dry-run, --plan and --print-recipe need none." in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_plan__prints_and_trains_nothing(labels: Path, tmp_path: Path, capsys: p
 
 def test_plan__mistakes_in_use(labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["train", "--out", str(tmp_path)]) == 2
-    assert "Missing option '--labels'; only --plan needs none." in capsys.readouterr().err
+    assert "Missing option '--labels'; only --plan and --print-recipe need none." in capsys.readouterr().err
     assert run(words(labels, tmp_path / "run", "--processes", "3")) == 2
     assert "--processes is for --plan." in capsys.readouterr().err
     assert run(["train", "--plan"]) == 1
@@ -157,3 +157,17 @@ def test_train__max_bad_fraction_decides_when_broken_pictures_stop_it(
     assert run(words(broken, tmp_path / "run", "--max-bad-fraction", "0.01")) == 1
     assert "more than data.max_bad_fraction = 0.01 allows" in capsys.readouterr().err
     assert run(words(broken, tmp_path / "run", "--max-bad-fraction", "1")) == 0
+
+
+def test_train__prints_all_settings_as_a_recipe_that_it_takes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["train", "--recipe", "recipes/demo_cpu.toml", "--set", "optim.lr=0.5", "--print-recipe"]
+    assert run(asked) == 0
+    text = capsys.readouterr().out
+    assert "lr = 0.5\n" in text
+    (tmp_path / "all.toml").write_text(text)
+    assert run(["train", "--recipe", str(tmp_path / "all.toml"), "--print-recipe"]) == 0
+    assert capsys.readouterr().out == text
+    assert run([*asked, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["optim"]["lr"] == 0.5

@@ -31,7 +31,7 @@ ORDER = (
     *("--scenes", "--heldout", "--image-size", "--seed"),
     # how it is run
     *("--engine", "--workers", "--slice", "--retry-failed", "--rebuild", "--max-bad-fraction"),
-    *("--plan", "--processes", "--dry-run"),
+    *("--print-recipe", "--plan", "--processes", "--dry-run"),
     # how it is shown
     *("--all-senses", "--sort", "--limit", "--thumbnails", "--count", "--credit"),
     "--json",
