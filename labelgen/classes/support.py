@@ -20,8 +20,8 @@ SHOWN_THRESHOLDS = (1, 5, 10, 25, 100, 500)
 # Pairs of classes seen together in fewer samples than this say nothing about either.
 MIN_PAIR_SUPPORT = 3
 MAX_PAIRS = 1 << 24  # 268 MB in memory
-# So many have a table of pairs of 67 MB.
-_FREQUENT_CLASSES = 4_096
+# So many have a table of pairs of 17 MB, which a cache still holds for the most part.
+_FREQUENT_CLASSES = 2_048
 # Labels after which loading a compiled loop, a quarter of a second, takes less time than it saves.
 _MANY_LABELS = 2_000_000
 
