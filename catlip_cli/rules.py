@@ -37,7 +37,7 @@ class Families(click.ParamType[dict[str, int | None]]):
 
 _OPTIONS = [
     click.option("--nouns", type=click.Choice(NOUNS), default=NOUNS[0], show_default=True,
-                 help="Noun chunks as spaCy parses them; told from its tags alone, nearly twice as fast; or from a "
+                 help="Noun chunks as spaCy parses them; told from its tags alone, 1.3 times as fast; or from a "
                  "table that learns from spaCy on a sample of the corpus, ten times as fast or more."),
     click.option("--policy", type=click.Choice(POLICIES),
                  help="Which of its senses a term gets: WordNet's first; the one that a picture is likeliest to show; "

@@ -59,6 +59,11 @@ def joined(timeout_seconds: float = DistributedConfig().timeout_seconds) -> Iter
     if "RANK" not in os.environ:
         yield World(device=device)
         return
+    if missing := [name for name in ("WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]:
+        raise CatlipError(
+            f"RANK is {os.environ['RANK']}, but there is no {' and no '.join(missing)} by which processes find "
+            "each other. Start them with torchrun, which sets all, or unset RANK to run alone."
+        )
     backend = "nccl" if device.type == "cuda" else "gloo"
     try:
         dist.init_process_group(backend, timeout=datetime.timedelta(seconds=timeout_seconds))

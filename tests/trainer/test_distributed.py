@@ -19,9 +19,13 @@ def test_joined__others_that_do_not_come_are_one_line(monkeypatch: pytest.Monkey
         pytest.fail("nobody else is there")
 
 
-def test_joined__a_missing_address_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RANK", "0")
+def test_joined__a_rank_without_the_others_address_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(CatlipError, match="could not join the others"), joined():
+    monkeypatch.setenv("RANK", "3")
+    monkeypatch.setenv("MASTER_PORT", "29500")
+    with (
+        pytest.raises(CatlipError, match=r"RANK is 3, but there is no WORLD_SIZE and no MASTER_ADDR.*torchrun"),
+        joined(),
+    ):
         pytest.fail("no address")
