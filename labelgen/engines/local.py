@@ -7,8 +7,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait as wait_for
+from types import FrameType
 from typing import Any, TypeVar
 
 from labelgen.engines import worker
@@ -70,7 +72,9 @@ def run_alone(function: Callable[..., _Result], *arguments: object) -> _Result:
     context = multiprocessing.get_context("forkserver")
     pool = ProcessPoolExecutor(max_workers=1, mp_context=context, initializer=_start_alone)
     try:
-        return pool.submit(function, *arguments).result()
+        with signals_later():
+            called = pool.submit(function, *arguments)
+        return called.result()
     except BrokenProcessPool as error:
         raise CatlipError("A process of the build died (killed, or out of memory). Run the build again.") from error
     finally:
@@ -98,7 +102,8 @@ def _run_pool(
         while True:
             # As many as there are workers: a dead worker then puts few shards under suspicion.
             while len(unfinished) < num_workers and (shard := next(waiting, None)) is not None:
-                unfinished[pool.submit(_extract, shard)] = shard
+                with signals_later():
+                    unfinished[pool.submit(_extract, shard)] = shard
             if not unfinished:
                 return
             for future in wait(unfinished, return_when=FIRST_COMPLETED).done:
@@ -109,6 +114,35 @@ def _run_pool(
         for process in _processes(pool):
             process.terminate()
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def signals_later() -> Iterator[None]:
+    """Ctrl-C and SIGTERM that come meanwhile are heard at the end; a second one at once.
+
+    For what starts workers: a worker whose start is broken off would be known to nobody, and would look in vain for the
+    locks of a pool that has gone.
+    """
+    if threading.current_thread() is not threading.main_thread():  # no other one hears them
+        yield
+        return
+    came: list[int] = []
+
+    def later(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        if len(came) > 1 and callable(heard := before[number]):
+            heard(number, frame)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, later)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if came:
+        signal.raise_signal(came[0])
 
 
 def _processes(pool: ProcessPoolExecutor) -> list[Any]:

@@ -6,6 +6,7 @@ Ray core tasks, one shard each. Ray keeps the processes that run them, so a proc
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -112,19 +113,19 @@ def _cluster(num_workers: int) -> Iterator[None]:
         try:
             if address:
                 _knock(address)
-                ray.init(address=address, **quiet)
+                where_to: dict[str, Any] = {"address": address}
             else:
                 os.environ.update({name: value for name, value in ONE_THREAD.items() if name not in os.environ})
-                folder = stack.enter_context(_scratch())
-                ray.init(
-                    address="local",
-                    num_cpus=num_workers,
-                    include_dashboard=False,
-                    object_store_memory=_OBJECT_STORE_BYTES,
-                    _memory=num_workers * WORKER_MEMORY_BYTES,
-                    _temp_dir=folder,
-                    **quiet,
-                )
+                where_to = {
+                    "address": "local",
+                    "num_cpus": num_workers,
+                    "include_dashboard": False,
+                    "object_store_memory": _OBJECT_STORE_BYTES,
+                    "_memory": num_workers * WORKER_MEMORY_BYTES,
+                    "_temp_dir": stack.enter_context(_scratch()),
+                }
+            with sigterm_kept():
+                ray.init(**where_to, **quiet)
         except Exception as error:  # a node that starts too slowly is told with a bare one
             where = f"at {ADDRESS}={address}" if address else "on this machine"
             reason = (str(error).strip().splitlines() or ["no reason given"])[0]
@@ -132,6 +133,22 @@ def _cluster(num_workers: int) -> Iterator[None]:
         stack.callback(ray.shutdown)
         _refuse_small_nodes()
         yield
+
+
+@contextlib.contextmanager
+def sigterm_kept() -> Iterator[None]:
+    """SIGTERM goes where it went before. Ray takes it over as it starts, and would end without a word."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    except SystemExit as ended:
+        if ended.code != signal.SIGTERM:
+            raise
+        signal.signal(signal.SIGTERM, before)
+        signal.raise_signal(signal.SIGTERM)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager

@@ -106,6 +106,29 @@ def test_run_ray__node_that_starts_too_slowly_is_one_line(monkeypatch: pytest.Mo
         list(run_ray([], make_none, None))
 
 
+def test_sigterm_kept__is_heard_by_who_heard_it_before() -> None:
+    from labelgen.engines.on_ray import sigterm_kept
+
+    def as_ray_does(number: int, _frame: object) -> None:
+        sys.exit(number)
+
+    def start() -> None:
+        with sigterm_kept():
+            signal.signal(signal.SIGTERM, as_ray_does)
+            signal.raise_signal(signal.SIGTERM)
+
+    heard = []
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: heard.append(number))
+    try:
+        with pytest.raises(SystemExit):
+            start()
+        assert heard == [signal.SIGTERM]
+        signal.raise_signal(signal.SIGTERM)
+        assert heard == [signal.SIGTERM] * 2
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def ray_workers(session: int) -> list[int]:
     """Processes that hold a shard."""
     lines = subprocess.run(["ps", "-eo", "pid=,sess=,args="], capture_output=True, text=True, check=True).stdout

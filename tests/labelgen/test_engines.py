@@ -1,12 +1,14 @@
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from labelgen.engines.local import run_local
+from labelgen.engines.local import run_local, signals_later
 from labelgen.engines.worker import DIED_TWICE, ONE_THREAD
 
 # The workers below are real processes; what they do with a shard is written in its name.
@@ -54,12 +56,22 @@ if __name__ == "__main__":
     folder, how, workers, *names = sys.argv[1:]
     if how == "started":
         start(parses=True)
+    if how == "interrupted":
+        from multiprocessing import forkserver
+        connect = forkserver.connect_to_new_process
+        def interrupted(fds):
+            found = connect(fds)
+            os.kill(os.getpid(), signal.SIGINT)  # the worker is there, and its pool has not heard of it
+            return found
+        forkserver.connect_to_new_process = interrupted
     todo = [InputShard(name=n, uri=f"{folder}/{n}", format="tar", identity="", size=1) for n in names]
     try:
         for outcome in run_local(todo, partial(make, how), int(workers)):
             print(outcome.shard.name, "done" if isinstance(outcome, Done) else outcome.reason)
     except CatlipError as error:
         print("error", error)
+    except KeyboardInterrupt:
+        print("interrupted")
 """
 
 
@@ -107,6 +119,45 @@ def test_run_local__worker_that_cannot_start_says_why(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_run_local__other_errors_end_the_run(tmp_path: Path) -> None:
     assert run(tmp_path, "bug", workers=1) == ["error no torch"]
+
+
+@pytest.mark.slow
+def test_run_local__an_interrupted_start_of_a_worker_is_no_traceback(tmp_path: Path) -> None:
+    assert run(tmp_path, "a", how="interrupted", workers=1) == ["interrupted"]
+
+
+def signalled(done: list[int], *numbers: int) -> None:
+    """These signals come one after another; `done`: what went on after each."""
+    with signals_later():
+        for number in numbers:
+            signal.raise_signal(number)
+            done.append(number)
+
+
+def test_signals_later__what_is_under_way_ends_first() -> None:
+    done: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        signalled(done, signal.SIGINT)
+    assert done == [signal.SIGINT]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_signals_later__a_second_one_is_heard_at_once() -> None:
+    done: list[int] = []
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt):
+        signalled(done, signal.SIGTERM, signal.SIGINT)
+    assert done == [signal.SIGTERM]
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_signals_later__in_another_thread_nothing_is_changed() -> None:
+    def handler() -> object:
+        with signals_later():
+            return signal.getsignal(signal.SIGINT)
+
+    with ThreadPoolExecutor(1) as threads:
+        assert threads.submit(handler).result() is signal.getsignal(signal.SIGINT)
 
 
 @pytest.mark.slow
