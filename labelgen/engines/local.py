@@ -130,7 +130,7 @@ def signals_later() -> Iterator[None]:
 
     def later(number: int, frame: FrameType | None) -> None:
         came.append(number)
-        if len(came) > 1 and callable(heard := before[number]):
+        if len(came) > 1 and callable(heard := before[signal.Signals(number)]):
             heard(number, frame)
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
