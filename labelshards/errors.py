@@ -20,3 +20,8 @@ class CatlipError(Exception):
 
 class LabelSetError(CatlipError):
     """A label set, or an image it points to, that a reader cannot vouch for."""
+
+
+def first_line(error: BaseException) -> str:
+    """What another library's exception says, without further lines and full stop; its type where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")

@@ -1,6 +1,6 @@
 """The label set: a folder, and the manifest (labelset.json) that vouches for everything in it."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -13,9 +13,9 @@ from labelshards.vocabulary import Vocabulary
 
 
 class ShardEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One label shard, and the input shard that it describes row by row."""
+    """One label shard, and the input shard that it describes row by row. name: of a file, and no path to it."""
 
-    name: str
+    name: Annotated[str, msgspec.Meta(pattern=r"^[^/\x00]+$")]
     rows: int
     labelled: int
     images: int

@@ -13,7 +13,7 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from labelshards.errors import CatlipError
+from labelshards.errors import CatlipError, first_line
 
 
 class DistributedConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -70,7 +70,7 @@ def joined(timeout_seconds: float = DistributedConfig().timeout_seconds) -> Iter
     except (dist.DistError, ValueError) as error:
         raise CatlipError(
             f"Process {os.environ['RANK']} of {os.environ.get('WORLD_SIZE', '?')} could not join the others within "
-            f"{timeout_seconds:g} s ({str(error).splitlines()[0]}). See that all are started, and reach "
+            f"{timeout_seconds:g} s ({first_line(error)}). See that all are started, and reach "
             f"{os.environ.get('MASTER_ADDR', 'MASTER_ADDR')}:{os.environ.get('MASTER_PORT', 'MASTER_PORT')}."
         ) from error
     try:

@@ -15,7 +15,7 @@ from timm.data.config import resolve_model_data_config
 from torch import nn
 
 from labelshards import storage
-from labelshards.errors import CatlipError
+from labelshards.errors import CatlipError, first_line
 from labelshards.schema import VOCABULARY_NAME
 from labelshards.vocabulary import Vocabulary
 from trainer import run
@@ -212,7 +212,7 @@ def _from_file(source: str, path: Path) -> nn.Module:
         # For the size of its head alone; timm reads the file again.
         state = timm.models.load_state_dict(str(path), weights_only=True)
     except Exception as error:  # unpickling and safetensors raise types of their own
-        raise CatlipError(f"--weights {path} is no checkpoint: {_first_line(error)}") from error
+        raise CatlipError(f"--weights {path} is no checkpoint: {first_line(error)}") from error
     classifier = timm.models.get_pretrained_cfg_value(source, "classifier")
     head = state.get(f"{classifier}.weight") if isinstance(classifier, str) else None
     num_classes = len(head) if head is not None else 0
@@ -232,7 +232,7 @@ def _create(source: str, options: dict[str, Any]) -> nn.Module:
         model = timm.create_model(source, dynamic_img_size=None, **options)  # timm drops what is None
     except Exception as error:  # timm, the hub's client and torch raise a dozen types
         hint = f" Give a checkpoint with --weights FILE, or --weights {RANDOM}." if options["pretrained"] else ""
-        raise CatlipError(f"timm cannot make {source}: {_first_line(error)}.{hint}") from error
+        raise CatlipError(f"timm cannot make {source}: {first_line(error)}.{hint}") from error
     return model
 
 
@@ -244,7 +244,7 @@ def _picture_input(model: nn.Module, name: str) -> PictureInput:
         crop_share = float(config["crop_pct"] or 1.0)
     except Exception as error:  # config.json may say anything, and timm trusts it
         raise CatlipError(
-            f"{name} does not say what pictures it takes: {_first_line(error)}. Mend its config.json."
+            f"{name} does not say what pictures it takes: {first_line(error)}. Mend its config.json."
         ) from error
     if channels != 3 or height != width:
         raise CatlipError(
@@ -274,7 +274,7 @@ def _check_features(encoder: Encoder, name: str) -> None:
     try:
         found = models.features(encoder.model, torch.zeros(1, 3, size, size))
     except Exception as error:  # a model of another kind fails anywhere
-        raise CatlipError(f"{name} gives no features: {_first_line(error)}") from error
+        raise CatlipError(f"{name} gives no features: {first_line(error)}") from error
     if found.ndim != 2:
         raise CatlipError(
             f"{name} gives features of {found.ndim - 1} dimensions, not one row a picture. Take another model."
@@ -283,7 +283,3 @@ def _check_features(encoder: Encoder, name: str) -> None:
 
 def _count(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")

@@ -24,7 +24,7 @@ from labelgen.engines.local import num_cores
 from labelgen.engines.worker import DIED_TWICE, ONE_THREAD, Failed, Outcome
 from labelgen.extract import Extractor
 from labelgen.sources.sample import InputShard
-from labelshards.errors import CatlipError
+from labelshards.errors import CatlipError, first_line
 from labelshards.flock import locked
 
 ADDRESS = "RAY_ADDRESS"
@@ -76,7 +76,7 @@ def run_ray(
         except RayTaskError as error:
             raise error.cause from None
         except RayError as error:
-            raise CatlipError(f"Ray failed: {str(error).splitlines()[0]} Run the same command again.") from error
+            raise CatlipError(f"Ray failed: {first_line(error)}. Run the same command again.") from error
         finally:
             # A cluster of our own ends in a moment with all that runs there; to cancel besides could break Ray itself.
             if os.environ.get(ADDRESS):
@@ -128,8 +128,7 @@ def _cluster(num_workers: int) -> Iterator[None]:
                 ray.init(**where_to, **quiet)
         except Exception as error:  # a node that starts too slowly is told with a bare one
             where = f"at {ADDRESS}={address}" if address else "on this machine"
-            reason = (str(error).strip().splitlines() or ["no reason given"])[0]
-            raise CatlipError(f"No Ray cluster {where}: {reason}") from error
+            raise CatlipError(f"No Ray cluster {where}: {first_line(error)}.") from error
         stack.callback(ray.shutdown)
         _refuse_small_nodes()
         yield

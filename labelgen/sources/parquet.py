@@ -10,6 +10,7 @@ from labelgen.sources.fields import Fields, choose_columns
 from labelgen.sources.rows import Places, Rows, plan_row_ranges
 from labelgen.sources.sample import Found, InputShard, SourceDamageError, SourceError
 from labelshards import storage
+from labelshards.errors import first_line
 
 _MAGIC = b"PAR1"
 _MOST_ROWS = 10**9  # in one file; a footer may claim any number, and each 10,000 would be a shard
@@ -72,7 +73,7 @@ def opened(uri: str) -> Iterator[pq.ParquetFile]:
             if not (0 <= file.metadata.num_rows <= _MOST_ROWS and file.schema_arrow is not None):
                 raise pa.ArrowInvalid(f"it says that it has {file.metadata.num_rows:,} rows")
         except (OSError, pa.ArrowException, ValueError) as error:
-            raise SourceError(f"{uri} is not a whole Parquet file ({_first_line(error)}).") from error
+            raise SourceError(f"{uri} is not a whole Parquet file ({first_line(error)}).") from error
         with file:
             yield file
 
@@ -101,7 +102,7 @@ def read_rows(
             if not count:
                 return
     except (OSError, pa.ArrowException, ValueError) as error:
-        raise SourceDamageError(f"{uri} is broken ({_first_line(error)}).") from error
+        raise SourceDamageError(f"{uri} is broken ({first_line(error)}).") from error
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -121,7 +122,3 @@ def _as_bytes(column: pa.Array) -> pa.Array:
     if _is_text_list(column.type):
         return column.cast(pa.large_list(pa.large_binary()))
     return column if pa.types.is_integer(column.type) or pa.types.is_boolean(column.type) else pa.nulls(len(column))
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0].rstrip(".")

@@ -268,3 +268,15 @@ def test_write_bytes__a_link_in_the_place_of_a_file_is_replaced_and_not_followed
     assert (tmp_path / "precious").read_text() == "kept"
     assert (tmp_path / "labelset.json").read_bytes() == b"new"
     assert not (tmp_path / "labelset.json").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["../../elsewhere", "a\0b", ""])
+def test_open__a_shard_name_that_is_no_file_of_the_label_set_is_one_line(tmp_path: Path, name: str) -> None:
+    root = write_label_set(tmp_path, coloured(1, 2))
+    manifest = root / schema.MANIFEST_NAME
+    told = msgspec.json.decode(manifest.read_bytes())
+    told["shards"][0]["name"] = name
+    manifest.write_bytes(msgspec.json.encode(told))
+    with pytest.raises(LabelSetError, match=r"labelset\.json is damaged.*Run `catlip labels build`") as caught:
+        LabelSet.open(str(root))
+    assert "$.shards[0].name" in str(caught.value)

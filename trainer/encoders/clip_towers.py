@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labelshards.errors import CatlipError
+from labelshards.errors import CatlipError, first_line
 from trainer.objectives.texts import TEXTS_AT_ONCE, TextSide
 
 PREFIX = "open_clip:"
@@ -98,7 +98,7 @@ def open_towers(name: str, weights: str | None) -> Towers:
     try:
         model: Any = open_clip.create_model(name, pretrained=weights, pretrained_text=False)
     except Exception as error:  # the hub's client, unpickling and open_clip itself raise a dozen types
-        raise CatlipError(f"open_clip cannot make {name} with weights {weights}: {_first_line(error)}.") from error
+        raise CatlipError(f"open_clip cannot make {name} with weights {weights}: {first_line(error)}.") from error
     model.eval().requires_grad_(False)
     image, projection = _tower(model.visual)
     return Towers(image, open_clip.get_model_preprocess_cfg(model), _texts(name, model, projection))
@@ -112,7 +112,7 @@ def _texts(name: str, model: Any, projection: Projection) -> TextSide:  # noqa: 
         try:
             return open_clip.get_tokenizer(name)
         except Exception as error:  # as above; most tokenizers lie on the hub
-            raise CatlipError(f"open_clip has no tokenizer for {name} here: {_first_line(error)}.") from error
+            raise CatlipError(f"open_clip has no tokenizer for {name} here: {first_line(error)}.") from error
 
     @torch.no_grad()
     def embed(texts: Sequence[str]) -> torch.Tensor:
@@ -151,7 +151,3 @@ def _tower(visual: nn.Module) -> tuple[nn.Module, Projection]:
         visual.register_parameter("proj", None)  # without it the tower ends at its features
         return ClipTower(visual, len(weight_DE)), lambda features_BD: features_BD @ weight_DE
     return ClipTower(visual, int(visual.output_dim)), lambda features_BD: features_BD  # type: ignore[arg-type]
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")

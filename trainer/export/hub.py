@@ -9,7 +9,7 @@ from huggingface_hub import HfApi, get_token
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
-from labelshards.errors import CatlipError
+from labelshards.errors import CatlipError, first_line
 
 _MESSAGE = "Export from catlip"
 
@@ -26,7 +26,7 @@ def destination(repo: str) -> Destination:
     try:
         validate_repo_id(repo)
     except HFValidationError as error:
-        raise CatlipError(f"--push-to-hub {repo}: {str(error).splitlines()[0]}") from error
+        raise CatlipError(f"--push-to-hub {repo}: {first_line(error)}.") from error
     if repo.count("/") != 1:
         raise CatlipError(f"--push-to-hub {repo}: write it as OWNER/NAME.")
     return Destination(url=f"{HfApi().endpoint}/{repo}", has_token=get_token() is not None)
@@ -46,7 +46,8 @@ def send(folder: Path, names: Iterable[str], repo: str, private: bool) -> str:
                 repo_id=repo, folder_path=folder, allow_patterns=list(names), commit_message=_MESSAGE
             )
     except Exception as error:  # the client's own types, and those of the library under it
-        why = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         mend = "" if get_token() else " This machine has no token for it: `hf auth login`."
-        raise CatlipError(f"{repo} was not sent to {api.endpoint}: {why}.{mend} The folder is in {folder}.") from error
+        raise CatlipError(
+            f"{repo} was not sent to {api.endpoint}: {first_line(error)}.{mend} The folder is in {folder}."
+        ) from error
     return str(commit.commit_url)

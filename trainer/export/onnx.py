@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.export import Dim
 
-from labelshards.errors import CatlipError
+from labelshards.errors import CatlipError, first_line
 from trainer.encoders import models
 
 INPUT, OUTPUT = "pictures", "output"
@@ -39,8 +39,8 @@ def convert(model: nn.Module, image_size: int, path: Path) -> Converted:
         except Exception as error:  # torch.export raises a dozen types, for what a model does with sizes above all
             failure = error
     else:
-        why = str(failure).splitlines()[0]
-        raise CatlipError(f"torch cannot convert this model to ONNX: {why} Export it as timm.") from failure
+        why = first_line(failure)
+        raise CatlipError(f"torch cannot convert this model to ONNX: {why}. Export it as timm.") from failure
     program.save(path)
     # In other numbers and sizes than those of the pictures that it was converted with.
     found = _difference(model, path, [(1, image_size), (3, image_size), *([(2, 2 * image_size)] if any_size else [])])

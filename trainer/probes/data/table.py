@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from labelshards import storage
-from labelshards.errors import CatlipError
+from labelshards.errors import CatlipError, first_line
 from trainer.probes.data.folder import identity
 from trainer.probes.data.split import NO_LABEL, OUT_OF_RANGE, Split, number_classes
 
@@ -54,7 +54,7 @@ class TablePictures:
                 column = pq.ParquetFile(self.files[file]).read_row_group(within, columns=[self.column])[self.column]
             except (pa.ArrowException, OSError, KeyError, ValueError) as error:
                 raise CatlipError(
-                    f"{self.files[file]}: row group {within} cannot be read ({_first_line(error)})."
+                    f"{self.files[file]}: row group {within} cannot be read ({first_line(error)})."
                 ) from error
             self._held.update(group=group, column=column)
         value = self._held["column"][row - int(self._starts[group])].as_py()
@@ -96,7 +96,7 @@ def open_tables(files: Sequence[Path]) -> Split:
         column = pa.concat_tables([pq.read_table(file, columns=[label]) for file in files])[label]
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise CatlipError(
-            f"{files[0].parent}: not Parquet files with the same columns ({_first_line(error)})."
+            f"{files[0].parent}: not Parquet files with the same columns ({first_line(error)})."
         ) from error
     if not _holds_labels(column.type):
         raise CatlipError(
@@ -124,10 +124,6 @@ def open_tables(files: Sequence[Path]) -> Split:
             pictures, classes, [np.array([ids[name] for name in each], np.int64) for each in kept], skipped
         )
     return Split.of_one(pictures, classes, np.array([ids[name] for [name] in kept], np.int64), skipped)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
 
 
 def _is_class(value: object, names: list[str] | None) -> bool:
