@@ -53,6 +53,11 @@ class Arguments(NamedTuple):
 
 def read(path: Path) -> dict[str, torch.Tensor]:
     """The tensors of a checkpoint file, nothing of which is run. Raises CatlipError if it is none."""
+    if path.suffix == ".safetensors":
+        raise CatlipError(
+            f"{path} is safetensors, and CoreNet's checkpoints are .pt. A run or an exported folder needs no import: "
+            "name it where a command asks for a MODEL."
+        )
     with path.open("rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of how other files were pickled
         try:

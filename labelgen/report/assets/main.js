@@ -13,7 +13,7 @@ function drawSets() {
       make("div", { class: "set-made" }, found.made),
       make("div", { class: "facts" }, fact(grouped(found.classes), "classes"), fact(grouped(found.samples), "samples"),
         found.samples ? [fact(percent(found.labelled / found.samples), "with labels"), fact((found.labels / found.samples).toFixed(2), "labels per sample")] : null,
-        fact(grouped(flagged.length), "to look at")),
+        fact(grouped(flagged.length), "to look at first")),
       make("ul", { class: "notes" }, [...found.notes, found.pictures_note].filter(Boolean).map((note) => make("li", {}, note))));
   });
   document.getElementById("sets").replaceChildren(...cards);

@@ -117,3 +117,8 @@ def test_read__runs_nothing(tmp_path: Path) -> None:
     with pytest.raises(CatlipError, match="is no checkpoint"):
         checkpoint.read(tmp_path / "evil.pt")
     assert not (tmp_path / "touched").exists()
+
+
+def test_read__what_needs_no_import_is_told(tmp_path: Path) -> None:
+    with pytest.raises(CatlipError, match=r"step\.safetensors is safetensors.*where a command asks for a MODEL"):
+        checkpoint.read(tmp_path / "step.safetensors")

@@ -23,6 +23,7 @@ def test_is_outline__of_what_pycocotools_writes(columns: list[list[bool]]) -> No
         assert is_outline(json.dumps({"size": [5, 7], "counts": counts}).encode(), SIZE)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools' own, on Python 3.12
 @given(st.text(st.characters(min_codepoint=40, max_codepoint=120), max_size=12))
 def test_is_outline__no_text_covers_more_than_the_picture(text: str) -> None:
     if is_outline(json.dumps({"size": [5, 7], "counts": text}).encode(), SIZE):
