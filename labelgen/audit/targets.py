@@ -25,6 +25,7 @@ NAMES = (*FROM_TIMM, *BUILT_IN)
 
 _WNID = re.compile(r"n\d{8}")
 _SYNSET = re.compile(r"\S+\.[nvas]\.\d\d")
+_MOST_WORDS = 12  # of a term; WordNet's longest has nine
 
 
 class Target(NamedTuple):
@@ -126,8 +127,9 @@ class _Names:
         for form in (*words, *self._qualified(name)):
             parts = form.split()
             # Endings first, from the longest on: the last word of a name says what it is, the first ones which.
-            for start in (*range(1, len(parts)), *range(-1, -len(parts), -1)):
-                if found := self._senses(" ".join(parts[start:] if start > 0 else parts[:start])):
+            lengths = range(min(len(parts) - 1, _MOST_WORDS), 0, -1)
+            for part in (*(parts[-length:] for length in lengths), *(parts[:length] for length in lengths)):
+                if found := self._senses(" ".join(part)):
                     return Target(name, found, steps=1)
         return Target(name, ())
 

@@ -165,6 +165,14 @@ def test_read_targets__wrong_lines(content: bytes, said: str, tmp_path: Path, at
         read_targets(str(file), atlas)
 
 
+def test_read_targets__a_name_of_a_hundred_thousand_words_takes_no_time_by_their_square(
+    tmp_path: Path, atlas: Atlas
+) -> None:
+    (tmp_path / "classes.txt").write_text("lorem " * 100_000 + "auto showroom\n")
+    (found,) = read_targets(str(tmp_path / "classes.txt"), atlas)
+    assert (found.steps, len(found.places)) == (1, 1)
+
+
 def test_read_targets__as_windows_writes_it(tmp_path: Path, atlas: Atlas) -> None:
     (tmp_path / "mine.txt").write_bytes("\ufeffn02084071\r\nsofa\tsofa.n.01\r\n".encode())
     found = read_targets(str(tmp_path / "mine.txt"), atlas)
