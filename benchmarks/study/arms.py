@@ -45,6 +45,7 @@ GROUPS: dict[str, tuple[Arm, ...]] = {
         _catlip("rate-2e-3", "optim.lr=2e-3"),
         _clip("rate-5e-4", "optim.lr=5e-4"),
         _clip("rate-2e-3", "optim.lr=2e-3"),
+        Arm(name="catlip-fast-rate-5e-4", recipe="flickr8k_fast_cpu", settings=("optim.lr=5e-4",)),
     ),
     "data": (
         _catlip("10-percent", labels="part-10"),
