@@ -141,8 +141,8 @@ def signals_later() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if came:
-        signal.raise_signal(came[0])
+        if len(came) == 1:
+            signal.raise_signal(came[0])
 
 
 def _processes(pool: ProcessPoolExecutor) -> list[Any]:

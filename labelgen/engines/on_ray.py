@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -113,10 +114,10 @@ def _cluster(num_workers: int) -> Iterator[None]:
         try:
             if address:
                 _knock(address)
-                where_to: dict[str, Any] = {"address": address}
+                cluster: dict[str, Any] = {"address": address}
             else:
                 os.environ.update({name: value for name, value in ONE_THREAD.items() if name not in os.environ})
-                where_to = {
+                cluster = {
                     "address": "local",
                     "num_cpus": num_workers,
                     "include_dashboard": False,
@@ -125,7 +126,7 @@ def _cluster(num_workers: int) -> Iterator[None]:
                     "_temp_dir": stack.enter_context(_scratch()),
                 }
             with sigterm_kept():
-                ray.init(**where_to, **quiet)
+                ray.init(**cluster, **quiet)
         except Exception as error:  # a node that starts too slowly is told with a bare one
             where = f"at {ADDRESS}={address}" if address else "on this machine"
             raise CatlipError(f"No Ray cluster {where}: {first_line(error)}.") from error
@@ -137,6 +138,9 @@ def _cluster(num_workers: int) -> Iterator[None]:
 @contextlib.contextmanager
 def sigterm_kept() -> Iterator[None]:
     """SIGTERM goes where it went before. Ray takes it over as it starts, and would end without a word."""
+    if threading.current_thread() is not threading.main_thread():  # there Ray leaves it alone
+        yield
+        return
     before = signal.getsignal(signal.SIGTERM)
     try:
         yield

@@ -142,6 +142,16 @@ def test_signals_later__what_is_under_way_ends_first() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_signals_later__one_is_not_lost_where_the_start_fails() -> None:
+    def fail() -> None:
+        with signals_later():
+            signal.raise_signal(signal.SIGINT)
+            raise BrokenPipeError
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+
+
 def test_signals_later__a_second_one_is_heard_at_once() -> None:
     done: list[int] = []
     before = signal.getsignal(signal.SIGTERM)
