@@ -18,7 +18,7 @@ import numpy as np
 
 from labelgen.arrays.ragged import is_first
 
-_WAITING = 1 << 22  # numbers
+_WAITING = 1 << 23  # numbers, before they are sorted: the more, the more of them are equal
 _IN_MEMORY = 1 << 23  # different numbers, 16 bytes each
 _BLOCK = 1 << 18  # numbers; 4 MB of each source that is merged
 _MAX_FILES = 8  # while they are merged, a block of each is in memory
@@ -38,15 +38,18 @@ class Tally:
     """Adds up counts of numbers ≥ 0.
 
     `in_memory`: so many different ones are held before they go to a file. `many`: so many may come before compiled
-    loops are loaded for the others.
+    loops are loaded for the others. `dtype`: of numbers that come without counts; 32 bits are sorted in half the time
+    of 64.
     """
 
-    def __init__(self, in_memory: int = _IN_MEMORY, many: int = _MANY) -> None:
+    def __init__(self, in_memory: int = _IN_MEMORY, many: int = _MANY, dtype: type[np.integer] = np.int64) -> None:
         self._in_memory, self._many = in_memory, many
+        self._waiting = min(_WAITING, in_memory)
         self._num_added = 0
-        self._once: list[np.ndarray] = []
+        # Numbers that count once, and how many there are: their place is taken again and again.
+        self._once, self._num_once = np.empty(0, dtype), 0
         self._counted: list[Run] = []
-        self._num_waiting = 0
+        self._num_waiting = 0  # of both
         self._runs: list[Run] = []
         self._files: list[IO[bytes]] = []
         # A build that ends early closes nothing, and the space of a file without a name is free when it is closed.
@@ -55,15 +58,33 @@ class Tally:
     def add(self, numbers: np.ndarray, counts: np.ndarray | None = None) -> None:
         """Count each of `numbers` [n] once, or as often as `counts` [n] says; they may repeat, in any order.
 
-        Whole numbers ≥ 0 of any type; 32 bits are sorted in half the time of 64. They are kept, not copied.
+        Whole numbers ≥ 0. With counts they are kept, not copied.
         """
         if counts is None:
-            self._once.append(numbers)
+
+            def copy(room: np.ndarray) -> int:
+                room[:] = numbers
+                return len(numbers)
+
+            self.add_written(copy, len(numbers))
         else:
             self._counted.append(Run(numbers, counts))
-        self._num_waiting += len(numbers)
-        self._num_added += len(numbers)
-        if self._num_waiting >= min(_WAITING, self._in_memory):
+            self._came(len(numbers))
+
+    def add_written(self, write: Callable[[np.ndarray], int], at_most: int) -> None:
+        """Count each number once that `write` puts into an array [at_most] of this tally's type; it says how many."""
+        if self._num_once + at_most > len(self._once):
+            self._settle()
+        if at_most > len(self._once):
+            self._once = np.empty(max(at_most, self._waiting), self._once.dtype)
+        num_written = write(self._once[self._num_once : self._num_once + at_most])
+        self._num_once += num_written
+        self._came(num_written)
+
+    def _came(self, num_numbers: int) -> None:
+        self._num_added += num_numbers
+        self._num_waiting += num_numbers
+        if self._num_waiting >= self._waiting:
             self._settle()
 
     def above(self, threshold: int, at_most: int | None = None) -> Run:
@@ -104,12 +125,12 @@ class Tally:
         if not self._num_waiting:
             return
         new = [_summed(self._counted, "quicksort")] if self._counted else []
-        if self._once:
-            once = np.concatenate(self._once)
+        if self._num_once:
+            once = self._once[: self._num_once]
             once.sort()
             new.append(self._of_equal(once))
         self._runs.append(new[0] if len(new) == 1 else self._added(new))
-        self._once, self._counted, self._num_waiting = [], [], 0
+        self._counted, self._num_once, self._num_waiting = [], 0, 0
         # Each run is more than twice as long as the next one: so there are few, and a number is seldom moved.
         while len(self._runs) > 1 and len(self._runs[-2].numbers) <= 2 * len(self._runs[-1].numbers):
             last = self._runs[-2:]

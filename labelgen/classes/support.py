@@ -1,6 +1,7 @@
 """Counts add up, shard by shard, into the support of every label; what is frequent becomes the vocabulary."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -135,10 +136,9 @@ class Cooccurrence:
         self._num_frequent = min(num_classes, num_frequent)
         before = np.arange(self._num_frequent)
         self._starts = (before * (before - 1) // 2).astype(np.int32)
-        # A pair of rare classes in one number.
-        self._pair_type = np.uint32 if num_classes * num_classes <= 1 << 32 else np.int64
         self._frequent = np.zeros(self._num_frequent * (self._num_frequent - 1) // 2, np.int64)
-        self._rest = Tally(many=many_labels)
+        # A pair of rare classes in one number.
+        self._rest = Tally(many=many_labels, dtype=np.uint32 if num_classes * num_classes <= 1 << 32 else np.int64)
         self._num_labels, self._many_labels = 0, many_labels
 
     def add(self, shard: LabelShard) -> None:
@@ -153,12 +153,11 @@ class Cooccurrence:
         from labelgen.classes.pairs import count_pairs  # it brings numba with it
 
         lengths = np.diff(shard.offsets)
+        counted = (shard.offsets.astype(np.int64), shard.values.astype(np.uint32), self._starts, self._frequent)
         # Room for all pairs: how many are rare the loop tells.
-        rare = np.empty(int((lengths * (lengths - 1) // 2).sum()), self._pair_type)
-        values = shard.values.astype(np.uint32)
-        offsets = shard.offsets.astype(np.int64)
-        num_rare = count_pairs(offsets, values, self._starts, self._frequent, self._num_classes, rare)
-        self._rest.add(rare[:num_rare].copy())  # a slice would keep all of `rare`
+        self._rest.add_written(
+            partial(count_pairs, *counted, self._num_classes), int((lengths * (lengths - 1) // 2).sum())
+        )
 
     def _add_in_columns(self, shard: LabelShard) -> None:
         # Samples with most labels first, so that those with an n-th label are the first ones; column n holds these.
@@ -179,7 +178,7 @@ class Cooccurrence:
             is_frequent = b < self._num_frequent
             rare = ~is_frequent
             pairs = a[:, rare] * np.int64(self._num_classes) + b[rare]
-            self._rest.add(pairs.ravel().astype(self._pair_type))
+            self._rest.add(pairs.ravel())
             a, b = a[:, is_frequent], b[is_frequent]
         np.add.at(self._frequent, (a + self._starts[b]).ravel(), 1)
 
