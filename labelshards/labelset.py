@@ -138,6 +138,13 @@ class LabelSet:
         """int64 [number of shards]: samples in each."""
         return np.array([entry.rows for entry in self.manifest.shards], dtype=np.int64)
 
+    def spread_shards(self, most_samples: int, most_shards: int | None = None) -> np.ndarray:
+        """int64, rising: shards from everywhere with about `most_samples` in all; every shard if there are no more."""
+        rows = self.rows_per_shard()
+        wanted = max(1, int(len(rows) * most_samples / max(1, rows.sum())))
+        wanted = min(wanted, len(rows), most_shards or len(rows))
+        return np.linspace(0, len(rows) - 1, wanted).astype(np.int64)
+
 
 def read_manifest(root: str) -> Manifest | None:
     """The manifest of folder `root`, or None if there is none yet. Raises LabelSetError if it is of another format."""

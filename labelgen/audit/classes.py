@@ -11,8 +11,8 @@ from labelgen.audit import flags
 from labelgen.audit.branches import branches
 from labelgen.classes.edit import Edits, edit_of
 from labelgen.classes.encode import number_of
-from labelgen.dictionary.wordnet import Pos
-from labelgen.meaning.atlas import THINGS, Atlas, Meant
+from labelgen.dictionary.wordnet import THING_NAMES, Pos
+from labelgen.meaning.atlas import Atlas, Meant
 from labelgen.meaning.resolve import COMPOUND_BITS
 from labelshards import schema
 from labelshards.errors import LabelSetError
@@ -157,7 +157,7 @@ def _compare(meant: Meant, own: np.ndarray, atlas: Atlas, pos: Pos) -> tuple[np.
     ranks = np.arange(len(rows)) - meant.senses.starts[rows]
     is_own = meant.senses.values == own[rows]
     judged = meant.likely > 0
-    things = pc.is_in(atlas.lexnames, value_set=pa.array(sorted(THINGS))).to_numpy(zero_copy_only=False)
+    things = pc.is_in(atlas.lexnames, value_set=pa.array(sorted(THING_NAMES))).to_numpy(zero_copy_only=False)
     seen = things[meant.senses.values] | (pos is not Pos.NOUN)
     counts = ~is_own & np.where(judged[rows], ranks < meant.likely[rows], seen)
     ambiguous = np.bincount(rows[counts], minlength=num) > 0

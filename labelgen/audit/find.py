@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 
 from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
+from labelshards.matching import plain
 from labelshards.vocabulary import Vocabulary
 
 _SUGGESTIONS = 5
@@ -22,8 +23,8 @@ def find_classes(label_set: LabelSet, name: str) -> list[int]:
         class_id = pc.index(vocab.table[column], name).as_py()
         if class_id >= 0:
             return [int(class_id)]
-    word = _plain(name)
-    found = [class_id for class_id, lemmas in enumerate(vocab.lemmas) if word in map(_plain, lemmas)]
+    word = plain(name)
+    found = [class_id for class_id, lemmas in enumerate(vocab.lemmas) if word in map(plain, lemmas)]
     if not found:
         raise CatlipError(f"{label_set.root} has no class {name!r}. {_nearest(vocab, name)}")
     return found
@@ -31,11 +32,11 @@ def find_classes(label_set: LabelSet, name: str) -> list[int]:
 
 def mentions(vocab: Vocabulary, word: str) -> pa.Array:
     """bool [K]: the classes that have a word in a lemma, in the synset's name, or as their ImageNet id."""
-    plain = _plain(word)
     lemmas = vocab.table["lemmas"].cast(pa.list_(pa.string())).combine_chunks()  # Arrow joins no others
     lemmas = pc.utf8_lower(pc.binary_join(lemmas, "\n"))
     names = pc.replace_substring(pc.utf8_lower(vocab.table["synset"]), "_", " ")
-    found = pc.or_(pc.match_substring(lemmas, plain), pc.match_substring(names, plain))
+    text = plain(word)
+    found = pc.or_(pc.match_substring(lemmas, text), pc.match_substring(names, text))
     return pc.or_(found, pc.equal(vocab.table["wnid"], word))
 
 
@@ -43,15 +44,11 @@ def _nearest(vocab: Vocabulary, name: str) -> str:
     if not len(vocab):
         return "It has no classes at all."
     by_name = {
-        _plain(lemma): synset for synset, lemmas in zip(vocab.synsets, vocab.lemmas, strict=True) for lemma in lemmas
+        plain(lemma): synset for synset, lemmas in zip(vocab.synsets, vocab.lemmas, strict=True) for lemma in lemmas
     }
-    word = _plain(name.partition(".")[0])
+    word = plain(name.partition(".")[0])
     near = difflib.get_close_matches(word, by_name, n=_SUGGESTIONS, cutoff=0.6)
     if not near:
         near = [lemma for lemma in by_name if word in lemma.split()][:_SUGGESTIONS]
     shown = ", ".join(dict.fromkeys(by_name[lemma] for lemma in near))
     return f"The nearest: {shown}." if shown else "`catlip vocab inspect` lists them."
-
-
-def _plain(name: str) -> str:
-    return " ".join(name.lower().replace("_", " ").split())

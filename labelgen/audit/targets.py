@@ -16,6 +16,7 @@ from labelgen.meaning import wordlists
 from labelgen.meaning.atlas import Atlas
 from labelshards import storage
 from labelshards.errors import CatlipError
+from labelshards.matching import plain
 
 _OWN = Path(__file__).parent / "lists"
 # Names → files of their own, or of timm's, which lists ImageNet's classes as wnids.
@@ -120,7 +121,7 @@ class _Names:
             return _of_place(name, self._place(name, where), self._atlas)
         if synsets:
             return Target(name, tuple(self._place(each, where) for each in re.split(r"[\s,]+", synsets)))
-        words = [self._plain(word) for word in name.split(",")]
+        words = [plain(word) for word in name.split(",")]
         for form in (*words, *self._qualified(name)):
             if found := self._senses(form):
                 return Target(name, found)
@@ -147,11 +148,7 @@ class _Names:
         meant = self._atlas.senses(Pos.NOUN, [found[0]])
         return tuple(meant.senses.row(0)[: max(1, int(meant.likely[0]))].tolist())
 
-    @staticmethod
-    def _plain(name: str) -> str:
-        return " ".join(name.lower().replace("_", " ").split())
-
     def _qualified(self, name: str) -> list[str]:
         """`arena/hockey` → "hockey arena", "arena"."""
         noun, slash, qualifier = name.partition("/")
-        return [self._plain(f"{qualifier} {noun}"), self._plain(noun)] if slash else []
+        return [plain(f"{qualifier} {noun}"), plain(noun)] if slash else []

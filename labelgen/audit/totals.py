@@ -59,7 +59,7 @@ def read_totals(
     histogram = np.zeros(1, np.int64)
     reasons: Counter[str] = Counter()
     why = _Reasons(label_set)
-    chosen = _spread(label_set, at_most)
+    chosen = label_set.spread_shards(at_most)
     total = int(label_set.rows_per_shard()[chosen].sum())
     done = 0
     ranks = np.argsort(np.argsort(-vocab.support, kind="stable"), kind="stable")  # of each class, by support
@@ -108,13 +108,6 @@ def support_here(label_set: LabelSet, read: Callable[[], Totals]) -> np.ndarray:
         return label_set.vocabulary.support.astype(np.float64)
     totals = read()
     return totals.support * (label_set.manifest.totals.samples / max(1, totals.samples_read))
-
-
-def _spread(label_set: LabelSet, at_most: int) -> np.ndarray:
-    """int64: shards with up to `at_most` samples in all, from everywhere; all of them if there are no more."""
-    rows = label_set.rows_per_shard()
-    wanted = max(1, int(len(rows) * at_most / max(1, rows.sum())))
-    return np.arange(len(rows)) if len(rows) <= wanted else np.linspace(0, len(rows) - 1, wanted).astype(np.int64)
 
 
 class _Reasons:

@@ -24,6 +24,9 @@ FILES = (
 
 # Lexicographers' files of what can be seen and touched: animal, artifact, body, food, object, person, plant, substance.
 THINGS = frozenset({5, 6, 8, 13, 17, 18, 20, 27})
+THING_NAMES = frozenset(
+    "noun." + name for name in ("animal", "artifact", "body", "food", "object", "person", "plant", "substance")
+)
 
 Folder = Path | zipfile.Path
 

@@ -147,7 +147,7 @@ def _make() -> dict[str, pa.Array]:
     synsets = Synsets.load(folder)
     lexicon = Lexicon.load(folder, wordlists.read_terms(None))
     usual = wordlists.read_senses(None, lexicon, synsets).usual
-    things = {number for number in synsets if synsets.lexname(number) in THINGS}
+    things = {number for number in synsets if synsets.lexname(number) in wordnet.THING_NAMES}
     ids = synsets.ids
     ordered = [synsets[number] for number in ids.tolist()]
     terms: list[str] = []
@@ -183,9 +183,3 @@ def _packed(ids: np.ndarray, of_rows: list[tuple[int, ...]] | list[list[int]]) -
 
 def _rows(lists: pa.ListArray) -> Rows:
     return Rows(offsets(pc.list_value_length(lists).to_numpy()), lists.flatten().to_numpy())
-
-
-# The lexicographers' files of what can be seen and touched, by name (wordnet.THINGS has their numbers).
-THINGS = frozenset(
-    "noun." + name for name in ("animal", "artifact", "body", "food", "object", "person", "plant", "substance")
-)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from labelgen.dictionary.lexicon import Lexicon
 from labelgen.dictionary.synsets import Synsets
-from labelgen.dictionary.wordnet import Pos
+from labelgen.dictionary.wordnet import THING_NAMES, Pos
 from labelgen.mentions.terms import Form, Role, Term
 
 # What speaks for a sense, in nats. The weights were fitted to senses of everyday words in captions and rounded;
@@ -38,13 +38,10 @@ RARER = -2.5
 UNUSUAL = -6.0
 
 _MASS = frozenset({"noun.substance", "noun.attribute", "noun.act", "noun.state", "noun.feeling", "noun.cognition"})
-_THINGS = frozenset(
-    "noun." + name for name in ("animal", "artifact", "body", "food", "object", "person", "plant", "substance")
-)
 _DEEDS = frozenset(
     "verb." + name for name in ("body", "competition", "consumption", "contact", "motion", "perception", "weather")
 )
-_SHOWN = _THINGS | _DEEDS
+_SHOWN = THING_NAMES | _DEEDS
 _PEOPLE = frozenset({"noun.person", "noun.group"})
 _NAMES = frozenset({Form.NAME, Form.CAPITAL})
 _SLANG = ("slang", "offensive", "derogat", "disparag")

@@ -82,7 +82,8 @@ class _Album:
     """Samples with pictures, by class, in an order that depends on nothing but the label set."""
 
     def __init__(self, label_set: LabelSet, moved: dict[str, str]) -> None:
-        self._shards = [label_set.read_shard(index) for index in _spread(label_set)]
+        chosen = label_set.spread_shards(_MOST_SAMPLES, _MOST_SHARDS)
+        self._shards = [label_set.read_shard(index) for index in chosen.tolist()]
         sizes = [len(shard) for shard in self._shards]
         self._bounds = np.cumsum([0, *sizes])
         self._samples = _by_class(self._shards, self._bounds, len(label_set.vocabulary))
@@ -130,13 +131,6 @@ class _Album:
             return None
         captions = shard.captions[row].as_py() if shard.captions is not None else []
         return Picture(small, key, captions[0] if captions else None)
-
-
-def _spread(label_set: LabelSet) -> list[int]:
-    """Shards from everywhere, of so many samples."""
-    rows = label_set.rows_per_shard()
-    wanted = min(_MOST_SHARDS, max(1, int(len(rows) * _MOST_SAMPLES / max(1, rows.sum()))), len(rows))
-    return sorted({int(at) for at in np.linspace(0, len(rows) - 1, wanted)}) if len(rows) else []
 
 
 def _by_class(shards: Sequence[LabelShard], bounds: np.ndarray, num_classes: int) -> Rows:

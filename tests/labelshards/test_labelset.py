@@ -45,6 +45,28 @@ def test_open__manifest_survives_a_round_trip(label_set: Path) -> None:
     assert (label_set / schema.MANIFEST_NAME).read_bytes() == manifest.to_bytes()
 
 
+@pytest.mark.parametrize(
+    ("rows", "most_samples", "most_shards", "expected"),
+    [
+        ([10] * 5, 50, None, [0, 1, 2, 3, 4]),
+        ([10] * 5, 30, None, [0, 2, 4]),
+        ([10] * 5, 1_000, 2, [0, 4]),
+        ([10] * 5, 1, None, [0]),
+        ([0, 0], 10, None, [0, 1]),
+        ([], 10, 3, []),
+    ],
+)
+def test_spread_shards__from_everywhere(
+    label_set: Path, rows: list[int], most_samples: int, most_shards: int | None, expected: list[int]
+) -> None:
+    opened = LabelSet.open(str(label_set))
+    entry = opened.manifest.shards[0]
+    shards = [msgspec.structs.replace(entry, rows=number) for number in rows]
+    manifest = msgspec.structs.replace(opened.manifest, shards=shards)
+    spread = LabelSet(opened.root, manifest, opened.vocabulary).spread_shards(most_samples, most_shards)
+    assert spread.tolist() == expected
+
+
 @pytest.mark.parametrize("where", ["", "nothing", "labelset.json", "labelset.json/x"])
 def test_open__not_a_label_set(label_set: Path, where: str) -> None:
     if where == "":

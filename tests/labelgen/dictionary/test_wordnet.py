@@ -133,9 +133,7 @@ def test_read_senses__lexicographers_files_are_the_synsets(synsets: Synsets, wor
     assert {(sense.synset, names[sense.lexfile]) for sense in senses} == {
         (synset.id, synset.lexname) for synset in synsets.values()
     }
-    assert {names[number] for number in wordnet.THINGS} == {
-        f"noun.{name}" for name in ("animal", "artifact", "body", "food", "object", "person", "plant", "substance")
-    }
+    assert {names[number] for number in wordnet.THINGS} == wordnet.THING_NAMES
 
 
 @pytest.mark.parametrize("pos", Pos)
