@@ -25,7 +25,7 @@ from trainer.probes.data.opening import open_splits
 from trainer.probes.data.split import Split
 from trainer.probes.examples import Examples, Moments, shots
 from trainer.probes.features import BATCH_SIZE, Cropped
-from trainer.probes.plans import Asked
+from trainer.probes.probe import Asked
 from trainer.probes.tables import FeatureTable
 from trainer.probes.taps import POOLED, tap
 
@@ -59,12 +59,12 @@ def cached(opened: opening.Opened, splits: tuple[Split, Split], data: Path, fold
     print("| probe | CPU s |\n| --- | --- |")
     asked = Asked(opened=opened, splits=splits, data=data, out=folder, protocols=PROTOCOLS, with_random=False)
     total = 0.0
-    for plan in (*linear.plans(asked), knn.plan(), fewshot.plan()):
-        run = partial(probing.probe, asked, [plan], lambda *_: None)
+    for probe in (*linear.probes(asked), knn.probe(), fewshot.probe()):
+        run = partial(probing.measure, asked, [probe], lambda *_: None)
         run()  # the features, and whatever is loaded once
         seconds = min(cpu_seconds(run) for _ in range(REPEATS))
         total += seconds
-        print(f"| {plan.task}, {plan.protocol} | {seconds:.1f} |", flush=True)
+        print(f"| {probe.task}, {probe.protocol} | {seconds:.1f} |", flush=True)
     print(f"| all | {total:.1f} |\n")
 
 

@@ -124,8 +124,8 @@ def probe(
     from trainer import distributed, opening
     from trainer.probes import probing
     from trainer.probes.data.opening import open_splits
-    from trainer.probes.plans import Asked
-    from trainer.probes.tasks import TASKS as PLANS_OF
+    from trainer.probes.probe import Asked
+    from trainer.probes.tasks import TASKS as PROBES_OF
 
     with distributed.joined() as world, _phases(world.is_main) as report:
         splits = open_splits(data, test, report)
@@ -146,7 +146,7 @@ def probe(
             with_random=not no_random,
             world=world,
         )
-        found = probing.probe(asked, [plan for task in tasks for plan in PLANS_OF[task](asked)], report)
+        found = probing.measure(asked, [probe for task in tasks for probe in PROBES_OF[task](asked)], report)
     if not world.is_main:
         return
     if as_json:

@@ -17,7 +17,7 @@ from labelgen.engines.worker import Done
 from labelgen.extract import Extractor, Seconds, Settings, fingerprint
 from labelgen.folder import locks, state
 from labelgen.folder.outfolder import refuse_strangers
-from labelgen.folder.state import Plan, Status
+from labelgen.folder.state import BuildPlan, Status
 from labelgen.meaning import wordlists
 from labelgen.meaning.resolve import Language
 from labelgen.options import (
@@ -153,10 +153,10 @@ class _Extraction:
     slow: str | None = None
 
 
-def _plan(options: Options, settings: Settings, files: list[InputShard], num_slices: int | None) -> Plan:
+def _plan(options: Options, settings: Settings, files: list[InputShard], num_slices: int | None) -> BuildPlan:
     given = LabelSet.open(options.vocabulary_from) if options.vocabulary_from else None
     choice = choice_for(options) if given is None else as_in(given, choice_for(options))
-    return Plan(
+    return BuildPlan(
         sources=list(options.sources),
         settings=settings,
         choice=choice,
@@ -171,12 +171,12 @@ def _plan(options: Options, settings: Settings, files: list[InputShard], num_sli
 
 
 def _with_table(
-    plan: Plan,
+    plan: BuildPlan,
     options: Options,
     model: str,
     on_progress: Watcher,
     turn: Callable[[], AbstractContextManager[None]] = nullcontext,
-) -> Plan:
+) -> BuildPlan:
     """The plan with the table that its captions are labelled with, where that is what is asked for. See distill/."""
     settings = plan.settings
     if settings.nouns != DISTILLED:
@@ -204,7 +204,7 @@ def _teach(
     return teach.teach(texts, load_lexicon(settings.labeler, terms, folder), model, by)
 
 
-def _failed_before(plan: Plan, options: Options) -> set[str]:
+def _failed_before(plan: BuildPlan, options: Options) -> set[str]:
     """URIs of files with shards that failed. Raises CatlipError if the plan is that of other sources."""
     if list(options.sources) != plan.sources or options.fields != plan.settings.fields:
         raise CatlipError(
@@ -231,7 +231,7 @@ class _Left(NamedTuple):
     todo: list[InputShard]
 
 
-def _left(options: Options, plan: Plan, shards: Sequence[InputShard], only: Container[str] | None = None) -> _Left:
+def _left(options: Options, plan: BuildPlan, shards: Sequence[InputShard], only: Container[str] | None = None) -> _Left:
     """What is not done of `shards`, or only what is of the files `only`; workers begin to load if there is anything."""
     folder = candidates.folder_of(options.out)
     found = Status(set(), {}) if options.rebuild else state.status(folder, shards, plan.settings)
@@ -243,7 +243,7 @@ def _left(options: Options, plan: Plan, shards: Sequence[InputShard], only: Cont
 
 
 def _extract(
-    options: Options, plan: Plan, shards: Sequence[InputShard], left: _Left, model: str, on_progress: Watcher
+    options: Options, plan: BuildPlan, shards: Sequence[InputShard], left: _Left, model: str, on_progress: Watcher
 ) -> _Extraction:
     """Extract what is left of `shards`."""
     folder = candidates.folder_of(options.out)
@@ -273,7 +273,7 @@ def _extract(
 
 def _publish(
     out: str,
-    plan: Plan,
+    plan: BuildPlan,
     language: Language,
     shards: Sequence[InputShard],
     work: _Extraction,
@@ -319,7 +319,7 @@ def _publish(
     )
 
 
-def _refuse_mostly_missing(plan: Plan) -> None:
+def _refuse_mostly_missing(plan: BuildPlan) -> None:
     """Raise CatlipError before hours of work, if so many files are not there that nothing would be made of the rest."""
     missing = [shard.uri for shard in plan.files if not shard.identity]
     # Where all are missing, reading them tells why each of them is.
@@ -330,7 +330,7 @@ def _refuse_mostly_missing(plan: Plan) -> None:
         )
 
 
-def _up_to_date(out: str, plan: Plan, shards: Sequence[InputShard]) -> Result | None:
+def _up_to_date(out: str, plan: BuildPlan, shards: Sequence[InputShard]) -> Result | None:
     """The result if nothing is left to do. Failed shards are tried again: what was wrong may have been mended."""
     manifest = _finished(out)
     if manifest is None or manifest.failed or manifest.fingerprint != _goal(plan, shards):
@@ -350,7 +350,7 @@ def _up_to_date(out: str, plan: Plan, shards: Sequence[InputShard]) -> Result | 
     )
 
 
-def language_of(plan: Plan) -> Language:
+def language_of(plan: BuildPlan) -> Language:
     """Raises CatlipError if a list of terms or senses is not what it was when the build was planned."""
     decided = (
         (plan.terms, plan.settings.terms, wordlists.digest(plan.terms)),
@@ -376,7 +376,7 @@ def _listed(reasons: Sequence[str]) -> str:
     return "\n".join([*(f"  {reason}" for reason in reasons[:_MANY_REASONS]), *more])
 
 
-def _goal(plan: Plan, shards: Sequence[InputShard]) -> str:
+def _goal(plan: BuildPlan, shards: Sequence[InputShard]) -> str:
     """Identity of the label set that is asked for: same goal, same bytes."""
     # Sources, too, by name: the manifest has them.
     given = _identity(LabelSet.open(plan.vocabulary_from)) if plan.vocabulary_from else None

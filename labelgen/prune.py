@@ -11,7 +11,7 @@ from labelgen.build import language_of
 from labelgen.classes.edit import Edit, Edits
 from labelgen.folder import locks, state
 from labelgen.folder.outfolder import refuse_built, refuse_strangers
-from labelgen.folder.state import Plan
+from labelgen.folder.state import BuildPlan
 from labelgen.meaning.atlas import read_atlas
 from labelgen.options import RULES
 from labelgen.publish import publish
@@ -78,7 +78,7 @@ def _unchanged(source: str) -> Iterator[None]:
         yield
 
 
-def _plan_of(label_set: LabelSet) -> Plan:
+def _plan_of(label_set: LabelSet) -> BuildPlan:
     """What made a label set. Raises CatlipError if it is not what its candidates are for."""
     root, manifest = label_set.root, label_set.manifest
     if not manifest.shards:

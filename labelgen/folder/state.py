@@ -23,7 +23,7 @@ _REQUESTS_AT_ONCE = 32
 _MANY_LINES = 20
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class BuildPlan(msgspec.Struct, frozen=True, kw_only=True):
     """All that decides a label set, and where its parts come from.
 
     files: shards as `sources.scan` yields them. terms, pins, vocabulary_from: URIs. num_slices: of the job array that
@@ -58,7 +58,7 @@ class _Failure(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-def write_plan(folder: str, plan: Plan) -> None:
+def write_plan(folder: str, plan: BuildPlan) -> None:
     """Keep the plan, unless it stands there already."""
     data = msgspec.json.encode(plan)
     where = storage.join(folder, PLAN_NAME)
@@ -66,11 +66,11 @@ def write_plan(folder: str, plan: Plan) -> None:
         storage.write_bytes(where, data)
 
 
-def read_plan(folder: str) -> Plan:
+def read_plan(folder: str) -> BuildPlan:
     """The plan of the last build or slice. Raises CatlipError if there is none."""
     where = storage.join(folder, PLAN_NAME)
     try:
-        return msgspec.json.decode(storage.read_bytes(where), type=Plan)
+        return msgspec.json.decode(storage.read_bytes(where), type=BuildPlan)
     except FileNotFoundError as error:
         raise CatlipError(
             f"No build was begun here: {where} is missing. Run `catlip labels build SOURCE... --out DIR` first."

@@ -142,7 +142,7 @@ def sealed(data: bytes) -> bytes:
     return storage.digest(data[16:]).encode() + data[16:]
 
 
-_PLAN = state.Plan(
+_PLAN = state.BuildPlan(
     sources=["x.tar"], settings=_SETTINGS, choice=_CHOICE, terms=None, pins=None, vocabulary_from=None,
     keep_candidates=True, max_bad_fraction=0.5, num_slices=2, files=[_INPUT],
 )  # fmt: skip

@@ -12,7 +12,7 @@ import torch
 
 from trainer.probes import accuracy
 from trainer.probes.examples import Examples, Moments, shots
-from trainer.probes.plans import Asked, Case, Measured, Plan, Tick
+from trainer.probes.probe import Asked, Case, Measured, Probe, Tick
 
 SHOTS = (1, 5, 10, 25)
 PENALTIES = tuple(2.0**power for power in range(-10, 21, 2))
@@ -68,14 +68,14 @@ class Ridge:
         return self.targets_NK - (self.targets_NK - fitted_NK) / rest_N[:, None]
 
 
-def plans(_asked: Asked) -> list[Plan]:
+def probes(_asked: Asked) -> list[Probe]:
     """The one probe, whatever else was asked for."""
-    return [plan()]
+    return [probe()]
 
 
-def plan(numbers: Sequence[int] = SHOTS) -> Plan:
+def probe(numbers: Sequence[int] = SHOTS) -> Probe:
     """The probe for some numbers of shots."""
-    return Plan(
+    return Probe(
         task="fewshot",
         protocol="ridge",
         settings={

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 
 from trainer.probes import accuracy
 from trainer.probes.examples import Examples, Features, Moments
-from trainer.probes.plans import Tick
+from trainer.probes.probe import Tick
 from trainer.probes.updates import Training, Updates
 
 _EVAL_BATCH = 4096

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from trainer.probes import accuracy
 from trainer.probes.examples import Examples
-from trainer.probes.plans import Asked, Case, Measured, Plan, Tick
+from trainer.probes.probe import Asked, Case, Measured, Probe, Tick
 
 NEIGHBOURS = (10, 20, 100, 200)
 _TEMPERATURE = 0.07
@@ -19,14 +19,14 @@ _TEST_BATCH = 1024
 _TRAIN_BATCH = 16384  # similarities of both batches are 64 MiB
 
 
-def plans(_asked: Asked) -> list[Plan]:
+def probes(_asked: Asked) -> list[Probe]:
     """The one probe, whatever else was asked for."""
-    return [plan()]
+    return [probe()]
 
 
-def plan() -> Plan:
+def probe() -> Probe:
     """The probe for all of NEIGHBOURS that the training split has."""
-    return Plan(
+    return Probe(
         task="knn",
         protocol="dino",
         settings={"neighbours": list(NEIGHBOURS), "temperature": _TEMPERATURE, "similarity": "cosine"},

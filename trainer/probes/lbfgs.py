@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from trainer.probes import accuracy
 from trainer.probes.examples import Examples, Moments
-from trainer.probes.plans import Tick
+from trainer.probes.probe import Tick
 
 # Powers of ten at first, then eight steps a power between the neighbours of the best: CLIP's 96 values, by bisection.
 _COARSE = tuple(range(-48, 49, 16))

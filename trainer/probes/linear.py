@@ -16,7 +16,7 @@ from labelshards.errors import CatlipError
 from trainer.probes import accuracy, heads, lbfgs
 from trainer.probes.examples import Examples, held_out, stratified
 from trainer.probes.heads import Heads, Start, View
-from trainer.probes.plans import Asked, Case, Measured, Plan, Tick
+from trainer.probes.probe import Asked, Case, Measured, Probe, Tick
 from trainer.probes.taps import BLOCKS, POOLED, num_blocks
 from trainer.probes.transfer import INIT_STD, TRANSFER, ZEROS, Init, init_of
 from trainer.probes.updates import Training
@@ -45,7 +45,7 @@ PROTOCOLS = (*_TRAININGS, "lbfgs")
 WITH_INIT = ("sweep", "catlip")
 
 
-def plans(asked: Asked) -> list[Plan]:
+def probes(asked: Asked) -> list[Probe]:
     """The probe under each protocol, from each beginning. Raises CatlipError if one cannot be had."""
     found = []
     for protocol, name in product(asked.of_task(PROTOCOLS, "sweep"), asked.inits):
@@ -54,11 +54,11 @@ def plans(asked: Asked) -> list[Plan]:
                 f"--init {name} is for protocols {' and '.join(WITH_INIT)}; {protocol} has its own beginning."
             )
         blocks = num_blocks(asked.opened.encoder.model) if protocol == "dinov2" else 0
-        found.append(plan(protocol, asked.fractions, blocks, init_of(name, asked) if name != ZEROS else None))
+        found.append(probe(protocol, asked.fractions, blocks, init_of(name, asked) if name != ZEROS else None))
     return found
 
 
-def plan(protocol: str, fractions: Sequence[float], blocks: int = 0, init: Init | None = None) -> Plan:
+def probe(protocol: str, fractions: Sequence[float], blocks: int = 0, init: Init | None = None) -> Probe:
     """The probe under one of PROTOCOLS on these fractions of the training pictures.
 
     blocks: of dinov2's tap. init: what heads begin with, if not with what the protocol says.
@@ -70,7 +70,7 @@ def plan(protocol: str, fractions: Sequence[float], blocks: int = 0, init: Init 
         settings = {**settings, "blocks": sorted({1, blocks}), "average_patches": [False, True]}
     if init is not None:
         settings = {**settings, "init": init.name, "init_std": INIT_STD}
-    return Plan(
+    return Probe(
         task="linear",
         protocol=f"{protocol}, {init.name} init" if init is not None else protocol,
         settings={**settings, "held_out": HELD_OUT, "fractions": list(fractions)},

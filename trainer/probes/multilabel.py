@@ -17,7 +17,7 @@ from trainer.probes.data.split import Split
 from trainer.probes.examples import Features
 from trainer.probes.heads import Heads, Start
 from trainer.probes.linear import HELD_OUT
-from trainer.probes.plans import Asked, Case, Measured, Plan, Tick
+from trainer.probes.probe import Asked, Case, Measured, Probe, Tick
 from trainer.probes.updates import Training
 
 # A class that few pictures have needs larger steps than one of a few classes.
@@ -27,15 +27,15 @@ SWEEP = Training(
 _SCORES_AT_ONCE = 1 << 24  # 64 MiB
 
 
-def plans(asked: Asked) -> list[Plan]:
+def probes(asked: Asked) -> list[Probe]:
     """The one probe, on each fraction that was asked for."""
-    return [plan(asked.fractions)]
+    return [probe(asked.fractions)]
 
 
-def plan(fractions: Sequence[float]) -> Plan:
+def probe(fractions: Sequence[float]) -> Probe:
     """The probe on these fractions of the training pictures; a smaller one of a seed lies in a larger."""
     training = msgspec.to_builtins(SWEEP)
-    return Plan(
+    return Probe(
         task="multilabel",
         protocol="sweep",
         settings={
@@ -52,7 +52,7 @@ def plan(fractions: Sequence[float]) -> Plan:
 
 
 def _run(fractions: Sequence[float], case: Case, seed: int, tick: Tick) -> list[Measured]:
-    assert case.features is not None, "the plan has a tap"
+    assert case.features is not None, "the probe has a tap"
     train, test = case.features
     order = np.random.default_rng(seed).permutation(len(train))
     found = []

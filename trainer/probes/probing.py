@@ -15,7 +15,7 @@ from trainer.probes import features, results
 from trainer.probes.data.split import Split
 from trainer.probes.examples import Features
 from trainer.probes.features import Extracted
-from trainer.probes.plans import Asked, Case, Measured, Plan, Tick, over_seeds
+from trainer.probes.probe import Asked, Case, Measured, Probe, Tick, over_seeds
 from trainer.probes.results import DataFacts, Result, Score
 
 _NOTHING = np.empty((0, 0), np.float16)
@@ -28,34 +28,34 @@ _WANTED = {
 Report = Callable[[int, int, str], None]
 
 
-def probe(asked: Asked, plans: Sequence[Plan], report: Report) -> list[Result]:
-    """Results in the order of `plans`, written below `asked.out` as they come; features are kept there, too.
+def measure(asked: Asked, probes: Sequence[Probe], report: Report) -> list[Result]:
+    """Results in the order of `probes`, written below `asked.out` as they come; features are kept there, too.
 
     Raises CatlipError if no picture can be read, if pictures have not what a task wants, if there are several processes
     for a task of one, or if nothing can be written.
     """
-    for plan in plans:
-        _check_labels(plan, asked.splits, asked.data)
-        if plan.tap and asked.world.size > 1:
-            raise CatlipError(f"{plan.task} is a task of one process. Start it without torchrun.")
+    for probe in probes:
+        _check_labels(probe, asked.splits, asked.data)
+        if probe.tap and asked.world.size > 1:
+            raise CatlipError(f"{probe.task} is a task of one process. Start it without torchrun.")
     if asked.world.is_main:
         results.check_writable(asked.out / run.PROBE_FOLDER)
-    encoders = _encoders(asked, plans)
-    extracted = _extract_all(asked, plans, encoders, report)
+    encoders = _encoders(asked, probes)
+    extracted = _extract_all(asked, probes, encoders, report)
     facts = _facts(asked)
     found = []
-    for plan in plans:
-        result = _measure(asked, plan, encoders, extracted, facts, report)
+    for probe in probes:
+        result = _measure(asked, probe, encoders, extracted, facts, report)
         if asked.world.is_main:
             results.write(asked.out / run.PROBE_FOLDER, result)
         found.append(result)
     return found
 
 
-def _encoders(asked: Asked, plans: Sequence[Plan]) -> dict[str, Encoder]:
-    """The model, and random weights beside it if a plan wants them and the model is not just that."""
+def _encoders(asked: Asked, probes: Sequence[Probe]) -> dict[str, Encoder]:
+    """The model, and random weights beside it if a probe wants them and the model is not just that."""
     encoders = {"model": asked.opened.encoder}
-    if asked.with_random and any(plan.beside_random for plan in plans):
+    if asked.with_random and any(probe.beside_random for probe in probes):
         fresh = asked.opened.fresh(0)
         if fresh.digest != asked.opened.encoder.digest:
             encoders["random"] = fresh
@@ -63,12 +63,12 @@ def _encoders(asked: Asked, plans: Sequence[Plan]) -> dict[str, Encoder]:
 
 
 def _extract_all(
-    asked: Asked, plans: Sequence[Plan], encoders: Mapping[str, Encoder], report: Report
+    asked: Asked, probes: Sequence[Probe], encoders: Mapping[str, Encoder], report: Report
 ) -> dict[str, tuple[Extracted, Extracted]]:
-    """Features of both splits, by encoder, for all plans at once; none if no plan takes any."""
-    taps = sorted({plan.tap for plan in plans if plan.tap})
+    """Features of both splits, by encoder, for all probes at once; none if no probe takes any."""
+    taps = sorted({probe.tap for probe in probes if probe.tap})
     train, test = asked.splits
-    read = (train if any(plan.trains for plan in plans) else None, test)
+    read = (train if any(probe.trains for probe in probes) else None, test)
     return {
         name: _extract(encoder, read, asked.out / run.FEATURE_FOLDER, taps, _named(report, f"pictures, {name} encoder"))
         for name, encoder in encoders.items()
@@ -78,44 +78,44 @@ def _extract_all(
 
 def _measure(
     asked: Asked,
-    plan: Plan,
+    probe: Probe,
     encoders: Mapping[str, Encoder],
     extracted: Mapping[str, tuple[Extracted, Extracted]],
     facts: DataFacts,
     report: Report,
 ) -> Result:
-    """One plan on each encoder, with each seed."""
-    seeds = list(asked.seeds) if plan.seeded else list(asked.seeds[:1])
+    """One probe on each encoder, with each seed."""
+    seeds = list(asked.seeds) if probe.seeded else list(asked.seeds[:1])
     left_out = Counter(facts.left_out)
-    if plan.tap:  # a probe that reads pictures for itself counts what it meets
+    if probe.tap:  # a probe that reads pictures for itself counts what it meets
         left_out = sum((each.broken for each in extracted["model"]), left_out)
     scores: list[Score] = []
     for name, encoder in encoders.items():
-        if name == "random" and not plan.beside_random:
+        if name == "random" and not probe.beside_random:
             continue
-        pair = _features(extracted[name], plan.tap) if plan.tap else None
+        pair = _features(extracted[name], probe.tap) if probe.tap else None
         case = Case(encoder=encoder, splits=asked.splits, features=pair, device=asked.world.device)
         by_seed: list[list[Measured]] = []
         for seed in seeds:
-            tick = _named(report, f"{plan.task} {plan.protocol}, {name} encoder, seed {seed}")
-            by_seed.append(plan.run(case, seed, tick))
+            tick = _named(report, f"{probe.task} {probe.protocol}, {name} encoder, seed {seed}")
+            by_seed.append(probe.run(case, seed, tick))
         scores += over_seeds(name, by_seed)
         if name == "model":
             left_out = sum((line.left_out for line in by_seed[0]), left_out)
-    if plan.majority:
-        scores += over_seeds("majority", [plan.majority(case)])  # whichever encoder's: it asks none
-    chance = None if plan.labels in _WANTED else facts.chance
+    if probe.majority:
+        scores += over_seeds("majority", [probe.majority(case)])  # whichever encoder's: it asks none
+    chance = None if probe.labels in _WANTED else facts.chance
     return Result(
-        task=plan.task,
-        protocol=plan.protocol,
-        settings=plan.settings,
+        task=probe.task,
+        protocol=probe.protocol,
+        settings=probe.settings,
         model=asked.opened.facts,
         weights_digest=asked.opened.encoder.digest,
         data=msgspec.structs.replace(facts, left_out=dict(sorted(left_out.items())), chance=chance),
         seeds=seeds,
         scores=scores,
         versions=run.versions(),
-        matches=list(plan.matches),
+        matches=list(probe.matches),
     )
 
 
@@ -152,14 +152,16 @@ def _features(pair: tuple[Extracted, Extracted], tap: str) -> tuple[Features, Fe
     return train, test
 
 
-def _check_labels(plan: Plan, splits: tuple[Split, Split], data: Path) -> None:
+def _check_labels(probe: Probe, splits: tuple[Split, Split], data: Path) -> None:
     train, test = splits
-    if plan.labels == "one" and train.multilabel:
-        raise CatlipError(f"{data} has several classes a picture; {plan.task} wants one. --task multilabel takes them.")
-    if plan.labels in _WANTED and any(getattr(split, plan.labels) is None for split in splits):
-        raise CatlipError(f"{data} has no {plan.labels}; {plan.task} wants {_WANTED[plan.labels]}.")
-    if plan.labels == "many" and not train.multilabel:
-        raise CatlipError(f"{data} has one class a picture; {plan.task} wants several. --task linear takes one.")
+    if probe.labels == "one" and train.multilabel:
+        raise CatlipError(
+            f"{data} has several classes a picture; {probe.task} wants one. --task multilabel takes them."
+        )
+    if probe.labels in _WANTED and any(getattr(split, probe.labels) is None for split in splits):
+        raise CatlipError(f"{data} has no {probe.labels}; {probe.task} wants {_WANTED[probe.labels]}.")
+    if probe.labels == "many" and not train.multilabel:
+        raise CatlipError(f"{data} has one class a picture; {probe.task} wants several. --task linear takes one.")
     if not len(test.values):
         raise CatlipError(f"{data}: no test picture has any of the {len(train.classes):,} classes.")
 

@@ -10,7 +10,7 @@ import torch
 
 from labelshards.matching import Match
 from trainer.probes.labelhead import LabelHead, label_head
-from trainer.probes.plans import Asked
+from trainer.probes.probe import Asked
 
 ZEROS, RANDOM, TRANSFER = INITS = ("zeros", "random", "transfer")
 INIT_STD = 0.02  # of weights at random, as the paper's

@@ -18,7 +18,7 @@ from trainer.probes import accuracy, prompts
 from trainer.probes.data.split import Split
 from trainer.probes.examples import Features
 from trainer.probes.labelhead import label_head
-from trainer.probes.plans import Asked, Case, Measured, Plan, Tick
+from trainer.probes.probe import Asked, Case, Measured, Probe, Tick
 
 AS_TRAINED, FREQUENCY_REMOVED = "as trained", "frequency removed"
 _BATCH = 1024
@@ -27,7 +27,7 @@ _BATCH = 1024
 Scorer = Callable[[torch.Tensor], torch.Tensor]
 
 
-def plans(asked: Asked) -> list[Plan]:
+def probes(asked: Asked) -> list[Probe]:
     """The probe by prompts, or of an encoder without a text tower through its vocabulary.
 
     Raises CatlipError if no class of the data has a match in the vocabulary.
@@ -35,7 +35,7 @@ def plans(asked: Asked) -> list[Plan]:
     if asked.opened.texts:
         called, written = prompts.templates(asked.overrides)
         scorer = prompts.scorer(asked.opened.texts, asked.splits[0].classes, written)
-        return [plan("prompts", {called: scorer}, settings={"templates": written})]
+        return [probe("prompts", {called: scorer}, settings={"templates": written})]
     if told := [each for each in asked.overrides if each.startswith("zeroshot.")]:
         raise CatlipError(f"--set {told[0]} is for models with a text tower; {asked.opened.facts.name} has none.")
     head, vocabulary = label_head(asked.opened, "zeroshot")
@@ -49,17 +49,17 @@ def plans(asked: Asked) -> list[Plan]:
         AS_TRAINED: partial(head.scores, matches=matches, by_frequency=True),
         FREQUENCY_REMOVED: partial(head.scores, matches=matches, by_frequency=False),
     }
-    return [plan("vocabulary", scorers, matches)]
+    return [probe("vocabulary", scorers, matches)]
 
 
-def plan(
+def probe(
     protocol: str,
     scorers: Mapping[str, Scorer],
     matches: Sequence[Match] = (),
     settings: Mapping[str, object] | None = None,
-) -> Plan:
+) -> Probe:
     """One line for each scorer, by the name of its setting."""
-    return Plan(
+    return Probe(
         task="zeroshot",
         protocol=protocol,
         settings={"scores": list(scorers), **(settings or {})},
@@ -73,7 +73,7 @@ def plan(
 
 
 def _run(scorers: Mapping[str, Scorer], case: Case, _seed: int, tick: Tick) -> list[Measured]:
-    assert case.features is not None, "the plan has a tap"
+    assert case.features is not None, "the probe has a tap"
     test, split = case.features[1], case.splits[1]
     if split.multilabel:
         # How a class orders pictures is the same whatever is added to all its scores: the first scorer says all.

@@ -1,4 +1,4 @@
-"""What a plan is given, made of features alone; and what a person asks, of models and data."""
+"""What a probe is given, made of features alone; and what a person asks, of models and data."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +12,8 @@ from trainer.probes.data.folder import PictureFiles
 from trainer.probes.data.opening import open_splits
 from trainer.probes.data.split import Split
 from trainer.probes.examples import Examples
-from trainer.probes.plans import Asked, Case
-from trainer.probes.probing import Report, probe
+from trainer.probes.probe import Asked, Case
+from trainer.probes.probing import Report, measure
 from trainer.probes.results import Result
 from trainer.probes.tasks import TASKS
 
@@ -51,11 +51,11 @@ def silent(_done: int, _total: int, _what: str) -> None:
 
 
 def probe_all(asked: Asked, tasks: Sequence[str], report: Report = silent) -> list[Result]:
-    """The results of all plans of these tasks."""
-    return probe(asked, [plan for task in tasks for plan in TASKS[task](asked)], report)
+    """The results of all probes of these tasks."""
+    return measure(asked, [probe for task in tasks for probe in TASKS[task](asked)], report)
 
 
 def probe_one(asked: Asked, task: str, report: Report = silent) -> Result:
-    """The result of a task that has one plan."""
+    """The result of a task that has one probe."""
     [result] = probe_all(asked, [task], report)
     return result

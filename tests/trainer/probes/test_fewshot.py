@@ -43,7 +43,7 @@ def test_left_out__as_fitted_anew_without_each_picture(clouds: Clouds) -> None:
 
 
 def test_plan__more_shots_know_more(clouds: Clouds) -> None:
-    found = fewshot.plan().run(case_of(clouds(30, 0, spread=1.5), clouds(60, 1, spread=1.5)), 0, lambda *_: None)
+    found = fewshot.probe().run(case_of(clouds(30, 0, spread=1.5), clouds(60, 1, spread=1.5)), 0, lambda *_: None)
     assert [each.setting for each in found] == ["1 shot", "5 shots", "10 shots", "25 shots"]
     top1 = [each.metrics["top1"] for each in found]
     assert 0.3 < top1[0] < top1[-1]
@@ -53,5 +53,5 @@ def test_plan__more_shots_know_more(clouds: Clouds) -> None:
 
 def test_plan__one_shot_of_features_that_never_change() -> None:
     same = Examples(table=np.ones((4, 3), np.float16), rows=np.arange(4), class_ids=np.array([0, 0, 1, 1]))
-    [found] = fewshot.plan([1]).run(case_of(same, same, 2), 0, lambda *_: None)
+    [found] = fewshot.probe([1]).run(case_of(same, same, 2), 0, lambda *_: None)
     assert 0 <= found.metrics["top1"] <= 1

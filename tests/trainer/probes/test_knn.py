@@ -41,5 +41,5 @@ def test_classify__as_brute_force(
 
 def test_plan__no_more_neighbours_than_pictures(clouds: Clouds) -> None:
     for per_class, settings in ((5, ["k = 10", "k = 20"]), (1, ["k = 6"])):
-        found = knn.plan().run(case_of(clouds(per_class, 0), clouds(2, 1)), 0, lambda *_: None)
+        found = knn.probe().run(case_of(clouds(per_class, 0), clouds(2, 1)), 0, lambda *_: None)
         assert [each.setting for each in found] == settings

@@ -11,14 +11,14 @@ from labelshards.errors import CatlipError
 from tests.trainer.probes.cases import ask, case_of, probe_one
 from trainer.probes import features, lbfgs, linear, results
 from trainer.probes.examples import Examples
-from trainer.probes.plans import Measured
+from trainer.probes.probe import Measured
 
 CPU = torch.device("cpu")
 Clouds = Callable[..., Examples]
 
 
 def measure(protocol: str, train: Examples, test: Examples, fractions: tuple[float, ...] = (1.0,)) -> list[Measured]:
-    return linear.plan(protocol, fractions, 1).run(case_of(train, test), 0, lambda *_: None)
+    return linear.probe(protocol, fractions, 1).run(case_of(train, test), 0, lambda *_: None)
 
 
 def test_sweep__chooses_a_rate_and_measures_fractions(clouds: Clouds) -> None:
@@ -29,7 +29,7 @@ def test_sweep__chooses_a_rate_and_measures_fractions(clouds: Clouds) -> None:
 
 
 def test_catlip__is_the_papers_row() -> None:
-    settings = linear.plan("catlip", [1.0]).settings
+    settings = linear.probe("catlip", [1.0]).settings
     assert (settings["epochs"], settings["batch_size"], settings["rates"], settings["final_rate"]) == (
         30, 256, [3e-5], 1e-6,
     )  # fmt: skip
@@ -102,11 +102,11 @@ def test_lbfgs__pieces_add_up(clouds: Clouds, monkeypatch: pytest.MonkeyPatch) -
 
 def test_lbfgs__the_penalty_is_chosen_by_what_is_held_out(clouds: Clouds) -> None:
     ticks: list[tuple[int, int]] = []
-    plan = linear.plan("lbfgs", [1.0])
+    probe = linear.probe("lbfgs", [1.0])
     train, test = clouds(30, 0), clouds(30, 1)
     for data in (train, test):
         data.table[:] = (data.table - 3) / np.logspace(-2, 2, 8)  # of one scale, as an encoder's are
-    [found] = plan.run(case_of(train, test), 0, lambda *tick: ticks.append(tick))
+    [found] = probe.run(case_of(train, test), 0, lambda *tick: ticks.append(tick))
     assert found.metrics["top1"] > 0.9
     assert 1e-6 <= float(found.chosen["lambda"]) <= 1e6
     assert ticks[-1][0] == ticks[-1][1] >= max(done for done, _ in ticks)

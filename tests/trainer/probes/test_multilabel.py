@@ -15,7 +15,7 @@ from trainer.probes import heads, multilabel
 from trainer.probes.data.folder import PictureFiles
 from trainer.probes.data.split import Split
 from trainer.probes.examples import Examples
-from trainer.probes.plans import Case
+from trainer.probes.probe import Case
 
 
 def several(num_pictures: int, seed: int, num_classes: int = 5, noise: float = 0.5) -> tuple[Examples, Split]:
@@ -101,7 +101,7 @@ def test_measure__classes_that_do_not_occur_do_not_count() -> None:
 
 def test_plan__learns_each_class_and_more_pictures_know_more() -> None:
     case = as_case(several(400, 0), several(300, 1))
-    few, all_of_it = multilabel.plan([0.05, 1.0]).run(case, 0, lambda *_: None)
+    few, all_of_it = multilabel.probe([0.05, 1.0]).run(case, 0, lambda *_: None)
     assert (few.setting, all_of_it.setting) == ("5 %", "100 %")
     assert all_of_it.metrics["mAP"] > max(0.75, few.metrics["mAP"])
     assert set(all_of_it.chosen) == {"learning rate", "held-out mAP"}
@@ -112,7 +112,7 @@ def test_plan__nothing_to_choose_by_is_refused() -> None:
     train, test = several(40, 0), several(40, 1)
     bare = replace(train[1], offsets=np.zeros(41, np.int64), values=np.empty(0, np.int64))
     with pytest.raises(CatlipError, match="Of 40 training pictures 0 have a class; the probe needs two"):
-        multilabel.plan([1.0]).run(as_case((train[0], bare), test), 0, lambda *_: None)
+        multilabel.probe([1.0]).run(as_case((train[0], bare), test), 0, lambda *_: None)
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from trainer.opening import open_model
 from trainer.probes import results
 from trainer.probes.data.opening import open_splits
 from trainer.probes.data.split import Split
-from trainer.probes.plans import Asked
+from trainer.probes.probe import Asked
 from trainer.probes.results import Result
 from trainer.probes.tasks import TASKS
 

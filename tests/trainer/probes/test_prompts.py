@@ -12,7 +12,7 @@ from tests.trainer.probes.cases import CPU
 from trainer.opening import open_model
 from trainer.probes import probing, prompts, zeroshot
 from trainer.probes.data.opening import open_splits
-from trainer.probes.plans import Asked
+from trainer.probes.probe import Asked
 from trainer.probes.results import Result
 from trainer.probes.tasks import TASKS
 
@@ -20,7 +20,7 @@ from trainer.probes.tasks import TASKS
 def probe(model: Path, data: Path, out: Path, *overrides: str) -> Result:
     opened, splits = open_model(str(model), "pretrained", CPU), open_splits(data)
     asked = Asked(opened=opened, splits=splits, data=data, out=out, overrides=overrides)
-    [result] = probing.probe(asked, zeroshot.plans(asked), lambda *_: None)
+    [result] = probing.measure(asked, zeroshot.probes(asked), lambda *_: None)
     return result
 
 
@@ -87,8 +87,8 @@ def test_probes__of_the_image_tower_alone(clip_run: Path, colours: Path, tmp_pat
         out=tmp_path,
         with_random=False,
     )
-    plans = [plan for task in ("linear", "knn") for plan in TASKS[task](asked)]
-    found = probing.probe(asked, plans, lambda *_: None)
+    probes = [probe for task in ("linear", "knn") for probe in TASKS[task](asked)]
+    found = probing.measure(asked, probes, lambda *_: None)
     assert all(result.scores[0].metrics["top1"].mean > 0.9 for result in found)
     with pytest.raises(CatlipError, match="has no vocabulary that says what its head's classes are"):
         TASKS["linear"](replace(asked, inits=["transfer"]))

@@ -114,7 +114,7 @@ def test_plans__a_beginning_where_there_is_none_to_choose(
 ) -> None:
     asked = replace(ask(trained, make_colours(tmp_path), tmp_path), protocols=[protocol], inits=["random"])
     with pytest.raises(CatlipError, match=f"--init random is for protocols sweep and catlip; {protocol} has its own"):
-        linear.plans(asked)
+        linear.probes(asked)
 
 
 def test_random_init__is_drawn_by_the_seed(clouds: Callable[..., Examples]) -> None:

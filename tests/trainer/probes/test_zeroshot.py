@@ -18,7 +18,7 @@ from trainer.probes import zeroshot
 from trainer.probes.data.split import Split
 from trainer.probes.examples import Examples
 from trainer.probes.labelhead import LabelHead, label_head
-from trainer.probes.plans import Case, Measured
+from trainer.probes.probe import Case, Measured
 from trainer.probes.results import Result
 
 # Five classes of a vocabulary over two features; class 0 is a hundred times as frequent as the others.
@@ -73,7 +73,7 @@ def measured(case: Case) -> list[Measured]:
     def scorer(x_BD: torch.Tensor) -> torch.Tensor:
         return torch.cat([x_BD, torch.full((len(x_BD), 1), -math.inf)], dim=1)
 
-    return zeroshot.plan("features are scores", {"line": scorer}).run(case, 0, lambda *_: None)
+    return zeroshot.probe("features are scores", {"line": scorer}).run(case, 0, lambda *_: None)
 
 
 def test_plan__a_class_without_a_match_is_never_named() -> None:

@@ -19,7 +19,7 @@ from trainer.probes.data.objects import Objects
 from trainer.probes.data.split import Split
 from trainer.probes.detect.scenes import sized
 from trainer.probes.features import UNREADABLE, reason_of
-from trainer.probes.plans import Tick
+from trainer.probes.probe import Tick
 
 _INSIDE = 0.5  # from this probability on, a pixel is in a mask
 

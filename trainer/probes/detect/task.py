@@ -14,7 +14,7 @@ from trainer.probes.detect.model import Detecting, Pyramid, build
 from trainer.probes.detect.scenes import Scenes, learnable
 from trainer.probes.detect.scoring import detect, precision
 from trainer.probes.features import check_any_read
-from trainer.probes.plans import Asked, Case, Measured, Plan, Tick
+from trainer.probes.probe import Asked, Case, Measured, Probe, Tick
 from trainer.probes.tuning import groups
 from trainer.probes.tuning.fit import Fitting
 from trainer.probes.tuning.settings import Count, Tuning, overridden
@@ -37,11 +37,11 @@ VITDET = Detect(
 )  # fmt: skip
 
 
-def plans(asked: Asked) -> list[Plan]:
+def probes(asked: Asked) -> list[Probe]:
     """The one protocol."""
     settings = overridden("detect", VITDET, asked.overrides)
     return [
-        Plan(
+        Probe(
             task="detect",
             protocol=PROTOCOL,
             settings=msgspec.to_builtins(settings),

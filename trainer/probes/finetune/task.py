@@ -16,7 +16,7 @@ from trainer.probes.examples import stratified
 from trainer.probes.features import check_any_read
 from trainer.probes.finetune.crops import Crops
 from trainer.probes.finetune.model import Classifying, with_head
-from trainer.probes.plans import Asked, Case, Measured, Plan, Tick
+from trainer.probes.probe import Asked, Case, Measured, Probe, Tick
 from trainer.probes.transfer import RANDOM, TRANSFER, ZEROS, Init, init_of
 from trainer.probes.tuning import groups
 from trainer.probes.tuning.evaluate import ranked
@@ -54,7 +54,7 @@ PROTOCOLS = {
 }
 
 
-def plans(asked: Asked) -> list[Plan]:
+def probes(asked: Asked) -> list[Probe]:
     """Fine-tuning under each protocol, from each beginning. Raises CatlipError if one cannot be had."""
     # Not from zeros: under such a head the encoder has no gradient at first.
     inits = [init_of(name, asked) for name in dict.fromkeys(RANDOM if each == ZEROS else each for each in asked.inits)]
@@ -63,7 +63,7 @@ def plans(asked: Asked) -> list[Plan]:
         settings = overridden("finetune", PROTOCOLS[protocol], asked.overrides)
         transfers = init.name == TRANSFER
         found.append(
-            Plan(
+            Probe(
                 task="finetune",
                 protocol=f"{protocol}, {init.name} init" if transfers else protocol,
                 settings={**msgspec.to_builtins(settings), "init": init.name, "fractions": list(asked.fractions)},

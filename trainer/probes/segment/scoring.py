@@ -16,7 +16,7 @@ from trainer.distributed import World, on_all, sum_over_ranks
 from trainer.probes.data.masks import IGNORED, Masks
 from trainer.probes.data.split import Split
 from trainer.probes.features import UNREADABLE, reason_of
-from trainer.probes.plans import Tick
+from trainer.probes.probe import Tick
 from trainer.probes.segment.model import Segmenter
 
 _OVERLAP = 1 / 3

@@ -11,7 +11,7 @@ import torch
 from labelshards import storage
 from trainer.encoders import models
 from trainer.probes.features import check_any_read
-from trainer.probes.plans import Asked, Case, Measured, Plan, Tick
+from trainer.probes.probe import Asked, Case, Measured, Probe, Tick
 from trainer.probes.segment.crops import Crops
 from trainer.probes.segment.model import Head, Segmenter, Segmenting
 from trainer.probes.segment.scoring import Confusion, score
@@ -40,13 +40,13 @@ PROTOCOLS = {
 }
 
 
-def plans(asked: Asked) -> list[Plan]:
+def probes(asked: Asked) -> list[Probe]:
     """Segmentation under each protocol that was asked for."""
     found = []
     for protocol in asked.of_task(PROTOCOLS, "linear"):
         settings = overridden("segment", PROTOCOLS[protocol], asked.overrides)
         found.append(
-            Plan(
+            Probe(
                 task="segment",
                 protocol=protocol,
                 settings=msgspec.to_builtins(settings),

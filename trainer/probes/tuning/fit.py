@@ -18,7 +18,7 @@ from trainer.distributed import World, replicate, wait_for_all
 from trainer.metrics import Metrics, StepResult
 from trainer.optim import Ema, learning_rate
 from trainer.probes import features
-from trainer.probes.plans import Tick
+from trainer.probes.probe import Tick
 from trainer.probes.tuning.settings import Tuning
 from trainer.stream.steps import Steps
 from trainer.training import checkpoints

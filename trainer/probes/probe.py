@@ -64,7 +64,7 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One encoder on one data set. splits: training and test. features: theirs, of the tap that the plan takes."""
+    """One encoder on one data set. splits: training and test. features: theirs, of the tap that the probe takes."""
 
     encoder: Encoder
     splits: tuple[Split, Split]
@@ -79,7 +79,7 @@ class Case:
     @property
     def examples(self) -> tuple[Examples, Examples]:
         """(training, test): features and classes, where each picture has one class."""
-        assert self.features is not None, "asked for by plans with a tap"
+        assert self.features is not None, "asked for by probes with a tap"
         train, test = (
             Examples(table=each.table, rows=each.rows, class_ids=split.class_ids[each.rows])
             for split, each in zip(self.splits, self.features, strict=True)
@@ -90,21 +90,21 @@ class Case:
     def masks(self) -> tuple[Masks, Masks]:
         """(training, test), of data that has them."""
         train, test = (split.masks for split in self.splits)
-        assert train is not None, "asked for by plans that want masks"
-        assert test is not None, "asked for by plans that want masks"
+        assert train is not None, "asked for by probes that want masks"
+        assert test is not None, "asked for by probes that want masks"
         return train, test
 
     @property
     def objects(self) -> tuple[Objects, Objects]:
         """(training, test), of data that has them."""
         train, test = (split.objects for split in self.splits)
-        assert train is not None, "asked for by plans that want objects"
-        assert test is not None, "asked for by plans that want objects"
+        assert train is not None, "asked for by probes that want objects"
+        assert test is not None, "asked for by probes that want objects"
         return train, test
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class Probe:
     """One probe: its names, everything they stand for, and run(case, seed, tick).
 
     tap: the features that it takes, or None if it takes pictures. labels: how many classes its pictures may have, or
@@ -128,7 +128,7 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What a person asked of which model and data; each task makes its plans of it.
+    """What a person asked of which model and data; each task makes its probes of it.
 
     splits: training and test, as they lie in `data`, and in `test` if the latter lies elsewhere. out: where results and
     features go. inits: of heads (transfer.INITS). match: how classes of the data are found in a vocabulary. overrides:
