@@ -128,10 +128,17 @@ def run(arguments: list[str]) -> int:
     except (CatlipError, OSError) as error:
         full = isinstance(error, OSError) and error.errno in _NO_ROOM
         advice = ". Make room there, and run the same command again." if full else ""
-        stderr.print(f"Error: {error}{advice}", style="red", markup=False, highlight=False, soft_wrap=True)
+        text = _in_words(error) if isinstance(error, OSError) else error
+        stderr.print(f"Error: {text}{advice}", style="red", markup=False, highlight=False, soft_wrap=True)
         if "--debug" in arguments:
             traceback.print_exc()
     return EXIT_FAILED
+
+
+def _in_words(error: OSError) -> str:
+    """`[Errno 13] Permission denied: '/x'` → `/x: Permission denied`."""
+    files = [str(file) for file in (error.filename, error.filename2) if file is not None]
+    return f"{' → '.join(files)}: {error.strerror}" if files and error.strerror else str(error)
 
 
 def extra_of(module: str) -> str | None:

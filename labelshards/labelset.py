@@ -89,12 +89,7 @@ class LabelSet:
     @classmethod
     def open(cls, root: str) -> "LabelSet":
         """Open the label set in folder `root`. Raises LabelSetError if it is missing, unfinished or changed."""
-        manifest = read_manifest(root)
-        if manifest is None:
-            raise LabelSetError(
-                f"{root} is not a finished label set: it has no {schema.MANIFEST_NAME}. "
-                "Run `catlip labels build SOURCE --out` with this folder; a build that was broken off goes on."
-            )
+        manifest = require_manifest(root)
         vocabulary = Vocabulary.from_bytes(
             _read_vouched(root, schema.VOCABULARY_NAME, manifest.files),
             storage.join(root, schema.VOCABULARY_NAME),
@@ -144,6 +139,17 @@ class LabelSet:
         wanted = max(1, int(len(rows) * most_samples / max(1, rows.sum())))
         wanted = min(wanted, len(rows), most_shards or len(rows))
         return np.linspace(0, len(rows) - 1, wanted).astype(np.int64)
+
+
+def require_manifest(root: str) -> Manifest:
+    """The manifest of the label set in folder `root`. Raises LabelSetError if there is none, or of another format."""
+    manifest = read_manifest(root)
+    if manifest is None:
+        raise LabelSetError(
+            f"{root} is not a finished label set: it has no {schema.MANIFEST_NAME}. "
+            "Run `catlip labels build SOURCE --out` with this folder; a build that was broken off goes on."
+        )
+    return manifest
 
 
 def read_manifest(root: str) -> Manifest | None:

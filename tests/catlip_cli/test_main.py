@@ -92,7 +92,7 @@ def test_run__what_the_system_refuses_is_one_line(tmp_path: Path, capsys: pytest
     (tmp_path / "labelset.json").mkdir()
     assert run(["vocab", "inspect", str(tmp_path)]) == 1
     said = capsys.readouterr().err
-    assert said.startswith("Error: [Errno 21] Is a directory")
+    assert said == f"Error: {tmp_path}/labelset.json: Is a directory\n"
     assert len(said.splitlines()) == 1
 
 

@@ -70,9 +70,8 @@ class PlanConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def check(self, num_label_sets: int, world_size: int, image_size: int) -> None:
         """Raise CatlipError if settings do not go together, or with so many label sets or ranks."""
         if self.weights and len(self.weights) != num_label_sets:
-            raise CatlipError(
-                f"plan.weights has {len(self.weights)} numbers for {num_label_sets} label sets. Give one for each."
-            )
+            sets = f"{num_label_sets} label set{'s' * (num_label_sets != 1)}"
+            raise CatlipError(f"plan.weights has {len(self.weights)} numbers for {sets}. Give one for each.")
         ends = [phase.until for phase in self.phases]
         if any(b <= a for a, b in itertools.pairwise(ends)):
             raise CatlipError(f"plan.phases must end one after the other, not at {ends}.")
