@@ -40,5 +40,7 @@ def without(positives: Positives, logits_BK: torch.Tensor) -> Iterator[None]:
     """
     x_P = logits_BK[positives]
     logits_BK[positives] = -torch.inf
-    yield
-    logits_BK[positives] = x_P
+    try:
+        yield
+    finally:
+        logits_BK[positives] = x_P

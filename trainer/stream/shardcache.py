@@ -37,10 +37,12 @@ class ShardCache:
         self._folder.mkdir(parents=True, exist_ok=True)
         with awaited(self._folder / f"{name}.lock"):
             if not path.exists():
-                with awaited(self._folder / "room.lock"):
-                    self._clear(name)
-                    self._make_room(num_bytes)
                 with storage.whole_file(path) as temporary:
+                    with awaited(self._folder / "room.lock"):
+                        self._clear(name)
+                        self._make_room(num_bytes)
+                        with temporary.open("xb") as file:
+                            file.truncate(num_bytes)  # its room is taken from now on
                     _fetch(uri, temporary, num_bytes)
             now = time.time()
             with contextlib.suppress(FileNotFoundError):  # it may leave at any moment
@@ -48,8 +50,12 @@ class ShardCache:
         return path
 
     def _make_room(self, num_bytes: int) -> None:
-        found = [(path, path.stat()) for path in self._folder.glob(f"*{_SUFFIX}")]
-        total = sum(stat.st_size for _, stat in found) + num_bytes
+        there = []
+        for path in self._folder.glob(f"*{_SUFFIX}*"):
+            with contextlib.suppress(FileNotFoundError):  # one that is whole by now has another name
+                there.append((path, path.stat()))
+        found = [(path, stat) for path, stat in there if storage.is_finished(path)]
+        total = sum(stat.st_size for _, stat in there) + num_bytes
         now = time.time()
         # What was opened "tomorrow" was so before a clock was set back: it leaves first, or it would stay for a day.
         for path, stat in sorted(found, key=lambda each: (each[1].st_mtime <= now, each[1].st_mtime)):
@@ -69,12 +75,13 @@ class ShardCache:
 
 
 def _fetch(uri: str, to: Path, num_bytes: int) -> None:
-    """Copy a file, block by block. Raises LabelSetError if it is not `num_bytes` long, or another one at the end.
+    """Copy a file into one of its size, block by block. Raises LabelSetError if it is not `num_bytes` long, or another
+    one at the end.
 
     fsspec's own `get_file` makes a file of the right size first: a block that came short would leave zeros in it.
     """
     fs, path = storage.filesystem(uri)
-    with storage.told(uri), to.open("wb") as file:
+    with storage.told(uri), to.open("rb+") as file:
         before = _look_at(fs, path)
         if before.size != num_bytes:
             raise other_size(uri, before.size, num_bytes)

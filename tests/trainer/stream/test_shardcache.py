@@ -16,6 +16,7 @@ from labelshards.images import ImageFile
 from tests.trainer.stream.test_loader import make_reader, read
 from trainer.config import load
 from trainer.distributed import World
+from trainer.stream import shardcache
 from trainer.stream.data import Data
 from trainer.stream.prefetch import Prefetch
 from trainer.stream.reader import StepReader
@@ -186,6 +187,27 @@ def test_local__what_a_killed_process_fetched_half_is_deleted(tmp_path: Path, fe
         fcntl.flock(lock, fcntl.LOCK_EX)  # somebody fetches it now
         cache.local(put("a"), 1_000)
     assert [path.exists() for path in halves] == [False, False, True]
+
+
+def test_local__what_others_fetch_now_has_its_room(
+    tmp_path: Path, fetched: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = ShardCache(tmp_path, 2_000)
+    whole, half = (cache.local(put(name), 1_000) for name in "ab")
+    half.rename(f"{half}.partial-1-abcd")
+    seen = []
+
+    def watched(uri: str, to: Path, num_bytes: int) -> None:
+        seen.append(sum(path.stat().st_size for path in tmp_path.glob("*.shard*")))
+        fetch(uri, to, num_bytes)
+
+    fetch = shardcache._fetch
+    monkeypatch.setattr(shardcache, "_fetch", watched)
+    with half.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # somebody fetches it now
+        cache.local(put("c"), 1_000)
+    assert not whole.exists()
+    assert seen == [2_000]  # before the first byte has come
 
 
 def test_local__a_clock_that_is_set_back_does_not_turn_the_cache_round(tmp_path: Path, fetched: list[str]) -> None:
