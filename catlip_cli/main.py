@@ -128,7 +128,7 @@ def run(arguments: list[str]) -> int:
     except (CatlipError, OSError) as error:
         full = isinstance(error, OSError) and error.errno in _NO_ROOM
         advice = ". Make room there, and run the same command again." if full else ""
-        text = _in_words(error) if isinstance(error, OSError) else error
+        text = _in_words(error) if isinstance(error, OSError) else str(error)
         stderr.print(f"Error: {text}{advice}", style="red", markup=False, highlight=False, soft_wrap=True)
         if "--debug" in arguments:
             traceback.print_exc()
