@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from labelgen.arrays.memory import collections_spared
 from labelgen.arrays.tally import Tally
-from labelgen.dictionary.wordnet import Synset
+from labelgen.dictionary.synsets import Synsets
+from labelgen.dictionary.wordnet import wnid_of
 from labelgen.meaning.resolve import COMPOUND_BITS
 from labelshards import schema
 from labelshards.errors import CatlipError
@@ -61,7 +62,7 @@ class Support:
 
 
 def vocabulary(
-    support: Support, synsets: Mapping[int, Synset], thresholds: Mapping[str, int], max_classes: int | None = None
+    support: Support, synsets: Synsets, thresholds: Mapping[str, int], max_classes: int | None = None
 ) -> Vocabulary:
     """Labels with more support than their family's threshold, most frequent first. Raises CatlipError without any.
 
@@ -72,7 +73,7 @@ def vocabulary(
 
 
 def _vocabulary(
-    support: Support, synsets: Mapping[int, Synset], thresholds: Mapping[str, int], max_classes: int | None
+    support: Support, synsets: Synsets, thresholds: Mapping[str, int], max_classes: int | None
 ) -> Vocabulary:
     kept = support.kept(thresholds)[:max_classes]
     if not kept and not support.classes_at((0,))[0]:
@@ -98,17 +99,17 @@ def _vocabulary(
     )
 
 
-def _describe(number: int, synsets: Mapping[int, Synset]) -> dict[str, Any]:
+def _describe(number: int, synsets: Synsets) -> dict[str, Any]:
     """The columns of a class that say what it is; a compound is named by both of its synsets."""
-    modifier, head = (synsets.get(part) for part in divmod(number, 1 << COMPOUND_BITS))
-    assert head is not None, f"{number} is the number of a synset or of a compound"
-    parts = [synset for synset in (modifier, head) if synset is not None]
+    modifier, head = divmod(number, 1 << COMPOUND_BITS)
+    parts = [modifier, head] if modifier else [head]
+    lemmas = synsets.lemmas(head)
     return {
-        "wnid": "+".join(synset.wnid for synset in parts),
-        "synset": "+".join(synset.name for synset in parts),
-        "lemmas": list(head.lemmas) if modifier is None else [f"{modifier.lemmas[0]} {lemma}" for lemma in head.lemmas],
-        "gloss": " + ".join(synset.gloss for synset in parts),
-        "lexname": head.lexname,
+        "wnid": "+".join(map(wnid_of, parts)),
+        "synset": "+".join(map(synsets.name, parts)),
+        "lemmas": [f"{synsets.lemmas(modifier)[0]} {lemma}" for lemma in lemmas] if modifier else lemmas,
+        "gloss": " + ".join(map(synsets.gloss, parts)),
+        "lexname": synsets.lexname(head),
     }
 
 

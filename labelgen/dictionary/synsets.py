@@ -66,6 +66,10 @@ class Synsets(Mapping[int, Synset]):
         name: str = self._lexname_of[self._places[number]]
         return name
 
+    def name(self, number: int) -> str:
+        """The name of a synset, likewise."""
+        return self.names[self._places[number]]
+
     def lemmas(self, number: int) -> list[str]:
         """The lemmas of a synset, likewise."""
         place = self._places[number]

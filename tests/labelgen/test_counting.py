@@ -19,6 +19,7 @@ from labelgen.classes import examples
 from labelgen.classes.encode import Encoder, number_of
 from labelgen.classes.examples import Gathering
 from labelgen.classes.support import MIN_PAIR_SUPPORT, Cooccurrence, Support, vocabulary
+from labelgen.dictionary.synsets import Synsets
 from labelgen.dictionary.wordnet import Pos, Synset, id_of, synset_id, wnid_of
 from labelgen.extract import Seconds, _take
 from labelgen.meaning import resolved as resolved_files
@@ -37,8 +38,8 @@ Rows = dict[str, list[list[int]]]
 NOUN_IDS = [synset_id(Pos.NOUN, number) for number in range(0, 60, 7)]
 ADJECTIVE_IDS = [synset_id(Pos.ADJECTIVE, number) for number in range(3)]
 COMPOUND_IDS = [adjective << COMPOUND_BITS | noun for adjective in ADJECTIVE_IDS for noun in NOUN_IDS[:2]]
-SYNSETS = {
-    identity: Synset(
+SYNSETS = Synsets.of(
+    Synset(
         id=identity,
         name=f"thing_{identity}.{Pos(identity // 100_000_000).letter}.01",
         lemmas=(f"thing {identity}", "Ding"),
@@ -51,7 +52,7 @@ SYNSETS = {
         derived=(),
     )
     for identity in (*NOUN_IDS, *ADJECTIVE_IDS)
-}
+)
 NUM_ROWS = 8
 
 
