@@ -9,9 +9,9 @@ from labelgen.arrays.native import native
 def count_pairs(
     offsets: np.ndarray, values: np.ndarray, starts: np.ndarray, table: np.ndarray, num_classes: int, rare: np.ndarray
 ) -> int:
-    """Count each two classes of a sample in `table`, int64, where the larger one has a place; how many have none.
+    """Count each two classes of a sample in `table`, where the larger one has a place; how many have none.
 
-    Sample i has the classes values[offsets[i]:offsets[i+1]], uint32, rising. The pair a < b has its place at
+    table: uint32 or int64. Sample i has the classes values[offsets[i]:offsets[i+1]], uint32, rising. The pair a < b has its place at
     starts[b] + a; where there is no starts[b], a · num_classes + b is written to `rare`.
     """
     num_rare = 0

@@ -24,6 +24,8 @@ MIN_PAIR_SUPPORT = 3
 MAX_PAIRS = 1 << 24  # 268 MB in memory
 # So many have a table of pairs of 17 MB; twice as many, in 67 MB, took some per cent longer with 23,514 classes.
 _FREQUENT_CLASSES = 2_048
+# Until there are so many samples, a pair's count fits 32 bits, and the table of frequent pairs is half as large.
+_NARROW_SAMPLES = (1 << 32) - 1
 # Labels after which loading a compiled loop, a quarter of a second, takes less time than it saves.
 _MANY_LABELS = 2_000_000
 
@@ -137,14 +139,18 @@ class Cooccurrence:
         self._num_frequent = min(num_classes, num_frequent)
         before = np.arange(self._num_frequent)
         self._starts = (before * (before - 1) // 2).astype(np.int32)
-        self._frequent = np.zeros(self._num_frequent * (self._num_frequent - 1) // 2, np.int64)
+        self._frequent = np.zeros(self._num_frequent * (self._num_frequent - 1) // 2, np.uint32)
         # A pair of rare classes in one number.
         self._rest = Tally(many=many_labels, dtype=np.uint32 if num_classes * num_classes <= 1 << 32 else np.int64)
-        self._num_labels, self._many_labels = 0, many_labels
+        self._num_samples = self._num_labels = 0
+        self._many_labels = many_labels
 
     def add(self, shard: LabelShard) -> None:
         """Count one label shard."""
+        self._num_samples += len(shard)
         self._num_labels += len(shard.values)
+        if self._num_samples > _NARROW_SAMPLES:
+            self._frequent = self._frequent.astype(np.int64, copy=False)
         if self._num_labels > self._many_labels:
             self._add_compiled(shard)
         else:
@@ -193,7 +199,7 @@ class Cooccurrence:
         a = frequent - self._starts[b]
         others, counts = self._rest.above(MIN_PAIR_SUPPORT - 1, at_most=MAX_PAIRS)
         keys = np.concatenate([a * self._num_classes + b, others])
-        counts = np.concatenate([self._frequent[frequent], counts])
+        counts = np.concatenate([self._frequent[frequent].astype(np.int64), counts])
         if len(keys) > MAX_PAIRS:
             kept = counts > np.partition(counts, len(counts) - MAX_PAIRS - 1)[len(counts) - MAX_PAIRS - 1]
             keys, counts = keys[kept], counts[kept]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from labelgen import candidates
 from labelgen.arrays.ragged import Rows as Ragged
 from labelgen.candidates import Samples
-from labelgen.classes import examples
+from labelgen.classes import examples, support
 from labelgen.classes.encode import Encoder, number_of
 from labelgen.classes.examples import Gathering
 from labelgen.classes.support import MIN_PAIR_SUPPORT, Cooccurrence, Support, vocabulary
@@ -234,8 +235,11 @@ def test_encoder__keeps_rows_without_labels() -> None:
 
 
 @pytest.mark.parametrize("num_frequent", [0, 2, 4_096])
+@pytest.mark.parametrize("narrow_samples", [10, 1 << 32])
 @given(shards=SHARDS, many_labels=st.sampled_from([0, 5, 1_000]))
-def test_cooccurrence__is_a_brute_force_count(num_frequent: int, shards: list[Rows], many_labels: int) -> None:
+def test_cooccurrence__is_a_brute_force_count(
+    num_frequent: int, narrow_samples: int, shards: list[Rows], many_labels: int
+) -> None:
     vocab = kept(shards, {NOUNS: 0, ATTRIBUTES: 0, COMPOUNDS: 0})
     if vocab is None:
         return
@@ -244,7 +248,8 @@ def test_cooccurrence__is_a_brute_force_count(num_frequent: int, shards: list[Ro
     expected: Counter[tuple[int, int]] = Counter()
     for rows in shards:
         encoded = encoder.encode(samples(NUM_ROWS), labels(rows))
-        pairs.add(encoded)
+        with patch.object(support, "_NARROW_SAMPLES", narrow_samples):
+            pairs.add(encoded)
         for row in range(NUM_ROWS):
             expected.update(combinations(encoded.labels(row).tolist(), 2))
     assert [tuple(row.values()) for row in pairs.table().to_pylist()] == [
