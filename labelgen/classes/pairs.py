@@ -11,8 +11,8 @@ def count_pairs(
 ) -> int:
     """Count each two classes of a sample in `table`, where the larger one has a place; how many have none.
 
-    table: uint32 or int64. Sample i has the classes values[offsets[i]:offsets[i+1]], uint32, rising. The pair a < b has its place at
-    starts[b] + a; where there is no starts[b], a · num_classes + b is written to `rare`.
+    table: uint32 or int64. Sample i has the classes values[offsets[i]:offsets[i+1]], uint32, rising. The pair a < b has
+    its place at starts[b] + a; where there is no starts[b], a · num_classes + b is written to `rare`.
     """
     num_rare = 0
     for sample in range(len(offsets) - 1):
