@@ -10,12 +10,15 @@ class CatlipError(Exception):
     """
 
     def __str__(self) -> str:
-        text = super().__str__()
-        if len(text) > _MOST_CHARACTERS:
-            text = f"{text[: _MOST_CHARACTERS // 2]} … {text[-_MOST_CHARACTERS // 2 :]}"
+        text = _shortened(super().__str__())
         if text.isprintable():
             return text
-        return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+        return _shortened("".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text))
+
+
+def _shortened(text: str) -> str:
+    half = _MOST_CHARACTERS // 2
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[:half]} … {text[-half:]}"
 
 
 class LabelSetError(CatlipError):
