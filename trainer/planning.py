@@ -18,12 +18,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from labelshards.errors import CatlipError
 from trainer.config import Config
 from trainer.encoders import models, token_dropout
+from trainer.objectives.footprint import FLOAT_BYTES
 from trainer.objectives.kinds import kind_of
 from trainer.stream.steps import Steps
 
 # Without a label set: as many classes as the published vocabulary for DataComp has.
 USUAL_CLASSES = 24_320
-_FLOAT = 4  # bytes
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,7 +171,7 @@ def _forward(model: nn.Module, size: int, *, recompute: bool) -> tuple[int, int]
         patch = model.get_submodule("patch_embed").patch_size
         assert isinstance(patch, tuple), "timm's embeddings have both sides"
         tokens = (size // patch[0]) * (size // patch[1]) + 1
-        num_bytes = blocks * tokens * width * _FLOAT + num_bytes // blocks
+        num_bytes = blocks * tokens * width * FLOAT_BYTES + num_bytes // blocks
     return flops, num_bytes
 
 
@@ -209,12 +209,12 @@ def _activations(
     for sort, (_, batch_size) in sorts.items():
         samples = math.ceil(batch_size / num_processes / config.loop.accumulate)
         most = max(most, samples * (costs[sort][1] + text_bytes))
-    return most * config.loop.activation_bytes() // _FLOAT
+    return most * config.loop.activation_bytes() // FLOAT_BYTES
 
 
 def _memory(config: Config, parameters: int, logits: int, activations: int, num_processes: int) -> Memory:
     slices = num_processes if config.distributed.strategy == "fsdp" else 1
-    weights = _FLOAT * parameters // slices
+    weights = FLOAT_BYTES * parameters // slices
     parts = {
         "weights": weights,
         "average": weights,
@@ -228,7 +228,7 @@ def _memory(config: Config, parameters: int, logits: int, activations: int, num_
 
 def _traffic(config: Config, parameters: int, num_processes: int) -> int:
     """A ring sends (n - 1) / n of all bytes in each pass: two passes sum everywhere, one gathers or scatters."""
-    ring = _FLOAT * parameters * (num_processes - 1) // num_processes
+    ring = FLOAT_BYTES * parameters * (num_processes - 1) // num_processes
     if config.distributed.strategy == "fsdp":
         return 3 * ring * config.loop.accumulate  # weights forward and backward, and gradients, with every part
     return 2 * ring

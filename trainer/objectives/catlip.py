@@ -19,15 +19,13 @@ from trainer.encoders.range_augment import RangeAugment
 from trainer.losses.config import Loss, LossConfig, idf, initial_bias
 from trainer.losses.pieces import GPU_PIECE
 from trainer.losses.positives import Positives
-from trainer.objectives.footprint import Footprint
+from trainer.objectives.footprint import FLOAT_BYTES, Footprint
 from trainer.objectives.objective import Objective
 from trainer.objectives.texts import Scorer
 from trainer.stream.batch import Batch
 
 if TYPE_CHECKING:
     from trainer.config import Config
-
-_FLOAT = 4  # bytes
 
 
 class Catlip(Objective[Positives]):
@@ -84,7 +82,7 @@ class Labels:
         It keeps the features' gradient, and one piece of the logits at a time.
         """
         head = models.head(model)
-        fused = share * (head.in_features + min(GPU_PIECE, head.out_features)) * _FLOAT
+        fused = share * (head.in_features + min(GPU_PIECE, head.out_features)) * FLOAT_BYTES
         logits = share * head.out_features * config.loop.activation_bytes()
         return Footprint(logits_bytes=fused if config.loss.fused else logits)
 

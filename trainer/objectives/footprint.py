@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import torch
 
+FLOAT_BYTES = torch.float32.itemsize
+
 
 class Footprint(NamedTuple):
     """Of one process. logits_bytes: what the loss keeps for its backward pass. exchanged_bytes: sent in a step, without

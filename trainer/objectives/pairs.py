@@ -18,7 +18,7 @@ from trainer import sharding
 from trainer.distributed import World
 from trainer.encoders import models
 from trainer.encoders.range_augment import RangeAugment
-from trainer.objectives.footprint import Footprint
+from trainer.objectives.footprint import FLOAT_BYTES, Footprint
 from trainer.objectives.objective import Objective
 from trainer.objectives.text import TextSettings, Tokenizer, build_text
 from trainer.objectives.texts import Scorer, TextSide, classifier
@@ -27,8 +27,6 @@ from trainer.stream.batch import Batch
 
 if TYPE_CHECKING:
     from trainer.config import Config
-
-_FLOAT = 4  # bytes
 
 
 class PairLoss(Protocol):
@@ -135,9 +133,9 @@ class Pairs:
         return Footprint(
             text_parameters=sum(p.numel() for p in towers.text.parameters()),
             text_forward=partial(towers.text, tokens_NT),
-            logits_bytes=self.matrices * share * batch_size * _FLOAT,
+            logits_bytes=self.matrices * share * batch_size * FLOAT_BYTES,
             # There and, as gradients, back.
-            exchanged_bytes=2 * self.matrices * share * width * _FLOAT * (num_processes - 1),
+            exchanged_bytes=2 * self.matrices * share * width * FLOAT_BYTES * (num_processes - 1),
         )
 
     def start(self, config: "Config", prior_K: np.ndarray) -> Towers:
