@@ -3,8 +3,8 @@
     python -m benchmarks.study [--out study] [--arms main] [--seeds 2] [--epochs 24]
 
 Label sets, runs and probes are made by catlip's own commands. What is there already is not done again, so the same
-command goes on where it was stopped. Arms are groups (main, rates, data, width, threshold, labeler, loss) or single
-ones, with commas; `transfer` probes what Transfer Init gives the arm `catlip`.
+command goes on where it was stopped. Arms are groups (main, rates, data, width, threshold, labeler, loss, fast) or
+single ones, with commas; `transfer` probes what Transfer Init gives the arm `catlip`.
 """
 
 import argparse

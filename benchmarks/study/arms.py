@@ -20,7 +20,7 @@ class Arm:
 
 
 _CURVE = (1, 2, 4, 6, 8)
-_CATLIP, _CLIP = "flickr8k_cpu", "flickr8k_clip_cpu"
+_CATLIP, _CLIP, _FAST = "flickr8k_cpu", "flickr8k_clip_cpu", "flickr8k_fast_cpu"
 
 
 def _catlip(name: str, *settings: str, labels: str = MAIN_LABELS) -> Arm:
@@ -31,6 +31,11 @@ def _clip(name: str, *settings: str, labels: str = MAIN_LABELS) -> Arm:
     return Arm(name=f"clip-{name}", recipe=_CLIP, settings=settings, labels=labels)
 
 
+def _fast(name: str, *settings: str, labels: str = MAIN_LABELS) -> Arm:
+    return Arm(name=f"catlip-fast-{name}", recipe=_FAST, settings=settings, labels=labels)
+
+
+_SOFTMAX_IDF = ("loss.kind=softmax", "loss.class_weights=idf")
 _NARROW = ("model.kwargs.embed_dim=96", "model.kwargs.num_heads=3")
 
 GROUPS: dict[str, tuple[Arm, ...]] = {
@@ -38,14 +43,14 @@ GROUPS: dict[str, tuple[Arm, ...]] = {
         Arm(name="catlip", recipe=_CATLIP, points=_CURVE),
         Arm(name="clip", recipe=_CLIP, points=_CURVE),
         Arm(name="siglip", recipe=_CLIP, settings=("objective=siglip",), points=_CURVE),
-        Arm(name="catlip-fast", recipe="flickr8k_fast_cpu", points=_CURVE),
+        Arm(name="catlip-fast", recipe=_FAST, points=_CURVE),
     ),
     "rates": (
         _catlip("rate-5e-4", "optim.lr=5e-4"),
         _catlip("rate-2e-3", "optim.lr=2e-3"),
         _clip("rate-5e-4", "optim.lr=5e-4"),
         _clip("rate-2e-3", "optim.lr=2e-3"),
-        Arm(name="catlip-fast-rate-5e-4", recipe="flickr8k_fast_cpu", settings=("optim.lr=5e-4",)),
+        _fast("rate-5e-4", "optim.lr=5e-4"),
     ),
     "data": (
         _catlip("10-percent", labels="part-10"),
@@ -61,8 +66,16 @@ GROUPS: dict[str, tuple[Arm, ...]] = {
     ),
     "labeler": (_catlip("corenet", labels="corenet"), _catlip("pos-nouns", labels="pos-nouns")),
     "loss": (
-        _catlip("softmax-idf", "loss.kind=softmax", "loss.class_weights=idf"),
+        _catlip("softmax-idf", *_SOFTMAX_IDF),
         _catlip("asymmetric", "loss.kind=asymmetric"),
+    ),
+    "fast": (
+        _fast("corenet", labels="corenet"),
+        _fast("softmax-idf", "loss.fused=false", *_SOFTMAX_IDF),
+        _fast("corenet-softmax-idf", "loss.fused=false", *_SOFTMAX_IDF, labels="corenet"),
+        _fast("corenet-least-rate", "optim.min_lr=2e-4", labels="corenet"),
+        _fast("families", labels="families"),
+        _fast("64-px", "plan.phases=[{until=0.9, image_size=64, token_dropout=0.75}]"),
     ),
 }
 ARMS = {arm.name: arm for group in GROUPS.values() for arm in group}

@@ -15,6 +15,7 @@ _BUILDS: dict[str, tuple[Sequence[str], int]] = {
     "threshold-3": (["--threshold", "3"], 100),
     "corenet": (["--threshold", str(_THRESHOLD), "--labeler", "corenet"], 100),
     "pos-nouns": (["--threshold", str(_THRESHOLD), "--labeler", "pos-nouns"], 100),
+    "families": (["--threshold", str(_THRESHOLD), "--families", "attributes,compounds,hypernyms"], 100),
     "part-10": ([], 10),
     "part-30": ([], 30),
 }
