@@ -57,7 +57,7 @@ lint: $(READY) ## Style, and which package may import which
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 
-types: $(READY) ## Static types, strict, tests too
+types: $(READY) ## Static types, strict, tests and benchmarks too
 	$(BIN)/mypy
 
 format: $(READY) ## Put the code into its form

@@ -133,7 +133,7 @@ def of_metrics(folder: Path) -> dict[str, list[Cost]]:
     costs = []
     for scale in SCALES:
         out = folder / f"run-{scale}"
-        words = ("train", "--labels", labels, "--recipe", "recipes/demo_cpu.toml", "--out", str(out))
+        words: tuple[str, ...] = ("train", "--labels", labels, "--recipe", "recipes/demo_cpu.toml", "--out", str(out))
         words += ("--set", "loop.log_every=1", "--allow-change", "plan.steps", *NO_WARMUP)
         run(*words, "--set", f"plan.steps={STEPS}")
         metrics = out / "metrics.jsonl"

@@ -124,7 +124,8 @@ def trained_tagger(texts: list[str]) -> Callable[[list[str]], Any]:
     parses = parser.parse([normalize(text)[0] for text in texts[:_TAGGED_TO_LEARN_FROM]])
     tagger = PerceptronTagger(load=False)
     tagger.train([[(word.text, word.tag) for word in parse.words] for parse in parses], nr_iter=5)
-    return tagger.tag
+    tag: Callable[[list[str]], Any] = tagger.tag
+    return tag
 
 
 def catlip(choice: str) -> Callable[[list[str]], Work]:

@@ -46,7 +46,7 @@ def show_transport(num_rounds: int) -> None:
 
 
 def show_steps(num_rounds: int) -> None:
-    print(f"Forward and backward of a ViT-S/16, {steps.BATCH} images of {steps.SIZE} px, {steps.K:,} classes:\n")
+    print(f"Forward and backward of a ViT-S/16, {steps.BATCH} images of {steps.SIZE} px, {losses.K:,} classes:\n")
     table(rounds(steps.step, steps.STEPS, num_rounds), steps.STEPS[0], "ms", 1e3, memory=True)
 
 

@@ -33,7 +33,7 @@ WAYS = ("webdataset, Pillow, float32, dense int64 targets", "catlip")
 def make_pictures(source: Path, folder: Path, side: int, quality: int) -> Path:
     """A label set of photographs enlarged to `side`, with some noise, since enlarging leaves little to decode."""
     rng = np.random.default_rng(0)
-    items = []
+    items: list[Item] = []
     with_labels = random.Random(0)
     for data in _photographs(source, _NUM_PICTURES):
         with Image.open(io.BytesIO(data)) as image:

@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import socket
 import time
-from multiprocessing.queues import Queue
+from concurrent.futures import ProcessPoolExecutor
 
 from benchmarks.train_throughput.losses import K
 from benchmarks.train_throughput.measuring import Measured
@@ -17,22 +17,17 @@ _STEPS_A_TURN = 2
 
 def pairs(num_rounds: int) -> dict[str, list[Measured]]:
     """Seconds of a step in the slower of two processes, for each of PAIRS; by the clock, as waiting is what matters."""
-    context = multiprocessing.get_context("spawn")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    found: Queue[list[list[float]]] = context.Queue()
-    processes = [context.Process(target=_work, args=(rank, port, num_rounds, found)) for rank in range(2)]
-    for process in processes:
-        process.start()
-    both = zip(*(found.get(timeout=3600) for _ in processes), strict=True)
-    for process in processes:
-        process.join()
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        futures = [pool.submit(_work, rank, port, num_rounds) for rank in range(2)]
+        both = zip(*(future.result() for future in futures), strict=True)
     slower = [[Measured(max(seconds)) for seconds in zip(*turns, strict=True)] for turns in both]
     return dict(zip(PAIRS, slower, strict=True))
 
 
-def _work(rank: int, port: int, num_rounds: int, found: "Queue[list[list[float]]]") -> None:
+def _work(rank: int, port: int, num_rounds: int) -> list[list[float]]:
     """One of the two: seconds of a step, by variant and round."""
     os.environ |= {"OMP_NUM_THREADS": "1", "RANK": str(rank), "WORLD_SIZE": "2"}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
@@ -51,6 +46,7 @@ def _work(rank: int, port: int, num_rounds: int, found: "Queue[list[list[float]]
         flips_B=torch.zeros(BATCH, dtype=torch.bool),
         values_P=torch.randint(0, K, (3 * BATCH,), dtype=torch.int32),
         offsets=torch.arange(0, 3 * BATCH + 1, 3, dtype=torch.int32),
+        tokens_BT=torch.empty((BATCH, 0), dtype=torch.int32),
         bad=(),
     )
     with joined() as world:
@@ -69,4 +65,4 @@ def _work(rank: int, port: int, num_rounds: int, found: "Queue[list[list[float]]
                 for number in range(_STEPS_A_TURN):
                     step(turn * _STEPS_A_TURN + number, batch)
                 mine.append((time.perf_counter() - start) / _STEPS_A_TURN)
-        found.put([mine[1:] for mine in seconds])  # the first turn warms up
+    return [mine[1:] for mine in seconds]  # the first turn warms up
