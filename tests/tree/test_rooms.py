@@ -1,4 +1,4 @@
-"""docs/architecture.md names every module, in the part of its package, and nothing that is gone."""
+"""docs/architecture.md names every module, in the part of its package, and no page names what is gone."""
 
 import re
 from functools import cache
@@ -8,6 +8,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("catlip_cli", "labelgen", "labelshards", "trainer")
+# The changelog tells of what was.
+PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")} - {ROOT / "CHANGELOG.md"})
+FOLDERS = (*PACKAGES, "samplegen", "tests", "tools", "benchmarks", "recipes", "examples", "docs")
+# A file or folder of this tree, as a page writes it, with or without its ending.
+NAMED = rf"`((?:{'|'.join(FOLDERS)})/[\w./-]+)`"
 
 
 @cache
@@ -35,3 +40,9 @@ def test_rooms__every_module_stands_in_them(package: str) -> None:
 def test_rooms__folders_that_are_drawn_are_there(package: str) -> None:
     folders = {path.name for path in (ROOT / package).rglob("*") if path.is_dir()}
     assert set(re.findall(r"(\w+)/(?=\s|$)", rooms()[package])) - folders == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages__files_that_are_named_are_there(page: Path) -> None:
+    named = set(re.findall(NAMED, page.read_text(encoding="utf-8")))
+    assert {name for name in named if not list(ROOT.glob(f"{name.rstrip('/.')}*"))} == set()
