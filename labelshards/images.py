@@ -5,6 +5,7 @@ import io
 import os
 import re
 import tarfile
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -71,6 +72,7 @@ class ImageReader:
         self._fetch = fetch
         self._moved = moved or {}
         self._open: OrderedDict[str, int] = OrderedDict()
+        weakref.finalize(self, _close, self._open)  # nobody else knows of them
 
     def read(self, image_file: ImageFile, ref: ImageRef, key: str) -> bytes:
         """The image's bytes.
@@ -113,8 +115,7 @@ class ImageReader:
 
     def close(self) -> None:
         """Close all files. The reader stays usable."""
-        while self._open:
-            os.close(self._open.popitem()[1])
+        _close(self._open)
 
     def locate(self, uri: str) -> str:
         """Where a file lies now."""
@@ -183,6 +184,11 @@ class ImageReader:
                 f"{uri} holds {name!r} ({member.size:,} bytes) where the image of {key!r} "
                 f"({ref.size:,} bytes) should be: it changed. {_REBUILD}"
             )
+
+
+def _close(descriptors: OrderedDict[str, int]) -> None:
+    while descriptors:
+        os.close(descriptors.popitem()[1])
 
 
 def other_size(uri: str, found: int, expected: int) -> LabelSetError:

@@ -224,3 +224,14 @@ def test_read__no_more_open_files_than_allowed(tmp_path: Path, write_tar: WriteT
 def test_extended_name__previous_member_is_not_taken_for_one(tmp_path: Path, write_tar: WriteTar) -> None:
     tar = write_tar(tmp_path / "x.tar", [("a.jpg", b"x" * 512), ("b.jpg", b"y")])
     assert images._extended_name(tar.read_bytes()[: 3 * 512]) is None
+
+
+def test_read__files_close_with_their_reader(two: tuple[Path, ImageFile, ImageRef]) -> None:
+    tar, image_file, _ = two
+    opened = ImageReader()
+    opened.check_size(image_file)
+    [descriptor] = opened._open.values()
+    assert os.path.samestat(os.fstat(descriptor), tar.stat())
+    del opened
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
