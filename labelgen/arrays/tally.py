@@ -18,7 +18,7 @@ import numpy as np
 
 from labelgen.arrays.ragged import is_first
 
-_WAITING = 1 << 23  # numbers, before they are sorted: the more, the more of them are equal
+_WAITING_BYTES = 1 << 25  # of numbers that are not sorted yet: the more, the more of them are equal
 _IN_MEMORY = 1 << 23  # different numbers, 16 bytes each
 _BLOCK = 1 << 18  # numbers; 4 MB of each source that is merged
 _MAX_FILES = 8  # while they are merged, a block of each is in memory
@@ -44,7 +44,7 @@ class Tally:
 
     def __init__(self, in_memory: int = _IN_MEMORY, many: int = _MANY, dtype: type[np.integer] = np.int64) -> None:
         self._in_memory, self._many = in_memory, many
-        self._waiting = min(_WAITING, in_memory)
+        self._waiting = min(_WAITING_BYTES // np.dtype(dtype).itemsize, in_memory)
         self._num_added = 0
         # Numbers that count once, and how many there are: their place is taken again and again.
         self._once, self._num_once = np.empty(0, dtype), 0
