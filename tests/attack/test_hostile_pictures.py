@@ -109,10 +109,13 @@ def opened(folder: Path) -> Split:
     return open_masks(folder / "train" / "images", folder / "train" / "masks", folder, lambda *_: None)
 
 
-def table(column: pa.Array, metadata: dict[bytes, bytes] | None = None, name: str = "label") -> bytes:
+def table(
+    column: pa.Array, metadata: dict[bytes, bytes] | None = None, name: str = "label", rows_a_group: int | None = None
+) -> bytes:
     image = pa.array([picture(COLOURS[row % 2], size=(8, 8)) for row in range(len(column))], pa.binary())
     sink = io.BytesIO()
-    pq.write_table(pa.table({"image": image, name: column}).replace_schema_metadata(metadata), sink)
+    content = pa.table({"image": image, name: column}).replace_schema_metadata(metadata)
+    pq.write_table(content, sink, row_group_size=rows_a_group)
     return sink.getvalue()
 
 
@@ -128,6 +131,7 @@ def features(names: Any) -> dict[bytes, bytes]:  # noqa: ANN401
         (table(pa.array([2**62, 0], pa.timestamp("us"))), r"timestamp\[us\] in 'label'; labels are"),
         (table(pa.array([[[1]], [[2]]])), "list<.*> in 'label'; labels are"),
         (table(pa.array([0.5, float("nan")])), "double in 'label'; labels are"),
+        (table(pa.array(["dog", "cat"])).replace(b"dog", b"\x80og"), "'label' cannot be read"),
     ],
 )
 def test_open_tables__what_is_no_label_is_one_line(tmp_path: Path, data: bytes, expected: str) -> None:
@@ -173,6 +177,16 @@ def test_open_tables__bytes_that_are_gone_or_broken_are_one_line(tmp_path: Path)
     (tmp_path / "train.parquet").write_bytes(data)
     with pytest.raises(CatlipError, match=r"train.parquet: row group 0 cannot be read"):
         train.pictures.read(0)
+
+
+def test_open_tables__a_row_group_with_fewer_rows_than_it_says_is_one_line(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.parquet").write_bytes(table(pa.array([0, 1, 0, 1]), rows_a_group=2))
+    train, _ = open_splits(tmp_path)
+    assert train.pictures.read(0)
+    (tmp_path / "train.parquet").write_bytes(table(pa.array([0, 1]), rows_a_group=1))
+    with pytest.raises(CatlipError, match=r"train.parquet: row group 1 cannot be read"):
+        train.pictures.read(3)
 
 
 def test_open_tars__a_class_of_a_gigabyte_and_numbers_without_end(tmp_path: Path) -> None:

@@ -48,16 +48,17 @@ class TablePictures:
         """The bytes in one row; the row group around it is kept until another one is asked for."""
         row = int(self.rows[number])
         group = int(np.searchsorted(self._starts, row, side="right")) - 1  # of equals the last: others are empty
-        if self._held.get("group") != group:
-            file, within = self._groups[group]
-            try:
+        file, within = self._groups[group]
+        try:
+            if self._held.get("group") != group:
                 column = pq.ParquetFile(self.files[file]).read_row_group(within, columns=[self.column])[self.column]
-            except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-                raise CatlipError(
-                    f"{self.files[file]}: row group {within} cannot be read ({first_line(error)})."
-                ) from error
-            self._held.update(group=group, column=column)
-        value = self._held["column"][row - int(self._starts[group])].as_py()
+                self._held.update(group=group, column=column)
+            # IndexError: it has fewer rows than it says. ValueError: text beside the bytes that is not UTF-8.
+            value = self._held["column"][row - int(self._starts[group])].as_py()
+        except (pa.ArrowException, OSError, KeyError, IndexError, ValueError) as error:
+            raise CatlipError(
+                f"{self.files[file]}: row group {within} cannot be read ({first_line(error)})."
+            ) from error
         data = value.get("bytes") if isinstance(value, dict) else value
         if not isinstance(data, bytes):
             raise CatlipError(f"row {row:,} of column {self.column!r} holds no picture.")
@@ -102,7 +103,10 @@ def open_tables(files: Sequence[Path]) -> Split:
         raise CatlipError(
             f"{files[0]} has {column.type} in {label!r}; labels are whole numbers, text, or lists of them."
         )
-    values: list[Any] = column.to_pylist()
+    try:
+        values: list[Any] = column.to_pylist()
+    except ValueError as error:  # text that is not UTF-8
+        raise CatlipError(f"{files[0].parent}: {label!r} cannot be read ({first_line(error)}).") from error
     names = _class_names(schema, label)
     many = pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
     listed = [value if many else None if value is None else [value] for value in values]
