@@ -82,7 +82,7 @@ def test_build__loads_neither_nltk_nor_spacy_before_it_is_asked_for_them() -> No
     [
         (("labels", "build", "x.tar", "--out", "x"), ("spacy", "ftfy"), "labels"),
         (("labels", "build", "x.tar", "--out", "x", "--engine", "ray"), ("ray",), "ray"),
-        (("train", "--labels", "x", "--out", "y"), ("torch", "timm"), "train"),
+        (("train", "--plan"), ("torch", "timm"), "train"),
         (("sample", "x"), ("emoji",), "demo"),
         (("vocab", "inspect", "x", "--html", "y"), ("PIL", "plotly"), "report"),
     ],

@@ -105,7 +105,10 @@ def test_build__goes_on_where_the_store_stumbles(bucket: str, server: S3Server) 
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        (Fault(999, 403, "AccessDenied", "Access Denied.", is_candidate_put), "Access Denied.: 's3://box/labels/"),
+        (
+            Fault(999, 403, "AccessDenied", "Access Denied.", is_candidate_put),
+            "s3://box/labels/_candidates/00.parquet: Access Denied.",
+        ),
         (Fault(999, 403, "InvalidAccessKeyId", "No such key id."), "No such key id."),
     ],
 )
@@ -184,7 +187,7 @@ def test_build__object_that_is_replaced_after_it_was_listed(
 @pytest.mark.usefixtures("one_process", "bucket")
 def test_build__bucket_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["labels", "build", SOURCES, "--out", "s3://nobody/labels", "--threshold", "2"]) == 1
-    assert "The specified bucket does not exist: 's3://nobody/labels/" in capsys.readouterr().err
+    assert "s3://nobody/labels/_leases/build.json: The specified bucket does not exist" in capsys.readouterr().err
     assert run(["labels", "build", "s3://nobody/*.tar", "--out", "s3://box/labels"]) == 1
     assert "No file matches 's3://nobody/*.tar'" in capsys.readouterr().err
 
