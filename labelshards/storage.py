@@ -8,7 +8,6 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +40,6 @@ def filesystem(uri: str) -> tuple[Any, str]:
     Transient errors are the filesystem's to try again; S3's does so for two minutes, unless AWS's own variables or
     fsspec's configuration say otherwise.
     """
-    if "::" not in uri and "://" not in uri:  # a path, for which fsspec's own way takes a tenth of a millisecond
-        fs = _this_machine()
-        return fs, fs._strip_protocol(uri)
     options: dict[str, Any] = {}
     if uri.startswith(("s3://", "s3a://")) and not any(name in os.environ for name in _S3_VARIABLES):
         given = fsspec.config.conf.get("s3", {}).get("config_kwargs", {})
@@ -53,11 +49,6 @@ def filesystem(uri: str) -> tuple[Any, str]:
     except ImportError as error:
         raise CatlipError(f"{uri} needs a package: {error}. For S3: pip install 'catlip[s3]'") from error
     return fs, str(path)
-
-
-@cache
-def _this_machine() -> LocalFileSystem:
-    return LocalFileSystem()
 
 
 @contextlib.contextmanager

@@ -75,10 +75,10 @@ class ShardCache:
 
 
 def _fetch(uri: str, to: Path, num_bytes: int) -> None:
-    """Copy a file into one of its size, block by block. Raises LabelSetError if it is not `num_bytes` long, or another
-    one at the end.
+    """Copy a file into `to`, which has its size already, block by block.
 
-    fsspec's own `get_file` makes a file of the right size first: a block that came short would leave zeros in it.
+    Raises LabelSetError if it is not `num_bytes` long, if a block comes short (its place would keep zeros, as with
+    fsspec's own `get_file`), or if it is another file at the end.
     """
     fs, path = storage.filesystem(uri)
     with storage.told(uri), to.open("rb+") as file:
