@@ -19,10 +19,21 @@ HEAD_BYTES = 1 << 16
 MAX_LINE_BYTES = 1 << 24
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _OTHER_ENCODINGS = (b"\xff\xfe", b"\xfe\xff")
+# `xz -9` wants 65 MiB for its dictionary; a header may claim four gigabytes.
+_MAX_XZ_BYTES = 1 << 28
+
+
+def _xz(raw: IO[bytes]) -> io.BufferedIOBase:
+    """The decompressed file. Raises LZMAError if its first block wants more memory than _MAX_XZ_BYTES."""
+    lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MAX_XZ_BYTES).decompress(raw.read(HEAD_BYTES), max_length=1)
+    raw.seek(0)
+    return lzma.LZMAFile(raw, format=lzma.FORMAT_XZ)
+
+
 _DECOMPRESS: dict[str, Callable[[IO[bytes]], io.BufferedIOBase]] = {
     ".gz": lambda raw: gzip.GzipFile(fileobj=raw),
     ".bz2": bz2.BZ2File,
-    ".xz": lzma.LZMAFile,
+    ".xz": _xz,
 }
 _CUT_OFF = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)  # what decompressors raise where a file breaks off
 
@@ -165,8 +176,12 @@ def _lines(file: io.BufferedIOBase) -> Iterator[bytes]:
 
 @contextmanager
 def _opened(uri: str) -> Iterator[io.BufferedIOBase]:
-    """The file, decompressed if its name says so."""
+    """The file, decompressed if its name says so. Raises SourceError for one that should not be decompressed."""
     with storage.opened(uri) as raw:
         decompress = _DECOMPRESS.get(compression_of(storage.filesystem(uri)[1]))
-        with decompress(raw) if decompress else io.BufferedReader(raw, HEAD_BYTES) as file:
+        try:
+            file = decompress(raw) if decompress else io.BufferedReader(raw, HEAD_BYTES)
+        except lzma.LZMAError as error:
+            raise SourceError(f"{uri} cannot be decompressed: {error}.") from error
+        with file:
             yield file

@@ -3,9 +3,11 @@
 import gzip
 import io
 import json
+import lzma
 import os
 import resource
 import tarfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,6 +48,25 @@ def sparse(path: Path, head: bytes, size: int, tail: bytes = b"") -> Path:
         file.write(tail)
         file.truncate(size)
     return path
+
+
+@pytest.mark.parametrize("form", [lzma.FORMAT_XZ, lzma.FORMAT_ALONE])
+def test_read__an_xz_file_that_claims_gigabytes_of_dictionary_is_refused(tmp_path: Path, form: int) -> None:
+    """Found by fuzzing: the old .lzma form, which its suffix does not promise, claims its dictionary in plain bytes."""
+    filters = [{"id": lzma.FILTER_LZMA2 if form == lzma.FORMAT_XZ else lzma.FILTER_LZMA1, "dict_size": 1 << 20}]
+    packed = bytearray(lzma.compress(b"caption\na dog\n", form, filters=filters))
+    if form == lzma.FORMAT_XZ:
+        header = packed[12:24]  # size, flags, filter, size of its properties, the dictionary's code, padding, CRC
+        header[4] = 39  # 3 GiB
+        packed[12:24] = header[:8] + zlib.crc32(header[:8]).to_bytes(4, "little")
+    else:
+        packed[1:5] = b"\xff" * 4
+    (tmp_path / "a.tsv.xz").write_bytes(packed)
+    with within(500):
+        reading = try_reading(tmp_path / "a.tsv.xz")
+    assert reading.captions == []
+    [error] = reading.errors
+    assert "a.tsv.xz cannot be decompressed: " in error
 
 
 @pytest.mark.parametrize("name", ["a.tsv", "a.csv", "a.jsonl", "a.txt"])
