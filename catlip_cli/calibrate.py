@@ -1,32 +1,26 @@
 """`catlip calibrate`: options → trainer.tagging → a threshold for each class."""
 
 import re
-from typing import TYPE_CHECKING
 
 import click
 
 from catlip_cli import terminal
 from catlip_cli.options import best_option, json_option, moved_option, out_option
 
-if TYPE_CHECKING:
-    from trainer.tagging.calibration import Goal
 
-
-class _GoalType(click.ParamType["Goal"]):
-    """`f1`, or `precision=0.9`."""
+class _Precision(click.ParamType[float | None]):
+    """`precision=0.9`, as 0.9; or `f1`, as None."""
 
     name = "GOAL"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> "Goal":
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float | None:
         """Raises BadParameter for what is no goal."""
-        from trainer.tagging.calibration import Goal
-
         if value == "f1":
-            return Goal()
+            return None
         number = re.fullmatch(r"precision=(0?\.\d+|1(?:\.0+)?)", str(value))
         if number is None or not 0 < float(number[1]) <= 1:
             self.fail(f"{value!r} is neither f1 nor precision=0.9.", param, ctx)
-        return Goal(precision=float(number[1]))
+        return float(number[1])
 
 
 @click.command()
@@ -35,7 +29,7 @@ class _GoalType(click.ParamType["Goal"]):
 @best_option
 @moved_option
 @out_option("FILE", "a threshold for each class, Parquet")
-@click.option("--goal", type=_GoalType(), default="f1", show_default=True, metavar="GOAL",
+@click.option("--goal", "precision", type=_Precision(), default="f1", show_default=True, metavar="GOAL",
               help="f1; or precision=0.9: as many tags as are right so often.")  # fmt: skip
 @click.option("--count", type=click.IntRange(1), default=50_000, show_default=True, metavar="N",
               help="Pictures to look at, drawn evenly.")  # fmt: skip
@@ -46,7 +40,7 @@ def calibrate(
     best: bool,
     moved: dict[str, str],
     out: str,
-    goal: "Goal",
+    precision: float | None,
     count: int,
     as_json: bool,
 ) -> int:
@@ -60,11 +54,17 @@ def calibrate(
     Example:
       catlip calibrate demo/run --labels demo/heldout-labels --out demo/thresholds.parquet
     """
+    from labelshards import labelset
+    from trainer.naming import kind_of_model
+
+    kind_of_model(model, best=best)  # a mistyped path is told before torch is there, which takes seconds
+    labelset.require_manifest(labels)
     from trainer.distributed import default_device
     from trainer.opening import PRETRAINED, open_model
     from trainer.predictions import open_matching
     from trainer.tagging import calibration, counts, tagger
 
+    goal = calibration.Goal(precision=precision)
     encoder = open_model(model, PRETRAINED, default_device(), best=best).encoder
     vocabulary = tagger.vocabulary_of(encoder)
     label_set = open_matching(vocabulary, labels)

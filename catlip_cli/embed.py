@@ -36,12 +36,15 @@ def embed(
       catlip embed demo/run demo/data/heldout --out demo/features.parquet
       catlip embed vit_small_patch14_dinov2 'shards/{00000..00331}.tar' --out s3://bucket/features
     """
+    from trainer.naming import kind_of_model
+
+    kind_of_model(model, best=best)  # a mistyped path is told before torch is there, which takes seconds
+    units = over.find_units(pictures)
     from trainer.distributed import default_device
     from trainer.embedding import embedding
     from trainer.opening import open_model
     from trainer.pictures import output
 
-    units = over.find_units(pictures)
     opened = open_model(model, weights, default_device(), best=best)
     start = time.monotonic()
     with over.passing("Embedding", units) as report:

@@ -61,6 +61,9 @@ def export(
     """
     if (private or dry_run) and not repo:
         raise click.UsageError("--private and --dry-run go with --push-to-hub.")
+    from trainer.naming import kind_of_folder
+
+    kind_of_folder(model)  # a mistyped path is told before torch is there, which takes seconds
     from trainer.export import folder, hub, sources
 
     there = hub.destination(repo) if repo else None  # a wrong name is told before anything is written

@@ -31,6 +31,7 @@ def import_corenet(checkpoint: Path, vocab: str | None, out: Path, image_size: i
       catlip import-corenet vit_base.pt --vocab datacomp_1_2B_vocab.pkl --out catlip-b
       catlip import-corenet vit_base_512x512.pt --image-size 512 --out catlip-b-in1k
     """
+    checkpoint.open("rb").close()  # a mistyped path is told before torch is there, which takes seconds
     from trainer.corenet.imported import open_checkpoint
     from trainer.export import folder
 

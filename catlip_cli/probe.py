@@ -24,6 +24,8 @@ PROTOCOLS = {
     "finetune": ("catlip", "strong"),
     "segment": ("linear", "deeplab"),
 }
+# The tasks whose settings --set changes; those of the others are their protocol's.
+SETTABLE = ("zeroshot", "finetune", "segment", "detect")
 INITS = ("zeros", "random", "transfer")
 _ENCODERS = {"model": "this model", "random": "random weights", "majority": "most frequent class"}
 
@@ -121,6 +123,13 @@ def probe(
       catlip probe demo/run --data demo/data/objects --fraction 10%,100%
     """
     _check_asked(tasks, protocols or [], overrides)
+    from trainer.naming import kind_of_model
+    from trainer.probes.data.split import require
+
+    kind_of_model(model, best=best)  # a mistyped path is told before torch is there, which takes seconds
+    for path in (data, test):
+        if path is not None:
+            require(path)
     from trainer import distributed, opening
     from trainer.probes import probing
     from trainer.probes.data.opening import open_splits
@@ -164,9 +173,11 @@ def _check_asked(tasks: list[str], protocols: list[str], overrides: tuple[str, .
     for protocol in protocols:
         if not any(protocol in PROTOCOLS.get(task, ()) for task in tasks):
             raise click.UsageError(f"--protocol {protocol} is of none of {', '.join(tasks)}.")
+    settable = [task for task in tasks if task in SETTABLE]
     for override in overrides:
-        if override.partition(".")[0] not in tasks:
-            raise click.UsageError(f"--set {override}: begin with a task that is asked for ({', '.join(tasks)}).")
+        if override.partition(".")[0] not in settable:
+            have = f"begin with a task that is asked for ({', '.join(settable)})" if settable else "none is asked for"
+            raise click.UsageError(f"--set {override}: {', '.join(SETTABLE)} have settings; {have}.")
 
 
 def _print(result: "Result") -> None:

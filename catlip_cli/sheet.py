@@ -37,7 +37,11 @@ def sheet(
     Example:
       catlip sheet demo/run --labels demo/heldout-labels --out demo/sheet.png
     """
-    from labelshards import storage
+    from labelshards import labelset, storage
+    from trainer.naming import require_run
+
+    require_run(run)  # a mistyped path is told before torch is there, which takes seconds
+    labelset.require_manifest(labels)
     from trainer.distributed import default_device
     from trainer.predictions import open_matching, predict
     from trainer.run import open_run

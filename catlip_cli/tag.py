@@ -70,13 +70,16 @@ def tag(
     """
     if threshold is not None and thresholds:
         raise click.UsageError("--threshold is one for all classes, --thresholds has one for each. Choose one.")
+    from trainer.naming import kind_of_model
+
+    kind_of_model(model, best=best)  # a mistyped path is told before torch is there, which takes seconds
+    units = over.find_units(pictures)
     from trainer.distributed import default_device
     from trainer.opening import PRETRAINED, open_model
     from trainer.pictures import output
     from trainer.tagging.tagger import tagging, vocabulary_of
     from trainer.tagging.words import words_of
 
-    units = over.find_units(pictures)
     opened = open_model(model, PRETRAINED, default_device(), best=best)
     name, vocabulary = opened.facts.name, vocabulary_of(opened.encoder)
     rules = _rules(vocabulary, top, threshold, thresholds, roll_up=roll_up)

@@ -10,7 +10,6 @@ import msgspec
 
 from catlip_cli import terminal, train_plan
 from catlip_cli.options import json_option, moved_option, out_option
-from labelshards import labelset
 
 if TYPE_CHECKING:
     from trainer.config import Config
@@ -69,6 +68,8 @@ def train(
         raise click.UsageError("--processes is for --plan. A run has as many processes as torchrun starts.")
     if out is None and not (dry_run or plan or print_recipe):
         raise click.UsageError("Missing option '--out'; only --dry-run, --plan and --print-recipe need none.")
+    from labelshards import labelset
+
     for label_set in labels:
         labelset.require_manifest(label_set)  # a wrong path is told before torch is there, which takes seconds
     from trainer import distributed

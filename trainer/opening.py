@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import timm
@@ -23,10 +23,10 @@ from trainer.corenet import vit as _corenet_vit  # noqa: F401  (timm knows the i
 from trainer.encoders import clip_towers, models
 from trainer.encoders.encoder import Encoder, PictureInput
 from trainer.export.config import origin_of
+from trainer.naming import OPEN_CLIP, ModelKind, folder_of, kind_of_model
 from trainer.objectives.kinds import kind_of
 from trainer.objectives.texts import TextSide
 
-Kind = Literal["run", "folder", "timm", "open_clip"]
 RANDOM = "random"
 PRETRAINED = "pretrained"
 
@@ -38,7 +38,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    kind: Kind
+    kind: ModelKind
     weights: str
     parameters: int
     step: int | None = None
@@ -72,22 +72,19 @@ def open_model(name: str, weights: str, device: torch.device, *, best: bool = Fa
     checkpoint file, or a tag of open_clip. best: of a run, its best checkpoint and not its newest. Raises CatlipError
     if it cannot be made.
     """
-    if name.startswith(clip_towers.PREFIX):
-        if best:
-            raise CatlipError(f"--best is for runs; {name} has no checkpoints to choose from.")
-        return _open_clip(name.removeprefix(clip_towers.PREFIX), weights, device)
-    folder = Path(name.removeprefix("local-dir:"))
-    if best and ((folder / "config.json").is_file() or not folder.is_dir()):
-        raise CatlipError(f"--best is for runs; {name} has no checkpoints to choose from.")
-    if folder.is_dir():
-        if weights != PRETRAINED:
-            raise CatlipError(f"--weights is for models of timm; {folder} has weights of its own.")
-        if (folder / "config.json").is_file():
-            return _open_timm(f"local-dir:{folder}", folder.resolve().name, "folder", str(folder), device, folder)
+    kind = kind_of_model(name, best=best)
+    if kind == "open_clip":
+        return _open_clip(name.removeprefix(OPEN_CLIP), weights, device)
+    if kind == "timm":
+        if not timm.is_model(name.partition(".")[0]):
+            raise CatlipError(f"{name} is neither a folder (a run, or an exported model) nor {_unknown(name)}")
+        return _open_timm(name, name, weights, device)
+    folder = folder_of(name)
+    if weights != PRETRAINED:
+        raise CatlipError(f"--weights is for models of timm; {folder} has weights of its own.")
+    if kind == "run":
         return _open_run(folder, device, best)
-    if not timm.is_model(name.partition(".")[0]):
-        raise CatlipError(f"{name} is neither a folder (a run, or an exported model) nor {_unknown(name)}")
-    return _open_timm(name, name, "timm", weights, device)
+    return _open_timm(f"local-dir:{folder}", folder.resolve().name, weights, device, folder)
 
 
 def _unknown(name: str) -> str:
@@ -128,28 +125,26 @@ def _open_run(folder: Path, device: torch.device, best: bool) -> Opened:
     )
 
 
-def _open_timm(
-    source: str, name: str, kind: Kind, weights: str, device: torch.device, folder: Path | None = None
-) -> Opened:
+def _open_timm(source: str, name: str, weights: str, device: torch.device, folder: Path | None = None) -> Opened:
+    """A model that timm makes. folder: where it was exported to, which has weights of its own."""
     if weights == RANDOM:
         torch.manual_seed(0)  # the same random weights each time, under one digest
-        model = _create(source, {"pretrained": False})
-    elif kind == "timm" and weights != PRETRAINED:
-        model = _from_file(source, Path(weights))
+    if weights in (RANDOM, PRETRAINED):
+        model = _create(source, {"pretrained": weights == PRETRAINED})
     else:
-        model = _create(source, {"pretrained": True})
+        model = _from_file(source, Path(weights))
     picture = _picture_input(model, name)
     vocabulary = _vocabulary(folder, model) if folder else None
     model.eval().requires_grad_(False)
     encoder = Encoder(model=model, picture=picture, device=device, vocabulary=vocabulary)
     _check_features(encoder, name)
     origin = origin_of(folder) if folder else None
-    tag = getattr(model, "pretrained_cfg", {}).get("tag", "") if weights == PRETRAINED else ""
+    tag = getattr(model, "pretrained_cfg", {}).get("tag", "") if weights == PRETRAINED and not folder else ""
     return Opened(
         facts=ModelFacts(
             name=name,
-            kind=kind,
-            weights=weights,
+            kind="folder" if folder else "timm",
+            weights=str(folder or weights),
             parameters=_count(model),
             step=origin.step if origin else None,
             pretrained_on=", ".join(origin.label_sets) if origin else tag,

@@ -30,11 +30,11 @@ from labelshards.schema import VOCABULARY_NAME
 from labelshards.vocabulary import Vocabulary
 from trainer import config
 from trainer.metrics import Metrics
+from trainer.naming import RECORD_NAME, require_run
 from trainer.objectives.kinds import kind_of
 from trainer.objectives.texts import TextSide
 from trainer.training import checkpoints
 
-RECORD_NAME = "run.json"
 METRICS_NAME = "metrics.jsonl"
 SCORES_NAME = "eval.jsonl"
 SHEET_FOLDER = "sheets"
@@ -222,11 +222,12 @@ def open_run(folder: Path, *, best: bool = False, averaged: bool = True) -> Trai
     averaged: with the average of the weights (EMA), not with those of the last step.
     Raises CatlipError if there is none, or if it does not belong to the folder.
     """
+    require_run(folder)
     record = _read_record(folder)
     prefix = "ema." if averaged else "model."
     found = _read_checkpoint(folder / CHECKPOINT_FOLDER, prefix, best=best) if record else None
     if record is None or found is None:
-        raise CatlipError(f"{folder} holds no trained run yet. Run `catlip train --labels DIR --out {folder}`.")
+        raise CatlipError(f"{folder} has no checkpoint yet. Run the same `catlip train` again; it goes on.")
     path, info, tensors = found
     if not record.continues(info):
         raise CatlipError(

@@ -36,6 +36,30 @@ def test_help__imports_neither_half(words: list[str]) -> None:
     assert said.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train", "--labels", "no", "--out", "run"],
+        ["probe", "no/run", "--data", "."],
+        ["probe", "test_vit", "--data", "no"],
+        ["tag", "no/run", "."],
+        ["tag", "test_vit", "no.jpg"],
+        ["embed", "no/run", ".", "--out", "features.parquet"],
+        ["calibrate", "no/run", "--labels", "no", "--out", "thresholds.parquet"],
+        ["calibrate", "test_vit", "--labels", "no", "--out", "thresholds.parquet"],
+        ["sheet", "no/run", "--labels", "no", "--out", "sheet.png"],
+        ["export", "no/run", "--out", "model"],
+        ["import-corenet", "no.pt", "--out", "model"],
+    ],
+)
+def test_paths__those_that_are_wrong_are_told_before_torch_is_there(words: list[str], tmp_path: Path) -> None:
+    code = f"import sys; from catlip_cli.main import run; print(run({words})); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.split() == ["1", "False"]
+    assert "no" in done.stderr.partition("Error: ")[2]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_help__lists_all_commands() -> None:
     done = catlip("--help")
     assert (done.returncode, done.stderr) == (0, "")

@@ -146,7 +146,12 @@ def test_probe__labels_out_of_range_and_one_class_alone(
         (["--protocol", "sweep,x"], "'x' is none of"),
         (["--init", "guess"], "is none of zeros, random, transfer"),
         (["--protocol", "deeplab"], "--protocol deeplab is of none of linear"),
-        (["--set", "finetune.epochs=1"], "begin with a task that is asked for (linear)"),
+        (["--set", "finetune.epochs=1"], "zeroshot, finetune, segment, detect have settings; none is asked for."),
+        (["--set", "linear.epochs=3"], "zeroshot, finetune, segment, detect have settings; none is asked for."),
+        (
+            ["--task", "linear,finetune", "--set", "segment.epochs=1"],
+            "begin with a task that is asked for (finetune)",
+        ),
     ],
 )
 def test_probe__options_that_mean_nothing(options: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -86,7 +86,7 @@ def test_open_model__mistakes_are_named(trained: Path, tmp_path: Path) -> None:
     save_file(timm.create_model("test_vit2").state_dict(), other)
     for name, weights, message in (
         ("vit_nonsense", "random", "neither a folder"),
-        (str(tmp_path / "no"), "random", "neither a folder"),
+        (str(tmp_path / "no"), "random", "does not exist"),
         (str(tmp_path), "pretrained", "holds no trained run yet"),
         (str(trained), "random", "has weights of its own"),
         ("test_vit", str(tmp_path / "no.pth"), "there is no such file"),
@@ -130,3 +130,20 @@ def test_load_encoder__transforms_a_picture_and_names_its_classes(trained: Path)
     logits_BK = encoder.model(x_CHW[None])
     assert encoder.vocabulary.synsets[int(logits_BK.argmax())] == "colour2.n.01"
     assert not logits_BK.requires_grad
+
+
+def test_open_model__a_folder_named_as_an_option_keeps_its_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--weights random` is what a person asks for; `random` as MODEL is a folder like any other."""
+    monkeypatch.chdir(tmp_path)
+    model = timm.create_model("test_vit", num_classes=0)
+    torch.nn.init.constant_(model.norm.bias, 7)
+    config = {"architecture": "test_vit", "num_classes": 0, "pretrained_cfg": {}}
+    for name in ("random", "pretrained"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(json.dumps(config))
+        save_file(model.state_dict(), tmp_path / name / "model.safetensors")
+        opened = open_model(name, "pretrained", CPU)
+        assert opened.encoder.model.norm.bias[0] == 7
+        assert opened.facts.weights == name

@@ -15,7 +15,6 @@ from torch.nn import functional as F
 from labelshards.errors import CatlipError, first_line
 from trainer.objectives.texts import TEXTS_AT_ONCE, TextSide
 
-PREFIX = "open_clip:"
 _NAMED_TAGS = 5
 
 # float32 features [B, D] → [B, E], on the CPU.

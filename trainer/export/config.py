@@ -15,8 +15,9 @@ from labelshards.errors import CatlipError
 from labelshards.vocabulary import Vocabulary
 from trainer.encoders import models
 from trainer.encoders.encoder import PictureInput
+from trainer.naming import CONFIG_NAME
 
-NAME = "config.json"
+NAME = CONFIG_NAME
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):

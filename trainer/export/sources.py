@@ -14,6 +14,7 @@ from trainer.encoders import models
 from trainer.encoders.encoder import PictureInput
 from trainer.export import card, config
 from trainer.export.config import ExportConfig, Origin
+from trainer.naming import kind_of_folder
 
 # How catlip resizes pictures, in training and after it.
 _INTERPOLATION = "bicubic"
@@ -35,7 +36,7 @@ def open_exportable(model: Path, *, best: bool, averaged: bool, backbone_only: b
 
     Raises CatlipError if it is neither.
     """
-    if not (model / config.NAME).is_file():
+    if kind_of_folder(model) == "run":
         return _from_run(model, best, averaged, backbone_only, licence or card.UNKNOWN_LICENCE)
     if best or not averaged or licence:
         raise CatlipError(f"--best, --last-step and --license are for runs; {model} is an exported folder.")

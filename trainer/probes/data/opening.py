@@ -8,17 +8,12 @@ from trainer.probes.data.coco import open_coco
 from trainer.probes.data.folder import open_folder
 from trainer.probes.data.labelset import open_label_set
 from trainer.probes.data.masks import IMAGES, MASKS, Report, open_masks
-from trainer.probes.data.split import Split, check_pair
+from trainer.probes.data.split import KINDS, Split, check_pair, require
 from trainer.probes.data.table import open_tables
 from trainer.probes.data.tars import open_tars
 
 _TRAIN = ("train",)
 _TEST = ("test", "val", "validation")
-_KINDS = (
-    "folders of classes, tars with .cls, Parquet, COCO's instances.json, or a label set; as train/ and test/ or val/, "
-    "as files named train* and test*, or as two paths with --test; for segmentation images/ and masks/ in each, or "
-    "ADE20K's folders"
-)
 _ADE20K = "annotations"
 
 
@@ -29,15 +24,14 @@ def open_splits(
 
     report(done, total, what): masks are all looked at, which may take minutes.
     """
-    if not data.exists():
-        raise CatlipError(f"{data} does not exist. It should hold {_KINDS}.")
+    require(data)
     if test is not None:
         parts = [[data], [test]]
     else:
         parts = [_part(data, names) for names in (_TRAIN, _TEST)]
         if not all(parts):
             missing = "training" if not parts[0] else "test"
-            raise CatlipError(f"{data} is no data for a probe: there is no {missing} split. It should hold {_KINDS}.")
+            raise CatlipError(f"{data} is no data for a probe: there is no {missing} split. It should hold {KINDS}.")
     train, held = (_open(part, report) for part in parts)
     return check_pair(train, held, str(data))
 
@@ -71,12 +65,11 @@ def _open(paths: list[Path], report: Report) -> Split:
             if found := sorted(first.glob(pattern)):
                 return _open(found, report)
         return open_folder(first)
-    if not first.exists():
-        raise CatlipError(f"{first} does not exist. It should hold {_KINDS}.")
+    require(first)
     if first.suffix == ".tar":
         return open_tars(paths)
     if first.suffix == ".parquet":
         return open_tables(paths)
     if first.suffix == ".json" and len(paths) == 1:
         return open_coco(first)
-    raise CatlipError(f"{first} is no data for a probe. It should be {_KINDS}.")
+    raise CatlipError(f"{first} is no data for a probe. It should be {KINDS}.")

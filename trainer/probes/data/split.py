@@ -6,6 +6,7 @@ Shapes: N pictures, K classes.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -16,9 +17,20 @@ if TYPE_CHECKING:
     from trainer.probes.data.masks import Masks
     from trainer.probes.data.objects import Objects
 
+KINDS = (
+    "folders of classes, tars with .cls, Parquet, COCO's instances.json, or a label set; as train/ and test/ or val/, "
+    "as files named train* and test*, or as two paths with --test; for segmentation images/ and masks/ in each, or "
+    "ADE20K's folders"
+)
 OUT_OF_RANGE = "label out of range"
 NO_LABEL = "no label"
 _MOST_DIGITS = 18
+
+
+def require(path: Path) -> None:
+    """Raise CatlipError if there is nothing at `path`."""
+    if not path.exists():
+        raise CatlipError(f"{path} does not exist. It should hold {KINDS}.")
 
 
 class Pictures(Protocol):

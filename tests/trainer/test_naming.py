@@ -1,0 +1,53 @@
+"""What MODEL is, by its name and the files there."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from labelshards.errors import CatlipError
+from trainer.naming import kind_of_folder, kind_of_model
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where something was exported to, by catlip or by timm."""
+    folder = tmp_path_factory.mktemp("exported")
+    (folder / "config.json").write_text(json.dumps({"architecture": "test_vit"}))
+    return folder
+
+
+def test_kind_of_model__all_of_them(trained: Path, folder: Path) -> None:
+    for name, kind in (
+        (str(trained), "run"),
+        (str(folder), "folder"),
+        (f"local-dir:{folder}", "folder"),
+        ("vit_small_patch14_dinov2.lvd142m", "timm"),
+        ("open_clip:ViT-B-32", "open_clip"),
+    ):
+        assert kind_of_model(name) == kind, name
+
+
+def test_kind_of_model__paths_without_a_model(labels: Path, tmp_path: Path) -> None:
+    (tmp_path / "step-00000040.safetensors").touch()
+    for name, message in (
+        (str(tmp_path / "no"), "no does not exist. Give the folder of a run, or of an exported model"),
+        ("local-dir:no", "no does not exist"),
+        (str(tmp_path / "step-00000040.safetensors"), "is a file. Give the folder of the run"),
+        (str(labels), "is a label set, no model. Give what `catlip train --labels"),
+        (str(tmp_path), "holds no trained run yet"),
+    ):
+        with pytest.raises(CatlipError, match=message):
+            kind_of_model(name)
+
+
+def test_kind_of_model__best_is_for_runs(trained: Path, folder: Path) -> None:
+    assert kind_of_model(str(trained), best=True) == "run"
+    for name in (str(folder), "test_vit", "open_clip:ViT-B-32"):
+        with pytest.raises(CatlipError, match="--best is for runs"):
+            kind_of_model(name, best=True)
+
+
+def test_kind_of_folder__one_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(CatlipError, match="no does not exist"):
+        kind_of_folder(tmp_path / "no")

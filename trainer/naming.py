@@ -1,0 +1,65 @@
+"""MODEL as people name it → which kind of model it is, from the name and the files there alone.
+
+Nothing here imports torch, which takes seconds: a mistyped path is told before it.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from labelshards.errors import CatlipError
+from labelshards.schema import MANIFEST_NAME
+
+ModelKind = Literal["run", "folder", "timm", "open_clip"]
+OPEN_CLIP = "open_clip:"
+RECORD_NAME = "run.json"  # of a run
+CONFIG_NAME = "config.json"  # of a folder that timm loads
+_LOCAL = "local-dir:"  # as timm calls a folder
+
+
+def kind_of_model(name: str, *, best: bool = False) -> ModelKind:
+    """What `name` is: a run or a folder with an exported model; else the name of a model, which only timm can know.
+
+    best: its best checkpoint is asked for. Raises CatlipError for a path where no model is, and for `best` of what has
+    no checkpoints.
+    """
+    kind = _kind_of(name)
+    if best and kind != "run":
+        raise CatlipError(f"--best is for runs; {name} has no checkpoints to choose from.")
+    return kind
+
+
+def _kind_of(name: str) -> ModelKind:
+    if name.startswith(OPEN_CLIP):
+        return "open_clip"
+    folder = folder_of(name)
+    if folder.exists() or name.startswith(_LOCAL) or len(folder.parts) > 1:
+        return kind_of_folder(folder)
+    return "timm"
+
+
+def folder_of(name: str) -> Path:
+    """The folder that `name` means, if it is none of a model's names."""
+    return Path(name.removeprefix(_LOCAL))
+
+
+def kind_of_folder(folder: Path) -> Literal["run", "folder"]:
+    """Whether a run or an exported model is in `folder`. Raises CatlipError if neither is."""
+    if (folder / CONFIG_NAME).is_file():
+        return "folder"
+    require_run(folder)
+    return "run"
+
+
+def require_run(folder: Path) -> None:
+    """Raise CatlipError if there is no run in `folder`."""
+    if (folder / RECORD_NAME).is_file():
+        return
+    if not folder.exists():
+        raise CatlipError(f"{folder} does not exist. Give the folder of a run, or of an exported model.")
+    if not folder.is_dir():
+        raise CatlipError(f"{folder} is a file. Give the folder of the run, or of the exported model.")
+    if (folder / MANIFEST_NAME).is_file():
+        raise CatlipError(
+            f"{folder} is a label set, no model. Give what `catlip train --labels {folder} --out DIR` writes to DIR."
+        )
+    raise CatlipError(f"{folder} holds no trained run yet. Run `catlip train --labels DIR --out {folder}`.")
