@@ -1,5 +1,6 @@
 """Checkpoints, exported folders and results that say what is not so."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,19 @@ def test_feature_table__a_header_that_is_no_python_begins_anew(tmp_path: Path) -
     for old, new in ((b"{'descr'", b"{'descr("), (b"(3, 4)", b"(3,-4)"), (b"(3, 4)", b"3     "), (b"<f2", b"|O8")):
         (tmp_path / "f.npy").write_bytes(whole.replace(old, new))
         assert FeatureTable.open(tmp_path / "f", 3).num_done == 0
+
+
+def test_feature_table__a_file_does_not_grow_to_what_its_header_says(tmp_path: Path) -> None:
+    """Found by fuzzing: mapped for writing, it does."""
+    for name, array in (("f.npy", np.ones((3, 4), np.float16)), ("f.status.npy", np.ones(3, np.int8))):
+        np.save(tmp_path / "f.npy", np.ones((3, 4), np.float16))
+        np.save(tmp_path / "f.status.npy", np.ones(3, np.int8))
+        claimed = io.BytesIO()
+        np.save(claimed, np.ones((10**6, *array.shape[1:]), array.dtype))
+        (tmp_path / name).write_bytes(claimed.getvalue()[: -array.nbytes])
+        sizes = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+        assert FeatureTable.open(tmp_path / "f", 3).num_done == 0
+        assert {path.name: path.stat().st_size for path in tmp_path.iterdir()} == sizes
 
 
 def test_held__a_link_in_the_place_of_a_lock_empties_nothing(tmp_path: Path) -> None:

@@ -33,12 +33,13 @@ class FeatureTable:
     def open(cls, name: Path, num_rows: int) -> "FeatureTable":
         """The table called `name`; one whose files are not whole begins anew."""
         try:
-            status_N = np.load(_status_file(name), mmap_mode="r+")
+            # For reading: mapped for writing, a file shorter than its header says would grow to it.
+            status_N = np.load(_status_file(name), mmap_mode="r")
             features_ND = np.load(_features_file(name), mmap_mode="r")
         except Exception:  # headers of NumPy's files are Python, and raise as a parser of it does
             return cls(name, num_rows, None)
         whole = status_N.shape == (num_rows,) and features_ND.ndim == 2 and len(features_ND) == num_rows
-        return cls(name, num_rows, status_N if whole else None)
+        return cls(name, num_rows, np.load(_status_file(name), mmap_mode="r+") if whole else None)
 
     @property
     def num_done(self) -> int:
