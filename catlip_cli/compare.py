@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from catlip_cli import terminal
-from catlip_cli.options import TASKS, WordList, json_option
+from catlip_cli.options import TASKS, WordList, json_option, refuse_idle
 
 if TYPE_CHECKING:
     from trainer.probes.compare import Group
@@ -36,6 +36,10 @@ def compare(
     Example:
       catlip probe compare demo/run/probes --format markdown
     """
+    if plot is None:
+        refuse_idle(("metric",), "--plot")
+    if as_json:
+        refuse_idle(("form",), "tables, not with --json")
     from labelshards import storage
     from trainer.probes import compare as comparing
 

@@ -27,9 +27,9 @@ def embed(
 ) -> int:
     """Write an encoder's features of pictures, float16, with their keys.
 
-    MODEL is a run, a folder with an exported model, or a model of timm. PICTURE is a picture, a tar, a folder of them,
-    a label set (its samples' pictures), a glob, a range like {00000..00331}.tar, or - for a list on stdin. A run that
-    was broken off goes on when it is run again.
+    MODEL is a run, a folder with an exported model, a model of timm, or open_clip:NAME. PICTURE is a picture, a tar, a
+    folder of them, a label set (its samples' pictures), a glob, a range like {00000..00331}.tar, or - for a list, or
+    the bytes of one picture, on stdin. A run that was broken off goes on when it is run again.
 
     \b
     Examples:

@@ -9,7 +9,7 @@ import click
 from catlip_cli.explain import explain
 from catlip_cli.helps import InOrder
 from catlip_cli.label_summary import tell, tell_slice
-from catlip_cli.options import json_option, out_option
+from catlip_cli.options import json_option, out_option, refuse_idle
 from catlip_cli.rules import LABELERS, labeler_option, labeling_rules
 from catlip_cli.terminal import Ticker, print_facts, print_json, print_next, progress, stderr
 from catlip_cli.verify import verify
@@ -189,6 +189,12 @@ def build(
         raise click.UsageError("--retry-failed takes the failed shards of all slices. Leave out --slice.")
     if retry_failed and rebuild:
         raise click.UsageError("--rebuild parses all captions again, --retry-failed only a few. Choose one.")
+    if vocabulary:
+        refuse_idle(("threshold", "families", "hypernym_depth"), "classes of its own, not with --vocabulary")
+    if rules["nouns"] != "distilled":
+        refuse_idle(("distilled_captions", "distilled_floor"), "--nouns distilled")
+    if "hypernyms" not in rules["families"]:
+        refuse_idle(("hypernym_depth",), "--families hypernyms")
     options = Options(
         sources=sources,
         out=out,

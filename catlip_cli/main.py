@@ -3,6 +3,7 @@
 Commands are imported when they are called, so that `catlip --help` loads neither spaCy nor torch.
 """
 
+import difflib
 import errno
 import importlib
 import signal
@@ -47,6 +48,17 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 class LazyGroup(click.Group):
     """A group whose commands are imported when called: command `x-y` is attribute `x_y` of its module."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it, and with the names that are near to one that is none of them."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if near := difflib.get_close_matches(args[0], COMMANDS, n=1):
+                error.message = f"{error.message.rstrip('.')}. Did you mean '{near[0]}'?"
+            raise
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Commands in the order in which people use them."""
@@ -137,7 +149,7 @@ def run(arguments: list[str]) -> int:
 
 def _in_words(error: OSError) -> str:
     """`[Errno 13] Permission denied: '/x'` → `/x: Permission denied`."""
-    files = [str(file) for file in (error.filename, error.filename2) if file is not None]
+    files = dict.fromkeys(str(file) for file in (error.filename, error.filename2) if file is not None)
     return f"{' → '.join(files)}: {error.strerror}" if files and error.strerror else str(error)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import click
+from click.core import ParameterSource
 
 Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -44,13 +45,22 @@ def _places(_ctx: click.Context, param: click.Parameter, values: Sequence[str]) 
     return found
 
 
+def refuse_idle(parameters: Sequence[str], needed: str) -> None:
+    """Raise UsageError if one of `parameters` is on the command line, where without `needed` nothing heeds it."""
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        if parameter.name in parameters and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{parameter.opts[0]} goes with {needed}.")
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 moved_option = click.option("--moved", multiple=True, callback=_places, metavar="OLD=NEW",
                             help="Where image shards lie now: below NEW what was below OLD. Repeatable.")  # fmt: skip
 best_option = click.option("--best", is_flag=True,
                            help="Of a run: the best checkpoint that was evaluated, not the newest.")  # fmt: skip
 weights_option = click.option("--weights", default="pretrained", show_default=True, metavar="WEIGHTS",
-                              help="For a model of timm: a checkpoint FILE, or `random`.")  # fmt: skip
+                              help="For a model of timm: a checkpoint FILE, or `random`; "
+                              "for one of open_clip these, or a tag.")  # fmt: skip
 credit_option = click.option("--credit", default="", metavar="TEXT",
                              help="Footer line of what is drawn, for the pictures' licence.")  # fmt: skip
 max_classes_option = click.option("--max-classes", type=click.IntRange(min=1), metavar="K",

@@ -113,10 +113,11 @@ def probe(
 ) -> None:
     """Measure what an encoder knows.
 
-    MODEL is a run, a folder with an exported model, a model of timm, or open_clip:NAME. DATA holds train/ and test/ (or
-    val/): folders of classes, WebDataset tars with .cls, Parquet with pictures and labels, COCO's instances.json, or
-    images/ and masks/. Features are computed once and kept. Beside the model stands one with random weights, so that
-    the numbers say something. `catlip probe compare RESULTS...` sets results beside each other.
+    MODEL is a run, a folder with an exported model, a model of timm, or open_clip:NAME. DATA holds train/ and test/
+    (or val/): folders of classes, WebDataset tars with .cls, Parquet with pictures and labels, COCO's
+    instances.json, label sets, or images/ and masks/; or they are two such places, with --test. Features are
+    computed once and kept. Beside the model stands one with random weights, so that the numbers say something.
+    `catlip probe compare RESULTS...` sets results beside each other.
 
     \b
     Example:

@@ -9,7 +9,7 @@ import click
 
 from catlip_cli import pictures as over
 from catlip_cli import terminal
-from catlip_cli.options import best_option, credit_option, moved_option, out_option
+from catlip_cli.options import best_option, credit_option, moved_option, out_option, refuse_idle
 from catlip_cli.tag_lines import TagLines
 from catlip_cli.tag_pages import album_of, write_gallery, write_sheet
 
@@ -70,6 +70,8 @@ def tag(
     """
     if threshold is not None and thresholds:
         raise click.UsageError("--threshold is one for all classes, --thresholds has one for each. Choose one.")
+    if not (sheet or gallery):
+        refuse_idle(("count", "credit"), "--sheet or --gallery")
     from trainer.naming import kind_of_model
 
     kind_of_model(model, best=best)  # a mistyped path is told before torch is there, which takes seconds

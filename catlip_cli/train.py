@@ -69,9 +69,12 @@ def train(
     if out is None and not (dry_run or plan or print_recipe):
         raise click.UsageError("Missing option '--out'; only --dry-run, --plan and --print-recipe need none.")
     from labelshards import labelset
+    from trainer.naming import require_place
 
     for label_set in labels:
         labelset.require_manifest(label_set)  # a wrong path is told before torch is there, which takes seconds
+    if out is not None:
+        require_place(out)
     from trainer import distributed
     from trainer.config import load
     from trainer.training.train import train as train_run

@@ -2,7 +2,7 @@
 
 import click
 
-from catlip_cli.options import json_option, moved_option
+from catlip_cli.options import json_option, moved_option, refuse_idle
 from catlip_cli.terminal import EXIT_FAILED, print_facts, print_json, print_next, progress, stderr
 
 
@@ -21,6 +21,8 @@ def verify(label_set: str, moved: dict[str, str], deep: bool, as_json: bool) -> 
       catlip labels verify labels
       catlip labels verify labels --deep --moved /old/tars=/new/tars
     """
+    if not deep:
+        refuse_idle(("moved",), "--deep")
     from labelshards.verify import verify as verify_label_set
 
     with progress("Checking", 0) as ticker:

@@ -145,9 +145,11 @@ def require_manifest(root: str) -> Manifest:
     """The manifest of the label set in folder `root`. Raises LabelSetError if there is none, or of another format."""
     manifest = read_manifest(root)
     if manifest is None:
+        if not storage.exists(root):
+            raise LabelSetError(f"{root} does not exist. Give a folder that `catlip labels build` wrote.")
         raise LabelSetError(
-            f"{root} is not a finished label set: it has no {schema.MANIFEST_NAME}. "
-            "Run `catlip labels build SOURCE --out` with this folder; a build that was broken off goes on."
+            f"{root} is not a finished label set: it has no {schema.MANIFEST_NAME}. If a build of it was broken off, "
+            "the same `catlip labels build` goes on; else give another folder."
         )
     return manifest
 

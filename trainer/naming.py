@@ -6,14 +6,31 @@ Nothing here imports torch, which takes seconds: a mistyped path is told before 
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from labelshards.errors import CatlipError
 from labelshards.schema import MANIFEST_NAME
 
 ModelKind = Literal["run", "folder", "timm", "open_clip"]
 OPEN_CLIP = "open_clip:"
 RECORD_NAME = "run.json"  # of a run
+PROBE_FOLDER = "probes"  # in a run, its results
 CONFIG_NAME = "config.json"  # of a folder that timm loads
 _LOCAL = "local-dir:"  # as timm calls a folder
+
+
+class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a result says of a model. step: of a run, also if it was exported since. weights: where they come from.
+
+    pretrained_on: the label sets of a run; the tag of timm's weights (`augreg_in21k`); "" where nobody said.
+    """
+
+    name: str
+    kind: ModelKind
+    weights: str
+    parameters: int
+    step: int | None = None
+    pretrained_on: str = ""
 
 
 def kind_of_model(name: str, *, best: bool = False) -> ModelKind:
@@ -50,9 +67,14 @@ def kind_of_folder(folder: Path) -> Literal["run", "folder"]:
     return "run"
 
 
+def is_run(folder: Path) -> bool:
+    """True if a run was begun in `folder`."""
+    return (folder / RECORD_NAME).is_file()
+
+
 def require_run(folder: Path) -> None:
     """Raise CatlipError if there is no run in `folder`."""
-    if (folder / RECORD_NAME).is_file():
+    if is_run(folder):
         return
     if not folder.exists():
         raise CatlipError(f"{folder} does not exist. Give the folder of a run, or of an exported model.")
@@ -62,4 +84,16 @@ def require_run(folder: Path) -> None:
         raise CatlipError(
             f"{folder} is a label set, no model. Give what `catlip train --labels {folder} --out DIR` writes to DIR."
         )
-    raise CatlipError(f"{folder} holds no trained run yet. Run `catlip train --labels DIR --out {folder}`.")
+    raise CatlipError(
+        f"{folder} holds neither a run (`catlip train --out`) nor an exported model (`catlip export --out`)."
+    )
+
+
+def require_place(folder: Path) -> None:
+    """Raise CatlipError if a run in `folder` would overwrite what is no run."""
+    if folder.exists() and not folder.is_dir():
+        raise CatlipError(f"{folder} is a file; a run is a folder. Choose another --out.")
+    held = {MANIFEST_NAME: "a label set", CONFIG_NAME: "an exported model"}
+    for name, what in held.items():
+        if (folder / name).exists() and not is_run(folder):
+            raise CatlipError(f"{folder} is {what}, and a run would overwrite its files. Choose another --out.")

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import timm
 import torch
 from timm.data.config import resolve_model_data_config
@@ -23,26 +22,12 @@ from trainer.corenet import vit as _corenet_vit  # noqa: F401  (timm knows the i
 from trainer.encoders import clip_towers, models
 from trainer.encoders.encoder import Encoder, PictureInput
 from trainer.export.config import origin_of
-from trainer.naming import OPEN_CLIP, ModelKind, folder_of, kind_of_model
+from trainer.naming import OPEN_CLIP, ModelFacts, folder_of, kind_of_model
 from trainer.objectives.kinds import kind_of
 from trainer.objectives.texts import TextSide
 
 RANDOM = "random"
 PRETRAINED = "pretrained"
-
-
-class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a result says of a model. step: of a run, also if it was exported since. weights: where they come from.
-
-    pretrained_on: the label sets of a run; the tag of timm's weights (`augreg_in21k`); "" where nobody said.
-    """
-
-    name: str
-    kind: ModelKind
-    weights: str
-    parameters: int
-    step: int | None = None
-    pretrained_on: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,7 +30,7 @@ from labelshards.schema import VOCABULARY_NAME
 from labelshards.vocabulary import Vocabulary
 from trainer import config
 from trainer.metrics import Metrics
-from trainer.naming import RECORD_NAME, require_run
+from trainer.naming import RECORD_NAME, require_place, require_run
 from trainer.objectives.kinds import kind_of
 from trainer.objectives.texts import TextSide
 from trainer.training import checkpoints
@@ -47,7 +47,6 @@ _NAMED_CHANGES = 4
 _MOST_LOOKS = 10
 CHECKPOINT_FOLDER = "checkpoints"
 FEATURE_FOLDER = "features"
-PROBE_FOLDER = "probes"
 TUNING_FOLDER = "tuned"
 
 
@@ -101,8 +100,9 @@ def versions() -> dict[str, str]:
 def writing(folder: Path) -> Iterator[None]:
     """Hold the run folder as its only writer, clear of what a killed one left.
 
-    Raises CatlipError if it is taken, or nobody could write there.
+    Raises CatlipError if it is taken, is something else, or nobody could write there.
     """
+    require_place(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / _LOCK_NAME).touch()

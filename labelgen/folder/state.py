@@ -12,6 +12,7 @@ import msgspec
 from labelgen import candidates, sources
 from labelgen.extract import Settings, fingerprint
 from labelgen.meaning.resolve import Choice
+from labelgen.sources.fields import option_of
 from labelgen.sources.sample import InputShard
 from labelshards import storage
 from labelshards.errors import CatlipError
@@ -21,6 +22,8 @@ _FAILED_SUFFIX = ".failed"
 # A remote store answers many small requests at once as fast as one.
 _REQUESTS_AT_ONCE = 32
 _MANY_LINES = 20
+# Of a build's settings those that no option sets: they follow from what is installed, and from the captions.
+_UNCHOSEN = frozenset({"rules", "tools", "table"})
 
 
 class BuildPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,11 +123,19 @@ def claim(folder: str, settings: Settings, *, rebuild: bool) -> None:
         now = now.pop("fields") | now
         for name in now:
             if was.get(name) != now[name]:
+                called = name if name in _UNCHOSEN else option_of(name)
                 raise CatlipError(
-                    f"{folder} was made with {name} = {was.get(name)}, and this build has {now[name]}.\n"
+                    f"{folder} was made with {called} = {_said(was.get(name))}, and this build has "
+                    f"{_said(now[name])}.\n"
                     "Use the same setting, another --out, or --rebuild to parse all captions again."
                 )
     storage.write_bytes(where, msgspec.json.format(msgspec.json.encode(settings), indent=1))
+
+
+def _said(setting: object) -> str:
+    """A setting as a person would give it; nothing where none was given."""
+    words = ", ".join(map(str, setting)) if isinstance(setting, list) else str(setting)
+    return words if setting not in (None, [], "") else "nothing"
 
 
 def missing_text(shards: Sequence[InputShard], names: set[str], num_slices: int | None) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from labelgen.sources import coco, csv, folder, jsonl, parquet, tar, text, tsv, txt
-from labelgen.sources.fields import Fields
+from labelgen.sources.fields import Fields, option_of
 from labelgen.sources.identity import guarded, refuse_changed
 from labelgen.sources.sample import Found, InputShard, SourceError
 from labelgen.sources.uris import expand, file_of
@@ -55,7 +55,7 @@ def scan_file(uri: str, fields: Fields) -> list[InputShard]:
     """The shards of one file or folder; `{stem}` in their names stands for the file's."""
     name = format_of(uri, fields)
     if unheeded := [field for field in fields.chosen() if field not in FORMATS[name].heeds]:
-        raise SourceError(f"{uri} is read as {name}, which has no use for {unheeded[0]!r}. Leave that option out.")
+        raise SourceError(f"{uri} is read as {name}, which has no use for {option_of(unheeded[0])}. Leave it out.")
     return FORMATS[name].plan(uri, fields)
 
 

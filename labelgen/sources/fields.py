@@ -11,7 +11,8 @@ from labelgen.sources.sample import SourceError
 CAPTION_NAMES = ("captions", "caption", "text", "TEXT", "alt_text", "title")
 IMAGE_NAMES = ("image_path", "filepath", "file_name", "image")
 KEY_NAMES = ("key",)
-_MANY_NAMES = 30
+_MANY_NAMES, _LONG_NAME = 30, 60
+_OPTIONS = {"format": "--input-format", "caption_keys": "--caption-key"}
 
 
 class Fields(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +33,11 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True):
     def chosen(self) -> list[str]:
         """Names of the fields that are set, apart from the format."""
         return [name for name in self.__struct_fields__ if name != "format" and getattr(self, name)]
+
+
+def option_of(field: str) -> str:
+    """What a person gives to set a field, or another setting of a build: `caption_keys` → `--caption-key`."""
+    return _OPTIONS.get(field) or f"--{field.replace('_', '-')}"
 
 
 class Columns(NamedTuple):
@@ -69,7 +75,8 @@ def choose_columns(names: Sequence[str], fields: Fields, uri: str) -> Columns:
 
 def listing(names: Sequence[str]) -> str:
     """Column names for an error message, not too many."""
-    return ", ".join(map(repr, names[:_MANY_NAMES])) + (", …" if len(names) > _MANY_NAMES else "") or "none"
+    shown = [repr(name if len(name) <= _LONG_NAME else f"{name[:_LONG_NAME]}…") for name in names[:_MANY_NAMES]]
+    return ", ".join(shown) + (", …" if len(names) > _MANY_NAMES else "") or "none"
 
 
 def _first(usual: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:

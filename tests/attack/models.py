@@ -27,7 +27,7 @@ from trainer.export import config as export_config
 from trainer.export import folder as export_folder
 from trainer.export.sources import Exportable, open_exportable
 from trainer.metrics import Metrics
-from trainer.opening import ModelFacts
+from trainer.naming import ModelFacts
 from trainer.pictures import output
 from trainer.pictures.summary import Summary
 from trainer.probes import compare, results

@@ -108,7 +108,7 @@ def test_build__vocabulary_from_itself(labels: Labels, tars: Path) -> None:
 
 def test_build__vocabulary_that_is_none(labels: Labels, tars: Path, tmp_path: Path) -> None:
     assert labels(tars / "*.tar", "--vocabulary", tmp_path / "nothing") == 1
-    assert "nothing is not a finished label set" in labels.stderr
+    assert "nothing does not exist. Give a folder that `catlip labels build` wrote." in labels.stderr
 
 
 def test_build__captions_are_kept_when_asked_for(labels: Labels, tars: Path) -> None:
@@ -116,7 +116,7 @@ def test_build__captions_are_kept_when_asked_for(labels: Labels, tars: Path) -> 
     with_none = LabelSet.open(str(labels.out))
     assert with_none.read_shard(0).captions is None
     assert labels(tars / "*.tar", "--threshold", 0, "--keep-captions") == 1
-    assert "was made with keep_captions = False, and this build has True" in labels.stderr
+    assert "was made with --keep-captions = False, and this build has True" in labels.stderr
     assert "--rebuild" in labels.stderr
     assert labels(tars / "*.tar", "--threshold", 0, "--keep-captions", "--rebuild") == 0
     kept = LabelSet.open(str(labels.out)).read_shard(1).captions

@@ -148,7 +148,7 @@ def test_build__terms_by_hand(tmp_path: Path, captions: Path, capsys: pytest.Cap
     assert build(tmp_path / "labels", captions) == 0
     assert labels_of(tmp_path / "labels")[5] == {"self-portrait.n.01"}
     assert build(tmp_path / "labels", captions, "--terms", terms) == 1
-    assert "was made with terms = " in capsys.readouterr().err
+    assert "was made with --terms = nothing, and this build has " in capsys.readouterr().err
     assert build(tmp_path / "labels", captions, "--terms", terms, "--rebuild") == 0
     assert labels_of(tmp_path / "labels")[5] == {"dog.n.01"}
 

@@ -78,12 +78,20 @@ def test_help__every_command_has_one(name: str, capsys: pytest.CaptureFixture[st
     ("arguments", "said"),
     [
         (["nothing"], "No such command 'nothing'"),
+        (["lables", "build"], "No such command 'lables'. Did you mean 'labels'?"),
         (["labels", "nothing"], "No such command 'nothing'"),
         (["labels", "build"], "Missing argument 'SOURCE...'"),
         (["labels", "build", "x.tar"], "Missing option '--out'"),
         (["labels", "build", "x.tar", "--out", "y", "--threshold", "-1"], "-1 is not in the range x>=0"),
         (["labels", "build", "x.tar", "--out", "y", "--workers", "0"], "0 is not in the range x>=1"),
         (["labels", "build", "x.tar", "--out", "y", "--nothing"], "No such option"),
+        (["labels", "build", "x.tar", "--out", "y", "--vocabulary", "z", "--threshold", "9"], "not with --vocabulary"),
+        (["labels", "build", "x.tar", "--out", "y", "--distilled-floor", "0.5"], "goes with --nouns distilled"),
+        (["labels", "build", "x.tar", "--out", "y", "--hypernym-depth", "3"], "goes with --families hypernyms"),
+        (["labels", "verify", "x", "--moved", "a=b"], "--moved goes with --deep"),
+        (["tag", "x", "y", "--credit", "me"], "--credit goes with --sheet or --gallery"),
+        (["probe", "compare", "x", "--metric", "mAP"], "--metric goes with --plot"),
+        (["probe", "compare", "x", "--format", "csv", "--json"], "--format goes with tables, not with --json"),
         (["vocab", "inspect"], "Missing argument 'DIR...'"),
         (["vocab", "inspect", "x", "--limit", "many"], "'many' is not a valid integer"),
     ],
@@ -106,7 +114,9 @@ def test_run__error_is_one_line_and_a_traceback_only_with_debug(tmp_path: Path) 
     assert plain.returncode == debug.returncode == 1
     assert plain.stdout == ""
     assert len(plain.stderr.splitlines()) == 1
-    assert plain.stderr.startswith(f"Error: {tmp_path} is not a finished label set")
+    assert plain.stderr.startswith(
+        f"Error: {tmp_path} is not a finished label set: it has no labelset.json. If a build of it"
+    )
     assert debug.stderr.startswith(plain.stderr)
     assert "Traceback (most recent call last)" in debug.stderr
     assert "LabelSetError" in debug.stderr

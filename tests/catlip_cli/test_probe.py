@@ -17,7 +17,7 @@ from catlip_cli.main import run
 from tests.forked import Forked
 from tests.labelset_factory import COLOURS, coloured, picture, write_label_set
 from tests.tiny_run import go
-from trainer.opening import ModelFacts
+from trainer.naming import ModelFacts
 from trainer.probes import results
 from trainer.probes.results import DataFacts, Result, Score, Spread
 

@@ -44,7 +44,7 @@ def test_train__json_is_one_object(labels: Path, tmp_path: Path, capsys: pytest.
         (["--set", "optim.lrr=1"], 1, "unknown key optim.lrr; did you mean optim.lr?"),
         (["--recipe", "nowhere.toml"], 1, "There is no recipe nowhere.toml."),
         (["--moved", "somewhere"], 2, "'somewhere' is not OLD=NEW."),
-        (["--labels", "nowhere"], 1, "nowhere is not a finished label set"),
+        (["--labels", "nowhere"], 1, "nowhere does not exist. Give a folder that `catlip labels build` wrote."),
         (["--set", "plan.weights=[1, 1, 1]"], 1, "plan.weights has 3 numbers for 1 label set."),
         (["--set", "loss.kind=two-way", "--set", "loss.class_weights=idf"], 1, "two-way loss has no class weights"),
         (["--set", "plan.phases=[{until=0.5, image_size=24}]"], 1, "24 pixels a side are no multiple of"),

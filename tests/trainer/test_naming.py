@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from labelshards.errors import CatlipError
-from trainer.naming import kind_of_folder, kind_of_model
+from trainer.naming import kind_of_folder, kind_of_model, require_place
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_kind_of_model__paths_without_a_model(labels: Path, tmp_path: Path) -> N
         ("local-dir:no", "no does not exist"),
         (str(tmp_path / "step-00000040.safetensors"), "is a file. Give the folder of the run"),
         (str(labels), "is a label set, no model. Give what `catlip train --labels"),
-        (str(tmp_path), "holds no trained run yet"),
+        (str(tmp_path), "holds neither a run .* nor an exported model"),
     ):
         with pytest.raises(CatlipError, match=message):
             kind_of_model(name)
@@ -51,3 +51,19 @@ def test_kind_of_model__best_is_for_runs(trained: Path, folder: Path) -> None:
 def test_kind_of_folder__one_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(CatlipError, match="no does not exist"):
         kind_of_folder(tmp_path / "no")
+
+
+def test_require_place__a_run_overwrites_nothing_but_a_run(
+    labels: Path, trained: Path, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "slurm-17.log").touch()
+    for place in (trained, tmp_path, tmp_path / "new"):
+        require_place(place)
+    for place, message in (
+        (labels, "is a label set, and a run would overwrite its files"),
+        (folder, "is an exported model, and a run would overwrite its files"),
+        (tmp_path / "file", "is a file; a run is a folder"),
+    ):
+        with pytest.raises(CatlipError, match=message):
+            require_place(place)

@@ -11,6 +11,7 @@ from labelshards.schema import VOCABULARY_NAME
 from labelshards.vocabulary import Vocabulary
 from trainer import config, run
 from trainer.export.config import ExportConfig
+from trainer.naming import PROBE_FOLDER
 from trainer.objectives.kinds import kind_of
 from trainer.probes import results
 
@@ -42,7 +43,7 @@ def of_run(
         ("Data", _data(record)),
         *([("Vocabulary", classes(vocabulary, export))] if vocabulary else []),
         ("Recipe", ["```toml", *_recipe(record.config), "```"]),
-        ("Probes", _probes(folder / run.PROBE_FOLDER)),
+        ("Probes", _probes(folder / PROBE_FOLDER)),
     ]
     return card(folder.resolve().name, opening, sections, export, licence)
 

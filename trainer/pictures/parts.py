@@ -81,7 +81,9 @@ class Parts:
             name = PartName.parse(file)
         except ValueError:
             name = None
-        if name is None or name.digest not in self._names:
+        if name is None:
+            raise CatlipError(f"{self.folder} holds other files, {file} among them. Choose another --out.")
+        if name.digest not in self._names:
             raise CatlipError(
                 f"{self.folder} holds {file}, which is of other pictures, settings or weights. "
                 "Give the earlier command again, remove that folder, or choose another --out."

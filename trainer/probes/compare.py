@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from labelshards.errors import CatlipError
-from trainer import run
+from trainer.naming import PROBE_FOLDER, is_run
 from trainer.probes import results
 from trainer.probes.differences import differences
 from trainer.probes.results import Result, Score, Spread
@@ -95,9 +95,9 @@ def read_all(paths: Sequence[Path], tasks: Sequence[str] | None = None) -> list[
 
 
 def _files(path: Path) -> list[Path]:
-    inner = path / run.PROBE_FOLDER
-    folder = inner if inner.is_dir() else path
-    return sorted(folder.glob("*.json")) if folder.is_dir() else [path]
+    inner = path / PROBE_FOLDER
+    folder = inner if inner.is_dir() or is_run(path) else path
+    return sorted(folder.glob("*.json")) if path.is_dir() else [path]
 
 
 def group(found: Sequence[Result]) -> list[Group]:

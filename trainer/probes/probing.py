@@ -11,6 +11,7 @@ from labelshards import storage
 from labelshards.errors import CatlipError
 from trainer import run
 from trainer.encoders.encoder import Encoder
+from trainer.naming import PROBE_FOLDER
 from trainer.probes import features, results
 from trainer.probes.data.split import Split
 from trainer.probes.examples import Features
@@ -39,7 +40,7 @@ def measure(asked: Asked, probes: Sequence[Probe], report: Report) -> list[Resul
         if probe.tap and asked.world.size > 1:
             raise CatlipError(f"{probe.task} is a task of one process. Start it without torchrun.")
     if asked.world.is_main:
-        results.check_writable(asked.out / run.PROBE_FOLDER)
+        results.check_writable(asked.out / PROBE_FOLDER)
     encoders = _encoders(asked, probes)
     extracted = _extract_all(asked, probes, encoders, report)
     facts = _facts(asked)
@@ -47,7 +48,7 @@ def measure(asked: Asked, probes: Sequence[Probe], report: Report) -> list[Resul
     for probe in probes:
         result = _measure(asked, probe, encoders, extracted, facts, report)
         if asked.world.is_main:
-            results.write(asked.out / run.PROBE_FOLDER, result)
+            results.write(asked.out / PROBE_FOLDER, result)
         found.append(result)
     return found
 

@@ -12,7 +12,7 @@ from labelshards import storage
 from labelshards.errors import CatlipError
 from labelshards.flock import awaited
 from labelshards.matching import Match
-from trainer.opening import ModelFacts
+from trainer.naming import ModelFacts
 
 FORMAT = "catlip-probe"
 FORMAT_VERSION = 1

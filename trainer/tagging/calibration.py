@@ -113,9 +113,10 @@ def write_thresholds(table: pa.Table, where: str) -> None:
 
 
 def read_thresholds(where: str, vocabulary: Vocabulary) -> np.ndarray:
-    """float32 [K]. Raises CatlipError if the file is none, or of another vocabulary."""
+    """float32 [K]. Raises CatlipError if the file is none, or of another vocabulary; OSErrors that name it."""
+    data = storage.read_bytes(where)
     try:
-        table = parquet.read_table(storage.read_bytes(where), THRESHOLDS.names)
+        table = parquet.read_table(data, THRESHOLDS.names)
         thresholds = table["threshold"].cast(pa.float32())
     except (pa.ArrowException, OSError, KeyError) as error:
         raise CatlipError(f"{where} holds no thresholds ({error}). Make them with `catlip calibrate`.") from error

@@ -108,8 +108,8 @@ def test_format_of__neither_name_nor_content(tmp_path: Path) -> None:
         ("x.csv", Fields(format="xml"), "No format is called 'xml'"),
         ("", Fields(format="csv"), "is a folder. Name what --input-format asks for"),
         ("x.csv", Fields(format="folder"), "is no folder. Name what --input-format asks for"),
-        ("x.txt", Fields(caption_keys=("a",)), "is read as txt, which has no use for 'caption_keys'"),
-        ("x.csv", Fields(captions_from="parquet:a"), "is read as csv, which has no use for 'captions_from'"),
+        ("x.txt", Fields(caption_keys=("a",)), "is read as txt, which has no use for --caption-key"),
+        ("x.csv", Fields(captions_from="parquet:a"), "is read as csv, which has no use for --captions-from"),
         ("nothing://x.csv", Fields(), "cannot be opened"),
     ],
 )

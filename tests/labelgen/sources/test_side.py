@@ -87,7 +87,7 @@ def test_side__changed_after_planning(tmp_path: Path, tar: Path) -> None:
         (Fields(captions_from="parquet"), "must read parquet:COLUMN"),
         (Fields(captions_from="parquet:caption", caption_keys=("x",)), "not both"),
         (Fields(key_column="id"), "--key-column goes with --captions-from"),
-        (Fields(image_column="x"), "is read as tar, which has no use for 'image_column'"),
+        (Fields(image_column="x"), "is read as tar, which has no use for --image-column"),
     ],
 )
 def test_side__options_that_do_not_fit(tar: Path, fields: Fields, reason: str) -> None:

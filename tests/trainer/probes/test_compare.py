@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from labelshards.errors import CatlipError
-from trainer.opening import ModelFacts
+from trainer.naming import ModelFacts
 from trainer.probes import results
 from trainer.probes.compare import group, panels, read_all, to_csv, to_markdown
 from trainer.probes.results import DataFacts, Result, Score, Spread
