@@ -116,13 +116,18 @@ def class_prior(label_sets: Sequence[LabelSet], weights: Sequence[float], *, lab
     return prior
 
 
+def patch_sides(model: nn.Module) -> tuple[int, int] | None:
+    """Pixels of a patch, down and across; None for an encoder that does not cut pictures into patches at once."""
+    found: int | tuple[int, int] | None = getattr(getattr(model, "patch_embed", None), "patch_size", None)
+    return (found, found) if isinstance(found, int) else found
+
+
 def check_sizes(model: nn.Module, image_sizes: Sequence[int]) -> None:
     """Raise CatlipError if the encoder cannot take pictures of one of these sizes."""
-    embed = getattr(model, "patch_embed", None)
-    patch = getattr(embed, "patch_size", None)
-    if embed is None or patch is None:
+    patch = patch_sides(model)
+    if patch is None:
         return  # convolutions take any size
-    own = embed.img_size if getattr(embed, "strict_img_size", False) else None
+    own = model.get_submodule("patch_embed").img_size if has_fixed_size(model) else None
     for size in image_sizes:
         if own and (size, size) != tuple(own):
             raise CatlipError(f"This encoder takes pictures of {own[0]} pixels a side, not of {size}. Ask for those.")

@@ -18,7 +18,7 @@ from trainer.objectives.kinds import kind_of
 from trainer.objectives.objective import Objective
 from trainer.optim import Ema, build_optimizer
 from trainer.stream.steps import Steps
-from trainer.training.loop import LoopConfig
+from trainer.training import accumulation
 from trainer.training.state import TrainState
 from trainer.training.stepper import Stepper
 
@@ -67,6 +67,15 @@ class Assembly:
         self.state.ema.update(self.state.model, step)
 
 
+def check(config: Config, steps: Steps, world_size: int) -> None:
+    """Raise CatlipError for settings that no encoder could be trained with in these steps, on so many ranks."""
+    config.optim.warmup(steps.num_steps)
+    kind_of(config).check(config)
+    accumulation.check(config.loop.accumulate, steps.smallest_batch(), world_size)
+    if config.loop.compile is True and (other := _beside_compiled(config, world_size)):
+        raise CatlipError(f"loop.compile does not go with {other}. Try --set loop.compile=false.")
+
+
 def assemble(config: Config, prior_K: np.ndarray, image_sizes: Sequence[int], world: World) -> Assembly:
     """Fresh weights, the same on every rank: they depend on the seed alone.
 
@@ -87,13 +96,15 @@ def assemble(config: Config, prior_K: np.ndarray, image_sizes: Sequence[int], wo
     augment = RangeAugment(config.model.mean, config.model.std) if config.augment.range else None
     objective = kind.objective(model, config, prior_K, augment, world)
     objective.to(world.device).train()
-    sharded = world.size > 1 and config.distributed.strategy == "fsdp"
     if config.loop.recompute:
         for tower in towers:
             acceleration.recompute(tower)
-    if _compiles(config.loop, sharded, world.device):
+    compiled = config.loop.compile
+    if compiled == "auto":
+        compiled = world.device.type == "cuda" and _beside_compiled(config, world.size) is None
+    if compiled:
         acceleration.compile_encoder(towers[0])
-    if sharded:
+    if _is_sharded(config, world.size):
         sharding.shard(objective, towers, world)
         sharding.shard(ema.module, kind.towers(ema.module), world)
     scaler = torch.amp.GradScaler(world.device.type) if config.loop.precision == "fp16" else None
@@ -103,10 +114,12 @@ def assemble(config: Config, prior_K: np.ndarray, image_sizes: Sequence[int], wo
     return Assembly(state=state, encoder=towers[0], bare=objective, objective=shared)
 
 
-def _compiles(config: LoopConfig, sharded: bool, device: torch.device) -> bool:
-    if config.compile == "auto":
-        return device.type == "cuda" and not (config.recompute or sharded)
-    if config.compile and (config.recompute or sharded):
-        other = "loop.recompute" if config.recompute else "distributed.strategy=fsdp"
-        raise CatlipError(f"loop.compile does not go with {other}. Try --set loop.compile=false.")
-    return config.compile
+def _beside_compiled(config: Config, world_size: int) -> str | None:
+    """The setting that keeps an encoder from being compiled, if there is one."""
+    if config.loop.recompute:
+        return "loop.recompute"
+    return "distributed.strategy=fsdp" if _is_sharded(config, world_size) else None
+
+
+def _is_sharded(config: Config, world_size: int) -> bool:
+    return world_size > 1 and config.distributed.strategy == "fsdp"
