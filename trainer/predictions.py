@@ -44,19 +44,17 @@ def predict(
     A run with a text tower scores the classes by their names.
     """
     samples = Samples([label_set], unlabelled="drop", moved=moved)
-    firsts = np.concatenate([[0], np.cumsum(samples.counts()[0])])
-    total = int(firsts[-1])
+    total = len(samples)
     drawn = np.random.default_rng(seed).choice(total, size=min(total, count * _TRIES_PER_SAMPLE), replace=False)
     config = opened.record.config.model
     opened.model.to(device)
     scorer = kind_of(opened.record.config).scorer(opened.model, opened.record.config, opened.vocabulary)
     predictions: list[Prediction] = []
-    for place in drawn.tolist():
+    for number in drawn.tolist():
         if len(predictions) == count:
             break
-        shard = int(np.searchsorted(firsts, place, side="right")) - 1
-        nth = place - int(firsts[shard])
-        sample = samples.read(shard, nth)
+        place = samples.place(number)
+        sample = samples.read(*place)
         try:
             pixels_CHW = transforms.decode(sample.image)
         except BrokenImageError:
@@ -66,7 +64,7 @@ def predict(
         predictions.append(
             Prediction(
                 pixels_CHW=pixels_CHW,
-                captions=samples.captions(shard, nth),
+                captions=samples.captions(*place),
                 labels=sample.labels,
                 probabilities_K=scorer.probabilities(logits_BK[0].float()).cpu().numpy(),
             )

@@ -57,6 +57,3 @@ class PictureBatches(Dataset[Batch]):
     @cached_property
     def _reader(self) -> ImageReader:
         return ImageReader(moved=self.moved)
-
-    def __getstate__(self) -> dict[str, object]:
-        return {"picture": self.picture, "moved": self.moved}  # a worker opens files for itself

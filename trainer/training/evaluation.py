@@ -72,7 +72,7 @@ class Evaluation:
 
     label_set: LabelSet
     samples: Samples
-    places: np.ndarray
+    places: list[tuple[int, int]]
     classes_J: np.ndarray
     config: EvalConfig
     model_config: ModelConfig
@@ -99,17 +99,14 @@ class Evaluation:
                 "Build it with --vocabulary of the run's label set."
             )
         samples = Samples([label_set], unlabelled="drop", moved=moved)
-        [counts] = samples.counts()
-        firsts = np.concatenate([[0], np.cumsum(counts)])
-        total = int(firsts[-1])
+        total = len(samples)
         if not total:
             raise CatlipError(
                 f"eval.labels = {config.labels} has no sample with an image and labels. Name another, or leave it out."
             )
         drawn = np.sort(np.random.default_rng(0).choice(total, size=min(total, config.samples), replace=False))
-        shards = np.searchsorted(firsts, drawn, side="right") - 1
-        places = np.stack([shards, drawn - firsts[shards]], axis=1)
-        classes = [samples.labels(shard, nth) for shard, nth in places.tolist()]
+        places = [samples.place(number) for number in drawn.tolist()]
+        classes = [samples.labels(*place) for place in places]
         return cls(
             label_set=label_set, samples=samples, places=places, classes_J=np.unique(np.concatenate(classes)),
             config=config, model_config=model_config, narrow=narrow, world=world,
@@ -186,13 +183,13 @@ class Evaluation:
         mine = self.places[self.world.rank :: self.world.size]
         for start in range(0, -(-len(self.places) // self.world.size), _BATCH):
             batch = []
-            for shard, nth in mine[start : start + _BATCH].tolist():
-                sample = self.samples.read(shard, nth)
+            for place in mine[start : start + _BATCH]:
+                sample = self.samples.read(*place)
                 try:
                     pixels_CHW = transforms.decode(sample.image)
                 except BrokenImageError:
                     continue
-                batch.append((sample, pixels_CHW, self.samples.captions(shard, nth)))
+                batch.append((sample, pixels_CHW, self.samples.captions(*place)))
             yield batch
 
     def _wanted(self, num: int) -> int:
