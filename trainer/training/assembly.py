@@ -20,51 +20,23 @@ from trainer.optim import Ema, build_optimizer
 from trainer.stream.steps import Steps
 from trainer.training import accumulation
 from trainer.training.state import TrainState
-from trainer.training.stepper import Stepper
 
 
 @dataclass(frozen=True, kw_only=True)
 class Assembly:
-    """state: what a step changes, and a checkpoint holds. encoder: of pictures, in it. bare: what computes the loss.
+    """What is trained with `config` on this rank of `world`.
+
+    state: what a step changes, and a checkpoint holds. encoder: of pictures, in it. bare: what computes the loss.
 
     objective: the same, distributed over all ranks.
     """
 
+    config: Config
+    world: World
     state: TrainState
     encoder: nn.Module
     bare: Objective[Any]
     objective: nn.Module
-
-    def stepper(self, config: Config, steps: Steps, world: World) -> Stepper:
-        """What does a step of `steps`."""
-        state = self.state
-        dropout_changes = token_dropout.changes(config.plan)
-
-        def before_step(step: int) -> None:
-            if dropout_changes:
-                token_dropout.set_share(self.encoder, token_dropout.share_of(steps.phase(step), config.model))
-
-        return Stepper(
-            objective=self.objective,
-            targets=self.bare.targets,
-            optimizer=state.optimizer,
-            scaler=state.scaler,
-            world=world,
-            seed=config.seed,
-            steps=steps,
-            num_parts=config.loop.accumulate,
-            narrow=config.loop.narrow(world.device),
-            channels_last=config.loop.channels_last,
-            model_config=config.model,
-            optim_config=config.optim,
-            target_psnr=lambda step: config.augment.target(step, steps.num_steps),
-            before_step=before_step,
-            after_step=self._after_step,
-        )
-
-    def _after_step(self, step: int) -> None:
-        self.bare.after_step()
-        self.state.ema.update(self.state.model, step)
 
 
 def check(config: Config, steps: Steps, world_size: int) -> None:
@@ -111,7 +83,7 @@ def assemble(config: Config, prior_K: np.ndarray, image_sizes: Sequence[int], wo
     # Only now: sharding puts other parameters in the place of those that were there.
     state = TrainState(model, ema, build_optimizer(objective, config.optim), scaler, augment)
     shared = replicate(objective, world) if config.distributed.strategy == "ddp" else objective
-    return Assembly(state=state, encoder=towers[0], bare=objective, objective=shared)
+    return Assembly(config=config, world=world, state=state, encoder=towers[0], bare=objective, objective=shared)
 
 
 def _beside_compiled(config: Config, world_size: int) -> str | None:

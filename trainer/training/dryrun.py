@@ -14,6 +14,7 @@ from trainer.stream import loader
 from trainer.stream.batch import Batch
 from trainer.stream.data import Data
 from trainer.training.assembly import assemble, check
+from trainer.training.stepper import Stepper
 from trainer.workers import worker_count
 
 _SECONDS = 6.0  # for the loader, and again for the step
@@ -74,7 +75,7 @@ def measure(
     num_workers = worker_count(config.data.num_workers, world.device, world.ranks_here)
     steps = data.reader.steps
     check(config, steps, world.size)
-    step = assemble(config, data.prior_K, steps.image_sizes(), world).stepper(config, steps, world)
+    step = Stepper(assemble(config, data.prior_K, steps.image_sizes(), world), steps)
     on_phase("Measuring the loader")
     # As many steps as there is time for.
     source = loader.batches(data.reader, range(sys.maxsize), num_workers=num_workers, pin_memory=False)

@@ -68,7 +68,7 @@ class _Share(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """A held-out label set, ready to be asked again and again. narrow: as in `Stepper`."""
+    """A held-out label set, ready to be asked again and again. narrow: the dtype of autocast, None for float32."""
 
     label_set: LabelSet
     samples: Samples
