@@ -41,10 +41,10 @@ def embed(
     from trainer.opening import open_model
     from trainer.pictures import output
 
-    units = over.find_units(pictures)
+    units = over.find_units(pictures, moved)
     opened = open_model(model, weights, default_device(), best=best)
     start = time.monotonic()
     with over.passing("Embedding", units) as report:
-        work = embedding(opened.encoder, moved)
+        work = embedding(opened.encoder)
         summary, is_new = output.write(work, units, out, opened.facts.name, report)
     return over.print_summary(summary, out, time.monotonic() - start, as_json=as_json, is_new=is_new)

@@ -76,11 +76,11 @@ def tag(
     from trainer.tagging.tagger import tagging, vocabulary_of
     from trainer.tagging.words import words_of
 
-    units = over.find_units(pictures)
+    units = over.find_units(pictures, moved)
     opened = open_model(model, PRETRAINED, default_device(), best=best)
     name, vocabulary = opened.facts.name, vocabulary_of(opened.encoder)
     rules = _rules(vocabulary, top, threshold, thresholds, roll_up=roll_up)
-    work = tagging(opened.encoder, rules, moved)
+    work = tagging(opened.encoder, rules)
     words = words_of(vocabulary, rules.hierarchy)
     lines = TagLines(words.words, as_json=as_json)
     with tempfile.TemporaryDirectory() as scratch:

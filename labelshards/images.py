@@ -129,6 +129,10 @@ class ImageReader:
                 return new + uri[len(old) :]
         return uri
 
+    def located(self, file: ImageFile) -> ImageFile:
+        """The file where it lies now."""
+        return ImageFile(uri=self.locate(file.uri), bytes=file.bytes)
+
     def _read_range(self, uri: str, image_file: ImageFile, start: int, size: int) -> bytes:
         with self._told(uri):
             if uri in self._open or self._fetch or storage.is_local(uri):

@@ -15,7 +15,7 @@ from trainer.pictures.work import Work
 _FLOAT16_MAX = 65504.0  # half precision has infinity beyond it
 
 
-def embedding(encoder: Encoder, moved: dict[str, str]) -> Work:
+def embedding(encoder: Encoder) -> Work:
     """The work of embedding: column `features`, float16 [D] a picture, the pooled output in front of the head."""
     size = encoder.picture.image_size
     encoder.model.to(encoder.device)
@@ -27,4 +27,4 @@ def embedding(encoder: Encoder, moved: dict[str, str]) -> Work:
         return [pa.FixedSizeListArray.from_arrays(pa.array(features_BD.numpy().ravel()), width)]
 
     columns = pa.schema([pa.field("features", pa.list_(pa.float16(), width))])
-    return Work(encoder=encoder, columns=columns, settings={"features": "pooled"}, compute=compute, moved=moved)
+    return Work(encoder=encoder, columns=columns, settings={"features": "pooled"}, compute=compute)

@@ -5,7 +5,7 @@ Shapes: B pictures of S x S pixels.
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgspec
@@ -45,7 +45,6 @@ class Work:
     columns: pa.Schema
     settings: dict[str, Any]
     compute: Callable[[torch.Tensor], Sequence[pa.Array]]
-    moved: dict[str, str] = field(default_factory=dict)
 
     @property
     def schema(self) -> pa.Schema:
@@ -91,14 +90,14 @@ def parts(
     ahead: deque[_Task] = deque()  # batches come back in the order in which they went out
 
     def places() -> Iterator[list[Place]]:
-        for task in _tasks(units, work.moved):
+        for task in _tasks(units):
             ahead.append(task)
             yield task.places
 
     pictures = 0
     rows: list[pa.Table] = []
     num_workers = workers.worker_count("auto", work.encoder.device, 1)
-    data = PictureBatches(picture=work.encoder.picture, moved=work.moved)
+    data = PictureBatches(picture=work.encoder.picture)
     for batch in workers.parallel(data, places(), num_workers=num_workers):
         task = ahead.popleft()
         rows.append(_rows(work, task.places, batch))
@@ -112,10 +111,10 @@ def parts(
             rows = []
 
 
-def _tasks(units: Iterable[tuple[Unit, Collection[int]]], moved: dict[str, str]) -> Iterator[_Task]:
+def _tasks(units: Iterable[tuple[Unit, Collection[int]]]) -> Iterator[_Task]:
     before = 0
     for unit, done in units:
-        places, damage = unit.list(moved)
+        places, damage = unit.list()
         count = max(1, -(-len(places) // PICTURES_PER_PART))  # a unit without pictures has a part, too, which says so
         for number in range(count):
             if number in done:

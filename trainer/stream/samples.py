@@ -98,9 +98,7 @@ class Samples:
 
     def files(self, shard: int) -> list[ImageFile]:
         """The files in which a shard's images lie, where they are now."""
-        return [
-            ImageFile(uri=self._reader.locate(file.uri), bytes=file.bytes) for file in self._shard(shard)[0].image_files
-        ]
+        return [self._reader.located(file) for file in self._shard(shard)[0].image_files]
 
     def name(self, shard: int, nth: int) -> str:
         """A sample's identity for people: `shard/key`."""

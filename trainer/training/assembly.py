@@ -27,7 +27,6 @@ class Assembly:
     """What is trained with `config` on this rank of `world`.
 
     state: what a step changes, and a checkpoint holds. encoder: of pictures, in it. bare: what computes the loss.
-
     objective: the same, distributed over all ranks.
     """
 

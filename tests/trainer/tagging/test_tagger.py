@@ -31,7 +31,7 @@ def encoder(trained: Path) -> Encoder:
 def tags(encoder: Encoder, **rules: object) -> tuple[np.ndarray, list[list[list[object]]]]:
     """(probabilities of four pictures, the columns of their tags)."""
     settings = {"top": 10, "thresholds_K": np.zeros(4, np.float32), "said": "0"} | rules
-    work = tagging(encoder, TagRules(**settings), {})  # type: ignore[arg-type]
+    work = tagging(encoder, TagRules(**settings))  # type: ignore[arg-type]
     x_BCHW = torch.stack([encoder.picture(picture(COLOURS[number])) for number in range(4)])
     with torch.inference_mode():
         return encoder.model(x_BCHW).sigmoid().numpy(), [column.to_pylist() for column in work.compute(x_BCHW)]
@@ -89,4 +89,4 @@ def test_above__is_the_maximum_over_what_stands_below(rows: list[list[tuple[int,
 def test_tagging__a_model_without_words_is_refused(encoder: Encoder) -> None:
     silent = Encoder(model=encoder.model, picture=encoder.picture, device=encoder.device)
     with pytest.raises(CatlipError, match="has no head with a vocabulary"):
-        tagging(silent, TagRules(top=1, thresholds_K=np.zeros(4, np.float32), said="0"), {})
+        tagging(silent, TagRules(top=1, thresholds_K=np.zeros(4, np.float32), said="0"))
