@@ -108,14 +108,13 @@ def tag(
 def _print_at_once(work: "Work", units: "list[Unit]", model: str, lines: TagLines) -> int:
     """Tags of each part as soon as they are there."""
     from trainer.pictures.summary import Tally
-    from trainer.pictures.work import DAMAGE, parts
+    from trainer.pictures.work import parts
 
     tally = Tally("", model, work.settings)
     quietly = terminal.stdout.is_terminal  # lines tell how far it is, and a bar would stand between them
     with nullcontext(lambda _bytes, _pictures: None) if quietly else over.passing("Tagging", units) as report:
         for part in parts(work, ((unit, ()) for unit in units), report):
-            damage = (part.table.schema.metadata or {}).get(DAMAGE)
-            tally.add(part.unit.sources[0].uri, part.table, damage.decode() if damage else None)
+            tally.add(part.unit.sources[0].uri, part.table, part.damage)
             lines.add(part.table)
     return over.print_damage(tally.summary().damaged)
 

@@ -19,7 +19,6 @@ from trainer.encoders.encoder import Encoder
 from trainer.pictures.reading import Batch, PictureBatches
 from trainer.pictures.units import PICTURES_PER_PART, Place, Unit
 
-DAMAGE = b"catlip.damage"
 # (source, key) names a picture; `size` bytes at `offset` of the source, or of the file source/key, are its own.
 ROW = pa.schema(
     [
@@ -58,12 +57,13 @@ class Work:
 
 
 class Part(NamedTuple):
-    """Rows of pictures that follow each other in a unit: part `number`, from 0, of so many."""
+    """Rows of pictures that follow each other in a unit: part `number`, from 0, of so many. damage: of the unit."""
 
     unit: Unit
     number: int
     of: int
     table: pa.Table
+    damage: str | None
 
 
 class _Task(NamedTuple):
@@ -96,18 +96,14 @@ def parts(
 
     pictures = 0
     rows: list[pa.Table] = []
-    num_workers = workers.worker_count("auto", work.encoder.device, 1)
     data = PictureBatches(picture=work.encoder.picture)
-    for batch in workers.parallel(data, places(), num_workers=num_workers):
+    for batch in workers.parallel(data, places(), work.encoder.device):
         task = ahead.popleft()
         rows.append(_rows(work, task.places, batch))
         pictures += len(task.places)
         report(task.after, pictures)
         if task.is_last:
-            table = pa.concat_tables(rows).combine_chunks()
-            if task.damage:
-                table = table.replace_schema_metadata({DAMAGE: task.damage.encode()})
-            yield Part(task.unit, task.number, task.of, table)
+            yield Part(task.unit, task.number, task.of, pa.concat_tables(rows).combine_chunks(), task.damage)
             rows = []
 
 

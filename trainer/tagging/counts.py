@@ -66,8 +66,7 @@ def count(
     problems: Counter[str] = Counter()
     done = pictures = 0
     data = PictureBatches(picture=encoder.picture)
-    num_workers = workers.worker_count("auto", encoder.device, 1)
-    for images_BCHW, found in workers.parallel(data, places(), num_workers=num_workers):
+    for images_BCHW, found in workers.parallel(data, places(), encoder.device):
         labels = ahead.popleft()
         done += len(labels)
         report(done, total)

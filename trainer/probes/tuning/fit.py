@@ -86,7 +86,13 @@ class Fitting:
         optimizer = torch.optim.AdamW(self.groups, lr=self.settings.lr, betas=self._optim.betas, fused=True)
         self._state = TrainState(self.objective, ema, optimizer)
         self._moving = replicate(self.objective, self.world)
-        self._narrow = self._loop_config().narrow(self.world.device)
+        self._config = LoopConfig(
+            precision=self.settings.precision,
+            log_every=min(_LOG_EVERY, self.steps.num_steps),
+            checkpoint_every=self.settings.checkpoint_every,
+            spike_factor=0.0,
+        )
+        self._narrow = self._config.narrow(self.world.device)
         with run.writing(self.folder) if self.world.is_main else nullcontext():
             wait_for_all(self.world)  # until the folder is clear of what a killed one left
             done, bad = self._resume()
@@ -114,23 +120,15 @@ class Fitting:
         return done, bad
 
     def _read(self, start: int) -> Iterator[Any]:
-        count = workers.worker_count("auto", self.world.device, self.world.ranks_here)
-        return workers.parallel(self.batches, range(start, self.steps.num_steps), num_workers=count)
-
-    def _loop_config(self) -> LoopConfig:
-        return LoopConfig(
-            precision=self.settings.precision,
-            log_every=min(_LOG_EVERY, self.steps.num_steps),
-            checkpoint_every=self.settings.checkpoint_every,
-            spike_factor=0.0,
-        )
+        steps = range(start, self.steps.num_steps)
+        return workers.parallel(self.batches, steps, self.world.device, self.world.ranks_here)
 
     def _loop(self) -> Loop[Any]:
         return Loop(
             step=self._step,
             world=self.world,
             steps=self.steps,
-            config=self._loop_config(),
+            config=self._config,
             max_bad_fraction=math.inf,
             reasons=features.REASONS,
             advice=_ADVICE,
