@@ -77,9 +77,10 @@ def test_above__is_the_maximum_over_what_stands_below(rows: list[list[tuple[int,
     places, classes = (np.array([each[at] for each in flat], np.int64) for at in (0, 1))
     scores = np.array([probability for _, _, probability in flat], np.float32)
     names, probabilities = (each.to_pylist() for each in tagger._above(ABOVE, len(rows), places, classes, scores))
+    above = np.split(ABOVE.values, ABOVE.offsets[1:-1])
     for row, of_row in enumerate(rows):
         expected = {
-            synset: max((p for class_id, p in of_row if number in ABOVE.above(class_id)), default=0)
+            synset: max((p for class_id, p in of_row if number in above[class_id]), default=0)
             for number, synset in enumerate(ABOVE.synsets)
         }
         assert dict(zip(names[row], probabilities[row], strict=True)) == {s: p for s, p in expected.items() if p}
