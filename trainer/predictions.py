@@ -10,6 +10,7 @@ from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
 from labelshards.vocabulary import Vocabulary
 from trainer import run, transforms
+from trainer.encoders.encoder import PictureInput
 from trainer.objectives.kinds import kind_of
 from trainer.sheet import Prediction
 from trainer.stream.samples import Samples
@@ -46,7 +47,7 @@ def predict(
     samples = Samples([label_set], unlabelled="drop", moved=moved)
     total = len(samples)
     drawn = np.random.default_rng(seed).choice(total, size=min(total, count * _TRIES_PER_SAMPLE), replace=False)
-    config = opened.record.config.model
+    picture = PictureInput.of_run(opened.record.config.model)
     opened.model.to(device)
     scorer = kind_of(opened.record.config).scorer(opened.model, opened.record.config, opened.vocabulary)
     predictions: list[Prediction] = []
@@ -59,8 +60,7 @@ def predict(
             pixels_CHW = transforms.decode(sample.image)
         except BrokenImageError:
             continue
-        images_BCHW = transforms.center_crop(pixels_CHW, config.image_size)[None].to(device)
-        logits_BK = scorer.scores(transforms.to_input(images_BCHW, config.mean, config.std))
+        logits_BK = scorer.scores(picture.to_input(picture.crop(pixels_CHW)[None].to(device)))
         predictions.append(
             Prediction(
                 pixels_CHW=pixels_CHW,

@@ -15,7 +15,7 @@ from torch import nn
 
 from labelshards.vocabulary import Vocabulary
 from trainer import transforms
-from trainer.encoders.models import Channels
+from trainer.encoders.models import Channels, ModelConfig
 
 # Part of every digest, which names cached features: raise it when the same weights and pictures give other features.
 _EXTRACTION_VERSION = 2
@@ -28,6 +28,11 @@ class PictureInput(msgspec.Struct, frozen=True, kw_only=True):
     mean: Channels
     std: Channels
     crop_share: float = 1.0
+
+    @classmethod
+    def of_run(cls, config: ModelConfig) -> "PictureInput":
+        """What the encoder of a run takes."""
+        return cls(image_size=config.image_size, mean=config.mean, std=config.std)
 
     def __call__(self, picture: bytes | Image.Image) -> torch.Tensor:
         """float32 [3, S, S], as a transform of a data set gives it. Raises BrokenImageError for bytes that are none."""

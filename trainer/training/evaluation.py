@@ -15,12 +15,13 @@ from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
 from trainer import transforms
 from trainer.distributed import World, gather_to_main
+from trainer.encoders.encoder import PictureInput
 from trainer.encoders.models import ModelConfig
 from trainer.label_metrics import mean_average_precisions
 from trainer.objectives.texts import Scorer
 from trainer.sheet import Prediction
 from trainer.stream.samples import Sample, Samples
-from trainer.transforms import BrokenImageError, to_input
+from trainer.transforms import BrokenImageError
 
 _BATCH = 64
 _TOP = 5
@@ -75,7 +76,7 @@ class Evaluation:
     places: list[tuple[int, int]]
     classes_J: np.ndarray
     config: EvalConfig
-    model_config: ModelConfig
+    picture: PictureInput
     narrow: torch.dtype | None
     world: World
 
@@ -109,7 +110,7 @@ class Evaluation:
         classes = [samples.labels(*place) for place in places]
         return cls(
             label_set=label_set, samples=samples, places=places, classes_J=np.unique(np.concatenate(classes)),
-            config=config, model_config=model_config, narrow=narrow, world=world,
+            config=config, picture=PictureInput.of_run(model_config), narrow=narrow, world=world,
         )  # fmt: skip
 
     @torch.no_grad()
@@ -147,13 +148,13 @@ class Evaluation:
         found = [
             _Share(np.empty((0, len(columns_J)), np.float32), np.empty((0, len(columns_J)), bool), np.empty((0, 2)))
         ]
-        size = self.model_config.image_size
+        size = self.picture.image_size
         for batch in self._batches():
             # An empty picture where this rank has none left: under FSDP all must compute.
             images_BCHW = torch.zeros((max(1, len(batch)), 3, size, size), dtype=torch.uint8)
             for b, (_, pixels_CHW, _) in enumerate(batch):
-                images_BCHW[b] = transforms.center_crop(pixels_CHW, size)
-            x_BCHW = to_input(images_BCHW.to(self.world.device), self.model_config.mean, self.model_config.std)
+                images_BCHW[b] = self.picture.crop(pixels_CHW)
+            x_BCHW = self.picture.to_input(images_BCHW.to(self.world.device))
             with torch.autocast(self.world.device.type, dtype=self.narrow, enabled=self.narrow is not None):
                 logits_BK = scorer.scores(x_BCHW)
             logits_BK = logits_BK.float().cpu()[: len(batch)]
