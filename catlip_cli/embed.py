@@ -39,7 +39,7 @@ def embed(
     from trainer.naming import kind_of_model
 
     kind_of_model(model, best=best)  # a mistyped path is told before torch is there, which takes seconds
-    units = over.find_units(pictures)
+    units = over.find_units(pictures, moved)
     from trainer.distributed import default_device
     from trainer.embedding import embedding
     from trainer.opening import open_model
@@ -48,6 +48,6 @@ def embed(
     opened = open_model(model, weights, default_device(), best=best)
     start = time.monotonic()
     with over.passing("Embedding", units) as report:
-        work = embedding(opened.encoder, moved)
+        work = embedding(opened.encoder)
         summary, is_new = output.write(work, units, out, opened.facts.name, report)
     return over.print_summary(summary, out, time.monotonic() - start, as_json=as_json, is_new=is_new)

@@ -56,9 +56,10 @@ class LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            if near := difflib.get_close_matches(args[0], COMMANDS, n=1):
-                error.message = f"{error.message.rstrip('.')}. Did you mean '{near[0]}'?"
-            raise
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            if not near:
+                raise
+            raise click.UsageError(f"No such command '{args[0]}'. Did you mean '{near[0]}'?", ctx) from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Commands in the order in which people use them."""

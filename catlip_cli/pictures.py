@@ -20,14 +20,14 @@ _MB = 1_000_000
 pictures_argument = click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...")
 
 
-def find_units(words: Sequence[str]) -> "list[Unit]":
+def find_units(words: Sequence[str], moved: dict[str, str]) -> "list[Unit]":
     """The units that `words` name; what was named twice is said."""
     from trainer.pictures import finding, units
 
     found = finding.find(words, lambda: sys.stdin.buffer.read())
     if found.repeated:
         terminal.stderr.print(f"Note: {terminal.count(found.repeated, 'file')} named again, and taken once.")
-    return units.cut(found.sources)
+    return units.cut(found.sources, moved)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """`catlip sheet`: options → trainer.predictions and trainer.sheet → a picture."""
 
-from io import BytesIO
 from pathlib import Path
 
 import click
@@ -45,16 +44,14 @@ def sheet(
     from trainer.distributed import default_device
     from trainer.predictions import open_matching, predict
     from trainer.run import open_run
-    from trainer.sheet import Sheet
+    from trainer.sheet import Sheet, png
 
     opened = open_run(run, best=best)
     label_set = open_matching(opened.vocabulary, labels)
     predictions = predict(opened, label_set, count=count, seed=_SEED, device=default_device(), moved=moved)
-    names = [lemmas[0].replace("_", " ") for lemmas in opened.vocabulary.lemmas]
+    names = opened.vocabulary.names
     title = f"{opened.record.config.model.name} after {opened.checkpoint.samples:,} samples, {len(names):,} classes"
-    buffer = BytesIO()
-    Sheet(title=title, names=names, credit=credit).draw(predictions).save(buffer, "PNG")
-    storage.write_bytes(out, buffer.getvalue())
+    storage.write_bytes(out, png(Sheet(title=title, names=names, credit=credit).draw(predictions)))
     if as_json:
         terminal.print_json({"out": out, "pictures": len(predictions)})
         return

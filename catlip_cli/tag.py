@@ -75,7 +75,7 @@ def tag(
     from trainer.naming import kind_of_model
 
     kind_of_model(model, best=best)  # a mistyped path is told before torch is there, which takes seconds
-    units = over.find_units(pictures)
+    units = over.find_units(pictures, moved)
     from trainer.distributed import default_device
     from trainer.opening import PRETRAINED, open_model
     from trainer.pictures import output
@@ -85,7 +85,7 @@ def tag(
     opened = open_model(model, PRETRAINED, default_device(), best=best)
     name, vocabulary = opened.facts.name, vocabulary_of(opened.encoder)
     rules = _rules(vocabulary, top, threshold, thresholds, roll_up=roll_up)
-    work = tagging(opened.encoder, rules, moved)
+    work = tagging(opened.encoder, rules)
     words = words_of(vocabulary, rules.hierarchy)
     lines = TagLines(words.words, as_json=as_json)
     with tempfile.TemporaryDirectory() as scratch:
@@ -113,14 +113,13 @@ def tag(
 def _print_at_once(work: "Work", units: "list[Unit]", model: str, lines: TagLines) -> int:
     """Tags of each part as soon as they are there."""
     from trainer.pictures.summary import Tally
-    from trainer.pictures.work import DAMAGE, parts
+    from trainer.pictures.work import parts
 
     tally = Tally("", model, work.settings)
     quietly = terminal.stdout.is_terminal  # lines tell how far it is, and a bar would stand between them
     with nullcontext(lambda _bytes, _pictures: None) if quietly else over.passing("Tagging", units) as report:
         for part in parts(work, ((unit, ()) for unit in units), report):
-            damage = (part.table.schema.metadata or {}).get(DAMAGE)
-            tally.add(part.unit.sources[0].uri, part.table, damage.decode() if damage else None)
+            tally.add(part.unit.sources[0].uri, part.table, part.damage)
             lines.add(part.table)
     return over.print_damage(tally.summary().damaged)
 

@@ -1,7 +1,6 @@
 """What `catlip tag` draws of pictures that are tagged: a sheet, a gallery."""
 
 from collections.abc import Sequence
-from io import BytesIO
 from typing import TYPE_CHECKING
 
 from catlip_cli import terminal
@@ -30,13 +29,13 @@ def write_sheet(
     """Draw some pictures of the file or folder `tags`."""
     from labelshards import storage
     from trainer.pictures import output
+    from trainer.sheet import png
     from trainer.tagging import picking, tagsheet
 
     picked = picking.pick(output.tables(tags), count or _ON_SHEET, _SEED)
     title = f"{picked.total:,} pictures, tagged by {model}"
-    buffer = BytesIO()
-    tagsheet.draw(picked.pictures, album, vocabulary, title=title, credit=credit).save(buffer, "PNG")
-    storage.write_bytes(where, buffer.getvalue())
+    sheet = tagsheet.draw(picked.pictures, album, vocabulary, title=title, credit=credit)
+    storage.write_bytes(where, png(sheet))
     terminal.stderr.print(f"Wrote {where}.", markup=False, soft_wrap=True)
 
 

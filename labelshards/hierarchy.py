@@ -26,8 +26,3 @@ class Hierarchy:
         """Identity of all of it."""
         arrays = np.concatenate([self.offsets, self.values]).astype(np.int64)
         return storage.digest("\n".join(self.synsets).encode() + arrays.tobytes())
-
-    def above(self, class_id: int) -> np.ndarray:
-        """int64 [n]: what stands above a class, places in `synsets`, nearest first."""
-        found: np.ndarray = self.values[self.offsets[class_id] : self.offsets[class_id + 1]]
-        return found

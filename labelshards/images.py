@@ -8,6 +8,7 @@ import tarfile
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -55,7 +56,7 @@ def member_key(name: str) -> tuple[str, str] | None:
 
 
 class ImageReader:
-    """Random access to the images of one label set; one instance per process (it holds open files, at most `max_open`).
+    """Random access to images wherever they lie. It holds at most `max_open` files open; a copy opens its own.
 
     `moved` maps prefixes of URIs to where the files lie now. fetch(uri, bytes): gives the path of a local copy of a
     remote file; without it, ranges of it are asked for one by one.
@@ -73,6 +74,10 @@ class ImageReader:
         self._moved = moved or {}
         self._open: OrderedDict[str, int] = OrderedDict()
         weakref.finalize(self, _close, self._open)  # nobody else knows of them
+
+    def __reduce__(self) -> tuple[Callable[[], "ImageReader"], tuple[()]]:
+        """Without open files: their numbers mean nothing, or another file, in the process that a copy goes to."""
+        return partial(ImageReader, max_open=self._max_open, moved=self._moved, fetch=self._fetch), ()
 
     def read(self, image_file: ImageFile, ref: ImageRef, key: str) -> bytes:
         """The image's bytes.
@@ -123,6 +128,10 @@ class ImageReader:
             if uri.startswith(old):
                 return new + uri[len(old) :]
         return uri
+
+    def located(self, file: ImageFile) -> ImageFile:
+        """The file where it lies now."""
+        return ImageFile(uri=self.locate(file.uri), bytes=file.bytes)
 
     def _read_range(self, uri: str, image_file: ImageFile, start: int, size: int) -> bytes:
         with self._told(uri):

@@ -47,6 +47,11 @@ class Vocabulary:
         return values
 
     @cached_property
+    def names(self) -> list[str]:
+        """What a person calls each class, its first word, by class id."""
+        return [lemmas[0].replace("_", " ") for lemmas in self.lemmas]
+
+    @cached_property
     def glosses(self) -> list[str]:
         """WordNet's definition of each synset, by class id."""
         return self._strings("gloss")

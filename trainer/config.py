@@ -86,7 +86,7 @@ def load(recipe: Path | None, overrides: Sequence[str] = ()) -> Config:
     for key, value in read_overrides(overrides):
         refuse_unknown([key], "--set")
         assign(tree, key, value)
-    _refuse_impossible(flatten(tree))
+    _refuse_impossible(tree)
     try:
         return msgspec.convert(tree, Config)
     except msgspec.ValidationError as error:
@@ -124,10 +124,10 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def differences(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, Any, Any]]:
-    """(key, old value, new value) of the settings that make two resolved configurations different runs."""
-    before, after = flatten(old), flatten(new)
-    keys = [key for key in dict.fromkeys([*before, *after]) if key not in FREE_KEYS]
+def differences(old: Config, new: Config) -> list[tuple[str, Any, Any]]:
+    """(key, old value, new value) of the settings that make two configurations different runs."""
+    before, after = identity(old), identity(new)
+    keys = dict.fromkeys([*before, *after])
     return [(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from PIL import Image
 from torch.utils.data import Dataset
@@ -42,10 +41,12 @@ class LabelSetDataset(Dataset[tuple[Any, torch.Tensor]]):
         self.transform = transform
         self.dense = dense
         self._label_sets = [LabelSet.open(str(folder)) for folder in label_sets]
-        self._unlabelled: Literal["keep", "drop"] = unlabelled
-        self._moved = moved
-        self._samples = self._open()
-        self._firsts = np.concatenate([[0], np.cumsum(np.concatenate(self._samples.counts()))])
+        self._samples = Samples(
+            self._label_sets,
+            unlabelled=unlabelled,
+            moved=moved,
+            max_shards=sum(len(each.manifest.shards) for each in self._label_sets),
+        )
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -53,15 +54,13 @@ class LabelSetDataset(Dataset[tuple[Any, torch.Tensor]]):
         return self._label_sets[0].vocabulary
 
     def __len__(self) -> int:
-        return int(self._firsts[-1])
+        return len(self._samples)
 
     def __getitem__(self, index: int) -> tuple[Any, torch.Tensor]:
         if not 0 <= index < len(self):
             raise IndexError(f"{index} of {len(self)} samples")
         for at in range(index, index + _MOST_BROKEN):
-            place = at % len(self)
-            shard = int(np.searchsorted(self._firsts, place, side="right")) - 1
-            sample = self._samples.read(shard, place - int(self._firsts[shard]))
+            sample = self._samples.read(*self._samples.place(at % len(self)))
             try:
                 picture = Image.fromarray(transforms.decode(sample.image).permute(1, 2, 0).numpy())
                 break
@@ -72,14 +71,3 @@ class LabelSetDataset(Dataset[tuple[Any, torch.Tensor]]):
         ids = torch.from_numpy(sample.labels)
         target = torch.zeros(len(self.vocabulary)).index_fill_(0, ids, 1.0) if self.dense else ids
         return self.transform(picture) if self.transform else picture, target
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_samples"}  # it holds open files
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self._samples = self._open()
-
-    def _open(self) -> Samples:
-        count = sum(len(each.manifest.shards) for each in self._label_sets)
-        return Samples(self._label_sets, unlabelled=self._unlabelled, moved=self._moved, max_shards=count)

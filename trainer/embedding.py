@@ -12,10 +12,8 @@ from trainer.encoders import models
 from trainer.encoders.encoder import Encoder
 from trainer.pictures.work import Work
 
-_FLOAT16_MAX = 65504.0  # half precision has infinity beyond it
 
-
-def embedding(encoder: Encoder, moved: dict[str, str]) -> Work:
+def embedding(encoder: Encoder) -> Work:
     """The work of embedding: column `features`, float16 [D] a picture, the pooled output in front of the head."""
     size = encoder.picture.image_size
     encoder.model.to(encoder.device)
@@ -23,8 +21,8 @@ def embedding(encoder: Encoder, moved: dict[str, str]) -> Work:
         width = models.features(encoder.model, torch.zeros(1, 3, size, size, device=encoder.device)).shape[1]
 
     def compute(x_BCHW: torch.Tensor) -> Sequence[pa.Array]:
-        features_BD = models.features(encoder.model, x_BCHW).float().clamp(-_FLOAT16_MAX, _FLOAT16_MAX).half().cpu()
+        features_BD = models.half(models.features(encoder.model, x_BCHW)).cpu()
         return [pa.FixedSizeListArray.from_arrays(pa.array(features_BD.numpy().ravel()), width)]
 
     columns = pa.schema([pa.field("features", pa.list_(pa.float16(), width))])
-    return Work(encoder=encoder, columns=columns, settings={"features": "pooled"}, compute=compute, moved=moved)
+    return Work(encoder=encoder, columns=columns, settings={"features": "pooled"}, compute=compute)

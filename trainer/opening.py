@@ -79,8 +79,7 @@ def _unknown(name: str) -> str:
 
 def _open_run(folder: Path, device: torch.device, best: bool) -> Opened:
     opened = run.open_run(folder, best=best)
-    config = opened.record.config.model
-    picture = PictureInput(image_size=config.image_size, mean=config.mean, std=config.std)
+    picture = PictureInput.of_run(opened.record.config.model)
 
     def fresh(seed: int) -> Encoder:
         torch.manual_seed(seed)

@@ -17,10 +17,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from labelshards.errors import CatlipError
 from trainer.config import Config
-from trainer.encoders import models, token_dropout
+from trainer.encoders import acceleration, models, token_dropout
 from trainer.objectives.footprint import FLOAT_BYTES
 from trainer.objectives.kinds import kind_of
 from trainer.stream.steps import Steps
+from trainer.training import assembly
 
 # Without a label set: as many classes as the published vocabulary for DataComp has.
 USUAL_CLASSES = 24_320
@@ -83,9 +84,8 @@ def plan(config: Config, *, num_processes: int, num_samples: int | None, num_cla
             "plan.epochs says how long the run is, so it takes a label set: give --labels, or --set plan.steps=N."
         )
     config.plan.check(len(config.plan.weights) or 1, num_processes, config.model.image_size)
-    kind_of(config).check(config)
     steps = Steps(config.plan, image_size=config.model.image_size, num_samples=num_samples or 0, seed=config.seed)
-    config.optim.warmup(steps.num_steps)  # refuses what a run would
+    assembly.check(config, steps, num_processes)
     kind = kind_of(config)
     with torch.device("meta"):
         model = kind.build(config, num_classes)
@@ -103,6 +103,8 @@ def plan(config: Config, *, num_processes: int, num_samples: int | None, num_cla
     text_flops, text_bytes = _counted(model, beside.text_forward) if beside.text_forward else (0, 0)
     flops = sum(costs[sort][0] * share for sort, (share, _) in sorts.items()) + head_flops + text_flops
     activations = _activations(config, sorts, costs, text_bytes, num_processes)
+    if config.loop.recompute:  # not before: what is counted is the forward pass alone
+        acceleration.recompute(encoder)
     return RunPlan(
         steps=steps.num_steps,
         samples_seen=samples_seen,
@@ -165,11 +167,11 @@ def _forward(model: nn.Module, size: int, *, recompute: bool) -> tuple[int, int]
     """`_counted` of the encoder for one picture."""
     image_BCHW = torch.empty(1, 3, size, size, device="meta")
     flops, num_bytes = _counted(model, lambda: models.features(model.train(), image_BCHW))
-    if recompute and (blocks := len(getattr(model, "blocks", ()))):
+    patch = models.patch_sides(model)
+    # Of other encoders nobody knows here what they compute again: all counts as kept.
+    if recompute and patch and (blocks := len(getattr(model, "blocks", ()))):
         # A block's inputs stay, and one block at a time is computed again.
         width = models.head(model).in_features
-        patch = model.get_submodule("patch_embed").patch_size
-        assert isinstance(patch, tuple), "timm's embeddings have both sides"
         tokens = (size // patch[0]) * (size // patch[1]) + 1
         num_bytes = blocks * tokens * width * FLOAT_BYTES + num_bytes // blocks
     return flops, num_bytes

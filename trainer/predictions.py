@@ -10,6 +10,7 @@ from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
 from labelshards.vocabulary import Vocabulary
 from trainer import run, transforms
+from trainer.encoders.encoder import PictureInput
 from trainer.objectives.kinds import kind_of
 from trainer.sheet import Prediction
 from trainer.stream.samples import Samples
@@ -44,29 +45,26 @@ def predict(
     A run with a text tower scores the classes by their names.
     """
     samples = Samples([label_set], unlabelled="drop", moved=moved)
-    firsts = np.concatenate([[0], np.cumsum(samples.counts()[0])])
-    total = int(firsts[-1])
+    total = len(samples)
     drawn = np.random.default_rng(seed).choice(total, size=min(total, count * _TRIES_PER_SAMPLE), replace=False)
-    config = opened.record.config.model
+    picture = PictureInput.of_run(opened.record.config.model)
     opened.model.to(device)
     scorer = kind_of(opened.record.config).scorer(opened.model, opened.record.config, opened.vocabulary)
     predictions: list[Prediction] = []
-    for place in drawn.tolist():
+    for number in drawn.tolist():
         if len(predictions) == count:
             break
-        shard = int(np.searchsorted(firsts, place, side="right")) - 1
-        nth = place - int(firsts[shard])
-        sample = samples.read(shard, nth)
+        place = samples.place(number)
+        sample = samples.read(*place)
         try:
             pixels_CHW = transforms.decode(sample.image)
         except BrokenImageError:
             continue
-        images_BCHW = transforms.center_crop(pixels_CHW, config.image_size)[None].to(device)
-        logits_BK = scorer.scores(transforms.to_input(images_BCHW, config.mean, config.std))
+        logits_BK = scorer.scores(picture.to_input(picture.crop(pixels_CHW)[None].to(device)))
         predictions.append(
             Prediction(
                 pixels_CHW=pixels_CHW,
-                captions=samples.captions(shard, nth),
+                captions=samples.captions(*place),
                 labels=sample.labels,
                 probabilities_K=scorer.probabilities(logits_BK[0].float()).cpu().numpy(),
             )

@@ -34,19 +34,19 @@ def _table(struct: msgspec.Struct, name: str) -> Iterator[str]:
     for key, value in values.items():
         if not isinstance(value, msgspec.Struct):
             mark = "  # *" if f"{dotted}{key}" in FREE_KEYS else ""
-            yield f"{f'# {key} =' if value is None else f'{key} = {_toml(msgspec.to_builtins(value))}'}{mark}"
+            yield f"{f'# {key} =' if value is None else f'{key} = {as_toml(msgspec.to_builtins(value))}'}{mark}"
     for key, value in values.items():
         if isinstance(value, msgspec.Struct):
             yield ""
             yield from _table(value, f"{dotted}{key}")
 
 
-def _toml(value: object) -> str:
-    """A value on one line."""
+def as_toml(value: object) -> str:
+    """A setting's value, in the types of JSON, on one line."""
     if isinstance(value, dict):
-        pairs = [f"{_toml(key)} = {_toml(each)}" for key, each in value.items() if each is not None]
+        pairs = [f"{as_toml(key)} = {as_toml(each)}" for key, each in value.items() if each is not None]
         return f"{{ {', '.join(pairs)} }}" if pairs else "{}"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_toml, value))}]"
+        return f"[{', '.join(map(as_toml, value))}]"
     # Text, numbers and truth are written alike in JSON and in TOML, but for DEL, which TOML wants spelled.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -33,6 +33,7 @@ from trainer.metrics import Metrics
 from trainer.naming import RECORD_NAME, require_place, require_run
 from trainer.objectives.kinds import kind_of
 from trainer.objectives.texts import TextSide
+from trainer.recipe import as_toml
 from trainer.training import checkpoints
 
 METRICS_NAME = "metrics.jsonl"
@@ -130,12 +131,12 @@ def continued(folder: Path, record: RunRecord, allowed: Collection[str] = ()) ->
             f"{folder} was trained with vocabulary {earlier.vocabulary_digest}, this label set has "
             f"{record.vocabulary_digest}. Use the same label set to continue it, or another --out."
         )
-    changes = config.differences(msgspec.to_builtins(earlier.config), msgspec.to_builtins(record.config))
+    changes = config.differences(earlier.config, record.config)
     if earlier.labels_digest != record.labels_digest:
         changes.append((LABELS_KEY, earlier.labels_digest, record.labels_digest))
     refused = [change for change in changes if change[0] not in allowed]
     if refused:
-        said = ", ".join(f"{key} = {_toml(old)}, now it is {_toml(new)}" for key, old, new in refused[:_NAMED_CHANGES])
+        said = ", ".join(f"{key} = {_told(old)}, now it is {_told(new)}" for key, old, new in refused[:_NAMED_CHANGES])
         more = f", and {len(refused) - _NAMED_CHANGES} more" if len(refused) > _NAMED_CHANGES else ""
         allow = " ".join(f"--allow-change {key}" for key, _, _ in refused)
         raise CatlipError(
@@ -295,5 +296,5 @@ def _read_record(folder: Path) -> RunRecord | None:
         raise CatlipError(f"{path} cannot be read by this catlip ({error}). Choose another --out.") from error
 
 
-def _toml(value: object) -> str:
-    return "nothing" if value is None else msgspec.json.encode(value).decode()
+def _told(value: object) -> str:
+    return "nothing" if value is None else as_toml(value)

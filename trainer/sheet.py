@@ -1,5 +1,6 @@
 """A sheet of pictures, each with its caption, its labels, and what the encoder sees in it."""
 
+import io
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -117,6 +118,13 @@ class Sheet:
         if (filled := round(probability * width)) > 0:
             pen.rounded_rectangle((left, y + 5, left + max(filled, 4), y + 13), 4, fill=color)
         pen.text((x + _PICTURE, y), f"{probability:.0%}", fill=_QUIET, font=_font(13), anchor="ra")
+
+
+def png(image: Image.Image) -> bytes:
+    """The image as a PNG file holds it."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _paragraph(pen: ImageDraw.ImageDraw, at: Point, text: str, lines: int, color: str) -> int:

@@ -51,6 +51,16 @@ def decode(data: bytes) -> torch.Tensor:
     return torch.from_numpy(pixels_HWC).permute(2, 0, 1)
 
 
+def rgb(image: Image.Image) -> np.ndarray:
+    """uint8 [H, W, 3]: what `decode` gives for the bytes of such an image; transparent ones are laid on white."""
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        return np.array(Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB"))
+    if image.mode.startswith("I"):
+        return _grey_of_16_bits(image)
+    return np.array(image.convert("RGB"))
+
+
 def random_resized_crop(image_CHW: torch.Tensor, size: int, min_scale: float, rng: np.random.Generator) -> torch.Tensor:
     """uint8 [3, size, size]: a random part of min_scale … 1 of the area, its sides at 3:4 … 4:3."""
     height, width = image_CHW.shape[-2:]
@@ -117,12 +127,7 @@ def _decode_any(data: bytes) -> np.ndarray:
                     raise BrokenImageError(
                         f"{image.width} x {image.height} pixels are more than {MAX_PIXELS:,}.", "too large"
                     )
-                if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-                    rgba = image.convert("RGBA")
-                    return np.array(Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB"))
-                if image.mode.startswith("I"):
-                    return _grey_of_16_bits(image)
-                return np.array(image.convert("RGB"))
+                return rgb(image)
     except BrokenImageError:
         raise
     except UnidentifiedImageError as error:

@@ -53,8 +53,9 @@ def settle() -> None:
     torch.set_num_threads(1)
 
 
-def parallel(dataset: Dataset[Any], items: Iterable[Any], *, num_workers: int) -> Iterator[Any]:
-    """`dataset[item]` for each item, in order, computed ahead by worker processes."""
+def parallel(dataset: Dataset[Any], items: Iterable[Any], device: torch.device, ranks_here: int = 1) -> Iterator[Any]:
+    """`dataset[item]` for each item, in order, computed ahead by as many processes as "auto" stands for."""
+    num_workers = worker_count("auto", device, ranks_here)
     loader: DataLoader[Any] = DataLoader(
         dataset,
         batch_size=None,

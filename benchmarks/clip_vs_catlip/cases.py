@@ -35,7 +35,7 @@ def made(config: Config, world: World) -> tuple[Assembly, Stepper]:
     size = config.model.image_size
     steps = Steps(config.plan, image_size=size, num_samples=1, seed=0)
     assembly = assemble(config, np.full(K, LABELS / K), [size], world)
-    return assembly, assembly.stepper(config, steps, world)
+    return assembly, Stepper(assembly, steps)
 
 
 def batch_of(config: Config, num: int) -> Batch:

@@ -24,6 +24,7 @@ from trainer.objectives.text import TextConfig
 from trainer.stream import loader
 from trainer.stream.data import Data
 from trainer.training.assembly import assemble
+from trainer.training.stepper import Stepper
 
 # ViT-B-16's text tower is too large for a whole step of the study, so that is computed: by a line through smaller ones.
 _OWN_TOWER_BATCHES = (4, 12)
@@ -120,7 +121,7 @@ class _Timed:
             start = time.process_time()
             [self._batch] = loader.batches(data.reader, range(first, first + 1), num_workers=0, pin_memory=False)
             self.reading = time.process_time() - start
-        self._step = assemble(config, data.prior_K, steps.image_sizes(), _ALONE).stepper(config, steps, _ALONE)
+        self._step = Stepper(assemble(config, data.prior_K, steps.image_sizes(), _ALONE), steps)
         self.seconds: list[float] = []
 
     def turn(self) -> None:

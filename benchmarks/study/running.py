@@ -13,6 +13,7 @@ from benchmarks.study.place import Study, together
 from labelshards import storage
 from labelshards.schema import VOCABULARY_NAME
 from trainer import run
+from trainer.naming import RECORD_NAME
 
 _PARTS = 8  # of a run, after each of which a checkpoint is kept
 
@@ -109,7 +110,7 @@ def _probe(study: Study, arm: Arm, seed: int, step: int, length: Length, *, besi
     shutil.rmtree(view, ignore_errors=True)
     (view / run.CHECKPOINT_FOLDER).mkdir(parents=True)
     (view / run.CHECKPOINT_FOLDER / checkpoint.name).symlink_to(checkpoint.resolve())
-    for file in (run.RECORD_NAME, VOCABULARY_NAME):
+    for file in (RECORD_NAME, VOCABULARY_NAME):
         shutil.copy(out / file, view)
     more = ["--json"] if beside_random and step == length.steps else ["--json", "--no-random"]
     log = f"{arm.name}-s{seed}"

@@ -83,12 +83,10 @@ def _catlip(labels: str) -> Iterator[tuple[torch.Tensor, Any]]:
 
 
 def make_reader(label_set: LabelSet) -> StepReader:
-    counts = Samples([label_set]).counts()
+    samples = Samples([label_set])
     steps = Steps(PlanConfig(batch_size=BATCH, steps=1_000), image_size=SIZE, num_samples=1, seed=0)
-    plan = make_plan(counts, seed=0, window_shards=8)
-    return StepReader(
-        label_sets=[label_set], plan=plan, steps=steps, seed=0, min_scale=0.08, unlabelled="keep", max_shards=16
-    )
+    plan = make_plan(samples.counts(), seed=0, window_shards=8)
+    return StepReader(samples=samples, plan=plan, steps=steps, seed=0, min_scale=0.08)
 
 
 def _webdataset(labels: str) -> Any:  # noqa: ANN401

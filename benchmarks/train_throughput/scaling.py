@@ -39,6 +39,7 @@ def _work(rank: int, port: int, num_rounds: int) -> list[list[float]]:
     from trainer.stream.batch import Batch
     from trainer.stream.steps import Steps
     from trainer.training.assembly import assemble
+    from trainer.training.stepper import Stepper
 
     torch.set_num_threads(1)
     batch = Batch(
@@ -56,7 +57,7 @@ def _work(rank: int, port: int, num_rounds: int) -> list[list[float]]:
             strategy = ["distributed.strategy=fsdp"] if name == "fsdp" else []
             config = load(None, [*_SETTINGS, *strategy, f"plan.batch_size={BATCH * own.size}"])
             steps = Steps(config.plan, image_size=SIZE, num_samples=1, seed=0)
-            steppers.append(assemble(config, np.full(K, 1e-3), [SIZE], own).stepper(config, steps, own))
+            steppers.append(Stepper(assemble(config, np.full(K, 1e-3), [SIZE], own), steps))
         seconds: list[list[float]] = [[] for _ in PAIRS]
         for turn in range(1 + num_rounds):
             for step, mine in zip(steppers, seconds, strict=True):

@@ -27,7 +27,7 @@ from trainer.export import config as export_config
 from trainer.export import folder as export_folder
 from trainer.export.sources import Exportable, open_exportable
 from trainer.metrics import Metrics
-from trainer.naming import ModelFacts
+from trainer.naming import RECORD_NAME, ModelFacts
 from trainer.pictures import output
 from trainer.pictures.summary import Summary
 from trainer.probes import compare, results
@@ -208,7 +208,7 @@ READERS = (
     _of_export(export_config.NAME, "exported-config", of_json),
     _of_export(_WEIGHTS_NAME, "exported-weights", of_safetensors),
     _of_export("vocabulary.parquet", "exported-vocabulary", of_table),
-    Reader(name="run-record", file=run.RECORD_NAME, seeds=[msgspec.json.encode(_RECORD)], call=_run_record,
+    Reader(name="run-record", file=RECORD_NAME, seeds=[msgspec.json.encode(_RECORD)], call=_run_record,
            shapes=(of_json,)),
     Reader(name="metrics", file=run.METRICS_NAME, seeds=[msgspec.json.Encoder().encode_lines([_METRICS] * 3)],
            call=_metrics, shapes=(of_json,)),

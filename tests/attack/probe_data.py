@@ -87,7 +87,7 @@ def _lookup(masks: Masks, classes: tuple[str, ...], number: int) -> None:
 def _tagged(file: Path, _out: Path) -> None:
     """The pictures of a file, as `catlip tag` finds and decodes them."""
     found = finding.find([str(file)], lambda: b"")
-    for unit in units.cut(found.sources):
+    for unit in units.cut(found.sources, {}):
         places = unit.list().places[:4]
         if places:
             PictureBatches(picture=_INPUT)[places]

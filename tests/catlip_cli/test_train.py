@@ -111,7 +111,7 @@ def test_train__several_label_sets_by_weight(labels: Path, tmp_path: Path, capsy
     assert run(words(labels, tmp_path / "run", *more)) == 0
     assert json.loads(capsys.readouterr().out)["start"]["num_samples"] == 40
     assert run(words(labels, tmp_path / "run", "--labels", str(labels), "--set", "plan.weights=[1, 1]")) == 1
-    assert "was trained with plan.weights = [3.0,1.0]" in capsys.readouterr().err
+    assert "was trained with plan.weights = [3.0, 1.0]" in capsys.readouterr().err
 
 
 def test_train__multi_scale_and_another_loss(labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -64,7 +64,7 @@ def test_readers__all_of_them_say_so_or_read_what_is_there(tmp_path: Path, what:
     tar = tmp_path / "x.tar"
     tar.write_bytes(PLAIN + HEADERS[what] + bytes(2 * TAR_BLOCK_BYTES))
     assert len(try_reading(tar).errors) <= 1
-    [unit] = cut(find([str(tar)], bytes).sources)
+    [unit] = cut(find([str(tar)], bytes).sources, {})
     assert unit.list().places == []
     with contextlib.suppress(CatlipError):
         assert len(open_tars([tar])) == 0

@@ -13,6 +13,7 @@ from trainer.distributed import World, joined, sum_over_ranks
 from trainer.stream import loader
 from trainer.stream.data import Data
 from trainer.training.assembly import assemble
+from trainer.training.stepper import Stepper
 
 STILL = ["model.kwargs.drop_path_rate=0.0", "optim.clip_norm=1e9", "plan.batch_size=12"]
 
@@ -23,7 +24,7 @@ def one_step(labels: Path, world: World, *overrides: str) -> dict[str, torch.Ten
     data = Data.open(config, [str(labels)], world, None)
     made = assemble(config, data.prior_K, [32], world)
     [batch] = loader.batches(data.reader, range(1), num_workers=0, pin_memory=False)
-    result = made.stepper(config, data.reader.steps, world)(0, batch)
+    result = Stepper(made, data.reader.steps)(0, batch)
     found = {"loss": torch.tensor(sum_over_ranks([float(result.loss)], world)[0] / world.size)}
     found["norm"] = result.grad_norm
     parameters = [*made.state.model.named_parameters()]

@@ -117,6 +117,17 @@ def test_plan__convolutions_and_other_resolutions() -> None:
     assert found.traffic_bytes == 0
 
 
+@pytest.mark.parametrize("name", ["efficientnet_b0", "mixer_s32_224"])
+def test_plan__blocks_without_an_embedding_of_patches(name: str) -> None:
+    """What they recompute is not known: it counts as kept."""
+    overrides = [f"model.name={name}", "plan.steps=10"]
+    found, recomputed = (
+        plan(load(None, [*overrides, *more]), num_processes=1, num_samples=None, num_classes=10)
+        for more in ([], ["loop.recompute=true"])
+    )
+    assert recomputed == found
+
+
 def test_plan__counts_the_parameters_of_the_real_encoder() -> None:
     config = load(RECIPES / "flickr8k_cpu.toml")
     found = plan(config, num_processes=1, num_samples=6_000, num_classes=7)
@@ -132,6 +143,9 @@ def test_plan__counts_the_parameters_of_the_real_encoder() -> None:
         (["plan.steps=10", "plan.batch_size=3"], "too few for 4 processes"),
         (["plan.steps=10", "model.name=vit_tiny"], "did you mean"),
         (["plan.steps=10", "optim.warmup_steps=11"], "optim.warmup_steps = 11"),
+        (["plan.steps=10", "plan.batch_size=8", "loop.accumulate=3"], "loop.accumulate = 3 is more than the 2 samples"),
+        (["plan.steps=10", "loop.compile=true", "loop.recompute=true"], "loop.compile does not go with loop.recompute"),
+        (["plan.steps=10", "model.name=selecsls42", "loop.recompute=true"], "This encoder cannot recompute"),
         (["plan.steps=10", "plan.phases=[{until=0.5, image_size=100}]"], "no multiple of the encoder's patches"),
     ],
 )

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from labelshards.errors import CatlipError
 from tests.tiny_run import go
 from trainer import run
+from trainer.naming import RECORD_NAME
 from trainer.training import checkpoints
 from trainer.training.checkpoints import CheckpointInfo
 
@@ -60,8 +61,8 @@ def test_open_run__of_files_that_do_not_belong_together_is_one_line(trained: Pat
     elif change == "a tensor has another shape":
         tensors["ema.cls_token"] = tensors["ema.cls_token"][..., :3].contiguous()
     else:
-        text = (out / run.RECORD_NAME).read_text()
-        (out / run.RECORD_NAME).write_text(text.replace('"num_classes": 4', '"num_classes": 4000000000000'))
+        text = (out / RECORD_NAME).read_text()
+        (out / RECORD_NAME).write_text(text.replace('"num_classes": 4', '"num_classes": 4000000000000'))
     save_file(tensors, path, metadata=metadata)
     with pytest.raises(CatlipError, match="Bring back"):
         run.open_run(out)

@@ -9,6 +9,7 @@ from PIL import Image
 
 from tests.labelset_factory import picture
 from trainer import transforms
+from trainer.encoders.encoder import PictureInput
 from trainer.transforms import BrokenImageError, center_crop, decode, random_resized_crop, to_input
 
 
@@ -139,3 +140,13 @@ def test_decode__a_scan_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(BrokenImageError) as caught:
             decode(picture((9, 9, 9), size=(64, 64), form=form))
         assert caught.value.reason == "too large"
+
+
+@pytest.mark.parametrize(
+    "image",
+    [Image.new("RGBA", (4, 4), (0, 0, 0, 0)), Image.fromarray(np.full((4, 4), 0x4000, np.uint16))],
+    ids=["transparent", "16 bits"],
+)
+def test_picture_input__an_image_is_what_its_bytes_are(image: Image.Image) -> None:
+    take = PictureInput(image_size=4, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    assert torch.equal(take(image), take(encoded(image, "PNG")))

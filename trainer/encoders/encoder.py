@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Annotated
 
 import msgspec
-import numpy as np
 import torch
 import xxhash
 from PIL import Image
@@ -16,7 +15,7 @@ from torch import nn
 
 from labelshards.vocabulary import Vocabulary
 from trainer import transforms
-from trainer.encoders.models import Channels
+from trainer.encoders.models import Channels, ModelConfig
 
 # Part of every digest, which names cached features: raise it when the same weights and pictures give other features.
 _EXTRACTION_VERSION = 2
@@ -30,10 +29,18 @@ class PictureInput(msgspec.Struct, frozen=True, kw_only=True):
     std: Channels
     crop_share: float = 1.0
 
+    @classmethod
+    def of_run(cls, config: ModelConfig) -> "PictureInput":
+        """What the encoder of a run takes."""
+        return cls(image_size=config.image_size, mean=config.mean, std=config.std)
+
     def __call__(self, picture: bytes | Image.Image) -> torch.Tensor:
         """float32 [3, S, S], as a transform of a data set gives it. Raises BrokenImageError for bytes that are none."""
-        pixels_CHW = self.crop(transforms.decode(picture) if isinstance(picture, bytes) else _pixels(picture))
-        return self.to_input(pixels_CHW[None])[0]
+        if isinstance(picture, bytes):
+            pixels_CHW = transforms.decode(picture)
+        else:
+            pixels_CHW = torch.from_numpy(transforms.rgb(picture)).permute(2, 0, 1)
+        return self.to_input(self.crop(pixels_CHW)[None])[0]
 
     def crop(self, pixels_CHW: torch.Tensor) -> torch.Tensor:
         """uint8 [3, H, W] → uint8 [3, S, S]: what the encoder sees of a picture."""
@@ -68,7 +75,3 @@ class Encoder:
             state.update(name.encode())
             state.update(tensor.detach().cpu().contiguous().numpy())  # the hash takes memory as it lies
         return state.hexdigest()
-
-
-def _pixels(picture: Image.Image) -> torch.Tensor:
-    return torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1)

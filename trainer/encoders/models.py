@@ -17,6 +17,7 @@ from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
 
 _HEAD_STD = 0.02
+_FLOAT16_MAX = torch.finfo(torch.float16).max
 # What timm is told by other settings than model.kwargs.
 _FIXED = ("dynamic_img_size", "img_size", "num_classes", "pretrained")
 
@@ -116,13 +117,18 @@ def class_prior(label_sets: Sequence[LabelSet], weights: Sequence[float], *, lab
     return prior
 
 
+def patch_sides(model: nn.Module) -> tuple[int, int] | None:
+    """Pixels of a patch, down and across; None for an encoder that does not cut pictures into patches at once."""
+    found: int | tuple[int, int] | None = getattr(getattr(model, "patch_embed", None), "patch_size", None)
+    return (found, found) if isinstance(found, int) else found
+
+
 def check_sizes(model: nn.Module, image_sizes: Sequence[int]) -> None:
     """Raise CatlipError if the encoder cannot take pictures of one of these sizes."""
-    embed = getattr(model, "patch_embed", None)
-    patch = getattr(embed, "patch_size", None)
-    if embed is None or patch is None:
+    patch = patch_sides(model)
+    if patch is None:
         return  # convolutions take any size
-    own = embed.img_size if getattr(embed, "strict_img_size", False) else None
+    own: tuple[int, int] | None = getattr(model.patch_embed, "img_size", None) if has_fixed_size(model) else None
     for size in image_sizes:
         if own and (size, size) != tuple(own):
             raise CatlipError(f"This encoder takes pictures of {own[0]} pixels a side, not of {size}. Ask for those.")
@@ -142,3 +148,8 @@ def features(model: nn.Module, x_BCHW: torch.Tensor) -> torch.Tensor:
     tokens = model.forward_features(x_BCHW)  # type: ignore[operator]
     pooled: torch.Tensor = model.forward_head(tokens, pre_logits=True)  # type: ignore[operator]
     return pooled
+
+
+def half(features_BD: torch.Tensor) -> torch.Tensor:
+    """float16 [B, D]: features as they are kept, the largest number that it has in the place of larger ones."""
+    return features_BD.float().clamp(-_FLOAT16_MAX, _FLOAT16_MAX).half()

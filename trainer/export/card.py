@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
 from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet, Manifest
 from labelshards.schema import VOCABULARY_NAME
@@ -14,6 +12,7 @@ from trainer.export.config import ExportConfig
 from trainer.naming import PROBE_FOLDER
 from trainer.objectives.kinds import kind_of
 from trainer.probes import results
+from trainer.recipe import as_toml
 
 NAME = "README.md"
 UNKNOWN_LICENCE = "unknown"
@@ -103,8 +102,8 @@ def short(uri: str) -> str:
 
 def _recipe(settings: config.Config) -> list[str]:
     """What differs from the defaults, as TOML."""
-    changed = config.differences(msgspec.to_builtins(config.Config()), msgspec.to_builtins(settings))
-    return [f"{key} = {msgspec.json.encode(value).decode()}" for key, _, value in changed if value is not None]
+    changed = config.differences(config.Config(), settings)
+    return [f"{key} = {as_toml(value)}" for key, _, value in changed if value is not None]
 
 
 def _probes(folder: Path) -> list[str]:

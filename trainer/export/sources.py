@@ -52,7 +52,6 @@ def _from_run(folder: Path, best: bool, averaged: bool, backbone_only: bool, lic
             "with --backbone-only."
         )
     vocabulary = None if opened.texts else opened.vocabulary
-    picture = PictureInput(image_size=model.image_size, mean=model.mean, std=model.std)
     origin = Origin(
         made_from="run",
         weights="ema" if averaged else "last",
@@ -66,7 +65,7 @@ def _from_run(folder: Path, best: bool, averaged: bool, backbone_only: bool, lic
         opened.encoder,
         architecture=model.name,
         model_args=models.timm_arguments(model),
-        picture=picture,
+        picture=PictureInput.of_run(model),
         interpolation=_INTERPOLATION,
         vocabulary=vocabulary,
         origin=origin,

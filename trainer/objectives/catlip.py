@@ -6,6 +6,7 @@ Shapes: B images, C = 3, H x W pixels, K classes.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -105,5 +106,5 @@ class Labels:
         """There is no text tower."""
 
     def scorer(self, model: nn.Module, config: "Config", vocabulary: Vocabulary) -> Scorer:
-        """The head's logits."""
-        return Scorer(model, torch.sigmoid)
+        """The head's logits; to the loss they mean a probability each, or shares of 1."""
+        return Scorer(model, partial(torch.softmax, dim=-1) if config.loss.kind == "softmax" else torch.sigmoid)

@@ -10,8 +10,7 @@ from trainer.objectives.siglip import SIGLIP
 if TYPE_CHECKING:
     from trainer.config import Config
 
-PAIRS = {"clip": CLIP, "siglip": SIGLIP}
-KINDS: dict[str, Kind] = {"catlip": Labels(), **PAIRS}
+KINDS: dict[str, Kind] = {"catlip": Labels(), "clip": CLIP, "siglip": SIGLIP}
 
 
 def kind_of(config: "Config") -> Kind:

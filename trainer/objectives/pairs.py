@@ -160,8 +160,7 @@ class Pairs:
         """Cosines with the classes' names in a prompt, as far as the loss would weigh them."""
         towers = towers_of(model)
         scale = sharding.whole(towers.log_scale).exp()
-        names = [lemmas[0].replace("_", " ") for lemmas in vocabulary.lemmas]
-        classes_KE = classifier(self.texts(towers, config), names).to(scale.device)
+        classes_KE = classifier(self.texts(towers, config), vocabulary.names).to(scale.device)
         bias = 0.0 if towers.bias is None else sharding.whole(towers.bias)
 
         def scores(x_BCHW: torch.Tensor) -> torch.Tensor:

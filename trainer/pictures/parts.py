@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 from labelshards import parquet, storage
 from labelshards.errors import CatlipError
 from trainer.pictures.units import Unit
-from trainer.pictures.work import DAMAGE, Part, Work
+from trainer.pictures.work import Part, Work
 
 SUFFIX = ".parquet"
+_DAMAGE = b"catlip.damage"
 
 
 class PartName(NamedTuple):
@@ -63,8 +64,11 @@ class Parts:
         """Keep a part."""
         digest = self._digests[part.unit]
         name = PartName(part.unit.name, digest, part.number, part.of)
+        table = part.table
+        if part.damage:
+            table = table.replace_schema_metadata({_DAMAGE: part.damage.encode()})
         sink = pa.BufferOutputStream()
-        pq.write_table(part.table, sink, compression="zstd")
+        pq.write_table(table, sink, compression="zstd")
         storage.write_bytes(storage.join(self.folder, str(name)), bytes(sink.getvalue()))
         self._names[digest][part.number] = name
 
@@ -73,7 +77,7 @@ class Parts:
         for digest, unit in self.units.items():
             for _, name in sorted(self._names[digest].items()):
                 table = parquet.read_table(storage.read_bytes(storage.join(self.folder, str(name))), columns)
-                damage = (table.schema.metadata or {}).get(DAMAGE)
+                damage = (table.schema.metadata or {}).get(_DAMAGE)
                 yield unit, table.replace_schema_metadata(None), damage.decode() if damage else None
 
     def _add(self, file: str) -> None:

@@ -4,7 +4,7 @@ Shapes: B pictures of S x S pixels.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -29,10 +29,9 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class PictureBatches(Dataset[Batch]):
-    """Places → their pictures as a batch. moved: prefixes of URIs, and where the files lie now."""
+    """Places → their pictures as a batch."""
 
     picture: PictureInput
-    moved: dict[str, str] = field(default_factory=dict)
 
     def __getitem__(self, places: Sequence[Place]) -> Batch:
         """Whatever is wrong with a picture is its own problem, and no error."""
@@ -56,7 +55,4 @@ class PictureBatches(Dataset[Batch]):
 
     @cached_property
     def _reader(self) -> ImageReader:
-        return ImageReader(moved=self.moved)
-
-    def __getstate__(self) -> dict[str, object]:
-        return {"picture": self.picture, "moved": self.moved}  # a worker opens files for itself
+        return ImageReader()

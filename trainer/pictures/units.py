@@ -22,7 +22,10 @@ _NAME_CHARACTERS = 60
 
 
 class Place(NamedTuple):
-    """Where a picture lies. source: its tar, or its folder; (source, key) names it. problem: why it is not read."""
+    """Where a picture lies. source: its tar, or its folder; (source, key) names it, also when its `file` has moved.
+
+    problem: why it is not read.
+    """
 
     source: str
     key: str
@@ -40,10 +43,14 @@ class Listing(NamedTuple):
 
 
 class Unit:
-    """A tar, a label shard, or at most PICTURES_PER_PART loose pictures of one folder."""
+    """A tar, a label shard, or at most PICTURES_PER_PART loose pictures of one folder.
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    moved: prefixes of URIs in a label set, and where the files lie now.
+    """
+
+    def __init__(self, sources: Sequence[Source], moved: dict[str, str]) -> None:
         self.sources = tuple(sources)
+        self._moved = moved
 
     @property
     def size(self) -> int:
@@ -63,25 +70,25 @@ class Unit:
         lines = (f"{source.uri}\n{source.folder}\n{source.size}\n{source.stamp}" for source in self.sources)
         return storage.digest("\n".join(lines).encode())
 
-    def list(self, moved: dict[str, str] | None = None) -> Listing:
+    def list(self) -> Listing:
         """The pictures, in order. Of a tar only headers are read; one that breaks off has those before the break.
 
-        moved: prefixes of URIs in a label set, and where the files lie now. Raises LabelSetError if its tars are not
-        there or changed: rows without a result would stay when they are back.
+        Raises LabelSetError if the tars of a label set are not there or changed: rows without a result would stay when
+        they are back.
         """
         first = self.sources[0]
         if first.label_set is not None:
-            return Listing(_in_label_shard(LabelSet.open(first.label_set), first.uri, moved))
+            return Listing(_in_label_shard(LabelSet.open(first.label_set), first.uri, self._moved))
         return _in_tar(first) if first.folder is None else Listing([*map(_loose, self.sources)])
 
 
-def cut(sources: Sequence[Source]) -> list[Unit]:
-    """Units in the order of their files."""
+def cut(sources: Sequence[Source], moved: dict[str, str]) -> list[Unit]:
+    """Units in the order of their files. moved: as in `Unit`."""
     units = []
     for folder, group in groupby(sources, key=lambda source: source.folder):
         files = list(group)
         size = 1 if folder is None else PICTURES_PER_PART
-        units += [Unit(files[start : start + size]) for start in range(0, len(files), size)]
+        units += [Unit(files[start : start + size], moved) for start in range(0, len(files), size)]
     return units
 
 
@@ -90,7 +97,7 @@ def _loose(source: Source) -> Place:
     return Place(str(source.folder), source.key, file, ImageRef(0, 0, source.size), data=source.data)
 
 
-def _in_label_shard(label_set: LabelSet, uri: str, moved: dict[str, str] | None) -> list[Place]:
+def _in_label_shard(label_set: LabelSet, uri: str, moved: dict[str, str]) -> list[Place]:
     """The pictures of its samples, named as if their files had been: by (tar, key), or (folder, path in it)."""
     names = [storage.join(label_set.root, shard_file(entry)) for entry in label_set.manifest.shards]
     shard = label_set.read_shard(names.index(uri))
@@ -99,13 +106,15 @@ def _in_label_shard(label_set: LabelSet, uri: str, moved: dict[str, str] | None)
     for file in [file for file in shard.image_files if file.is_tar] or shard.image_files[:1]:
         reader.check_size(file)
     reader.close()
+    located = [reader.located(file) for file in shard.image_files]
     places = []
     for row in image_rows(shard).tolist():
         found = shard.image(row)
         assert found is not None, "a row with an image"
-        folder, _, name = found[0].uri.rpartition("/")
-        source, key = (found[0].uri, shard.keys[row].as_py()) if found[0].is_tar else (folder, name)
-        places.append(Place(source, key, *found))
+        file, ref = found
+        folder, _, name = file.uri.rpartition("/")
+        source, key = (file.uri, shard.keys[row].as_py()) if file.is_tar else (folder, name)
+        places.append(Place(source, key, located[ref.file], ref))
     return places
 
 

@@ -5,7 +5,7 @@ Shapes: B pictures of S x S pixels.
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,7 +19,6 @@ from trainer.encoders.encoder import Encoder
 from trainer.pictures.reading import Batch, PictureBatches
 from trainer.pictures.units import PICTURES_PER_PART, Place, Unit
 
-DAMAGE = b"catlip.damage"
 # (source, key) names a picture; `size` bytes at `offset` of the source, or of the file source/key, are its own.
 ROW = pa.schema(
     [
@@ -45,7 +44,6 @@ class Work:
     columns: pa.Schema
     settings: dict[str, Any]
     compute: Callable[[torch.Tensor], Sequence[pa.Array]]
-    moved: dict[str, str] = field(default_factory=dict)
 
     @property
     def schema(self) -> pa.Schema:
@@ -59,12 +57,13 @@ class Work:
 
 
 class Part(NamedTuple):
-    """Rows of pictures that follow each other in a unit: part `number`, from 0, of so many."""
+    """Rows of pictures that follow each other in a unit: part `number`, from 0, of so many. damage: of the unit."""
 
     unit: Unit
     number: int
     of: int
     table: pa.Table
+    damage: str | None
 
 
 class _Task(NamedTuple):
@@ -91,31 +90,27 @@ def parts(
     ahead: deque[_Task] = deque()  # batches come back in the order in which they went out
 
     def places() -> Iterator[list[Place]]:
-        for task in _tasks(units, work.moved):
+        for task in _tasks(units):
             ahead.append(task)
             yield task.places
 
     pictures = 0
     rows: list[pa.Table] = []
-    num_workers = workers.worker_count("auto", work.encoder.device, 1)
-    data = PictureBatches(picture=work.encoder.picture, moved=work.moved)
-    for batch in workers.parallel(data, places(), num_workers=num_workers):
+    data = PictureBatches(picture=work.encoder.picture)
+    for batch in workers.parallel(data, places(), work.encoder.device):
         task = ahead.popleft()
         rows.append(_rows(work, task.places, batch))
         pictures += len(task.places)
         report(task.after, pictures)
         if task.is_last:
-            table = pa.concat_tables(rows).combine_chunks()
-            if task.damage:
-                table = table.replace_schema_metadata({DAMAGE: task.damage.encode()})
-            yield Part(task.unit, task.number, task.of, table)
+            yield Part(task.unit, task.number, task.of, pa.concat_tables(rows).combine_chunks(), task.damage)
             rows = []
 
 
-def _tasks(units: Iterable[tuple[Unit, Collection[int]]], moved: dict[str, str]) -> Iterator[_Task]:
+def _tasks(units: Iterable[tuple[Unit, Collection[int]]]) -> Iterator[_Task]:
     before = 0
     for unit, done in units:
-        places, damage = unit.list(moved)
+        places, damage = unit.list()
         count = max(1, -(-len(places) // PICTURES_PER_PART))  # a unit without pictures has a part, too, which says so
         for number in range(count):
             if number in done:

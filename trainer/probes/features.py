@@ -15,13 +15,13 @@ from torch.utils.data import Dataset
 from labelshards import storage
 from labelshards.errors import CatlipError
 from trainer import transforms, workers
+from trainer.encoders import models
 from trainer.encoders.encoder import Encoder, PictureInput
 from trainer.probes.data.split import Pictures, Split
 from trainer.probes.tables import DONE, FeatureTable, held
 from trainer.probes.taps import POOLED, tap
 
 BATCH_SIZE = 256
-_FLOAT16_MAX = 65504.0  # half precision has infinity beyond it
 GONE = "not found where it was"
 REASONS = (*transforms.REASONS, GONE)
 UNREADABLE = (transforms.BrokenImageError, OSError, CatlipError)  # what reading and decoding a picture may raise
@@ -60,11 +60,10 @@ def extract(
                 _compute(encoder, split.pictures, missing, report)
     report(len(split))
     codes_N = next(iter(tables.values())).status()
-    broken = Counter({reason: int(np.sum(codes_N == DONE + 1 + code)) for code, reason in enumerate(REASONS)})
     return Extracted(
         tables={each: table.features() for each, table in tables.items()},
         rows=np.flatnonzero(codes_N == DONE),
-        broken=+broken,  # without reasons that nothing had
+        broken=broken_of(codes_N),
     )
 
 
@@ -76,15 +75,11 @@ def _compute(
     first = min(table.num_done for table in tables.values())  # tables that are ahead get some rows again, the same
     starts = range(first, len(pictures), BATCH_SIZE)
     data = Cropped(pictures=pictures, picture=encoder.picture)
-    num_workers = workers.worker_count("auto", encoder.device, 1)
     try:
-        for start, (images_BCHW, codes_B) in zip(
-            starts, workers.parallel(data, starts, num_workers=num_workers), strict=True
-        ):
+        for start, (images_BCHW, codes_B) in zip(starts, workers.parallel(data, starts, encoder.device), strict=True):
             x_BCHW = encoder.picture.to_input(images_BCHW.to(encoder.device))
             for each, features_BD in tap(model, x_BCHW, tuple(tables)).items():
-                rounded_BD = features_BD.float().clamp(-_FLOAT16_MAX, _FLOAT16_MAX).half().cpu()
-                tables[each].write(start, rounded_BD.numpy(), codes_B.numpy())
+                tables[each].write(start, models.half(features_BD).cpu().numpy(), codes_B.numpy())
             report(start + len(codes_B))
     finally:
         for table in tables.values():
@@ -107,13 +102,18 @@ class Cropped(Dataset[tuple[torch.Tensor, torch.Tensor]]):
             try:
                 images_BCHW[b] = self.picture.crop(transforms.decode(self.pictures.read(number)))
             except UNREADABLE as error:
-                codes_B[b] = DONE + 1 + REASONS.index(reason_of(error))
+                codes_B[b] = DONE + 1 + REASONS.index(reason_of(error))  # which `broken_of` reads
         return images_BCHW, codes_B
 
 
 def reason_of(error: Exception) -> str:
     """Which of REASONS an error of UNREADABLE means."""
     return error.reason if isinstance(error, transforms.BrokenImageError) else GONE
+
+
+def broken_of(codes_N: np.ndarray) -> Counter[str]:
+    """How many pictures have each reason, by the codes of `Cropped`; without reasons that none has."""
+    return +Counter({reason: int(np.sum(codes_N == DONE + 1 + code)) for code, reason in enumerate(REASONS)})
 
 
 def check_any_read(num_read: int, split: str, broken: Counter[str]) -> None:

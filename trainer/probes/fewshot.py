@@ -3,9 +3,7 @@
 Shapes: N pictures, D features, K classes, R singular values, P penalties.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -73,25 +71,25 @@ def probes(_asked: Asked) -> list[Probe]:
     return [probe()]
 
 
-def probe(numbers: Sequence[int] = SHOTS) -> Probe:
-    """The probe for some numbers of shots."""
+def probe() -> Probe:
+    """The probe for each number of shots."""
     return Probe(
         task="fewshot",
         protocol="ridge",
         settings={
-            "shots": list(numbers),
+            "shots": list(SHOTS),
             "penalties": list(PENALTIES),
             "features": "standardised on the shots",
             "chosen_by": "accuracy with each picture left out, then squared error",
         },
-        run=partial(_run, numbers),
+        run=_run,
     )
 
 
-def _run(numbers: Sequence[int], case: Case, seed: int, tick: Tick) -> list[Measured]:
+def _run(case: Case, seed: int, tick: Tick) -> list[Measured]:
     train, test = case.examples
     found = []
-    for done, number in enumerate(numbers, 1):
+    for done, number in enumerate(SHOTS, 1):
         part = train.part(shots(train.class_ids, number, seed))
         moments = Moments.of(part)
         x_ND = _standardised(part, slice(None), moments)
@@ -105,7 +103,7 @@ def _run(numbers: Sequence[int], case: Case, seed: int, tick: Tick) -> list[Meas
         measured = accuracy.measure(torch.cat(pieces).numpy(), test.class_ids, case.num_classes)
         setting = f"{number} shot{'s' * (number > 1)}"
         found.append(Measured.of(setting, measured, {"penalty": f"{penalty:g}"}))
-        tick(done, len(numbers))
+        tick(done, len(SHOTS))
     return found
 
 

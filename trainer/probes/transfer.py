@@ -34,16 +34,14 @@ def init_of(name: str, asked: Asked) -> Init:
     return Init(name=name, make=lambda _, __, seed: transfer_init(head, matches, seed), matches=matches)
 
 
-def transfer_init(
-    head: LabelHead, matches: Sequence[Match], seed: int, std: float = INIT_STD
-) -> tuple[torch.Tensor, torch.Tensor]:
+def transfer_init(head: LabelHead, matches: Sequence[Match], seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Transfer Init (paper, section 4.2) for features as they stand in front of the head: float32 on the CPU.
 
     A class begins as the mean of the rows that stand for it; of their biases what frequency explains is taken away. All
-    are centred, which changes no softmax, and scaled so that weights have the root mean square `std`. A class for which
-    nothing stands begins at random with the same spread.
+    are centred, which changes no softmax, and scaled so that weights have the root mean square INIT_STD. A class for
+    which nothing stands begins at random with the same spread.
     """
-    weight_CD, bias_C = random_init(len(matches), head.weight_KD.shape[1], seed, std)
+    weight_CD, bias_C = random_init(len(matches), head.weight_KD.shape[1], seed)
     matched = [c for c, match in enumerate(matches) if match.class_ids]
     if not matched:
         return weight_CD, bias_C
@@ -52,12 +50,12 @@ def transfer_init(
     biases_M = torch.stack([(head.bias_K - head.log_support_K)[each].mean() for each in ids])
     rows_MD, biases_M = rows_MD - rows_MD.mean(0), biases_M - biases_M.mean()
     size = float(rows_MD.square().mean().sqrt())
-    scale = std / size if size else 1.0  # a single match, centred, is 0
+    scale = INIT_STD / size if size else 1.0  # a single match, centred, is 0
     weight_CD[matched], bias_C[matched] = rows_MD * scale, biases_M * scale
     return weight_CD, bias_C
 
 
-def random_init(num_classes: int, width: int, seed: int, std: float = INIT_STD) -> tuple[torch.Tensor, torch.Tensor]:
+def random_init(num_classes: int, width: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     """(weight [C, D] drawn at random, bias [C] of 0)."""
     torch_rng = torch.Generator().manual_seed(seed)
-    return torch.randn(num_classes, width, generator=torch_rng) * std, torch.zeros(num_classes)
+    return torch.randn(num_classes, width, generator=torch_rng) * INIT_STD, torch.zeros(num_classes)

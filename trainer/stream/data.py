@@ -44,20 +44,22 @@ class Data:
         plan = make_plan(counts, seed=config.seed, window_shards=plan_config.window_shards, weights=plan_config.weights)
         shares = plan_config.weights or [float(each.sum()) for each in counts]
         reader = StepReader(
-            label_sets=label_sets,
+            samples=Samples(
+                label_sets,
+                unlabelled=plan_config.unlabelled,
+                moved=moved,
+                # Where a window ends, a batch has samples of the next one, too.
+                max_shards=2 * plan_config.window_shards * len(labels),
+                cache=_cache(config.data, samples, counts),
+            ),
             plan=plan,
             steps=Steps(
                 plan_config, image_size=config.model.image_size, num_samples=plan.num_samples, seed=config.seed
             ),
             seed=config.seed,
             min_scale=config.data.min_scale,
-            unlabelled=plan_config.unlabelled,
-            # Where a window ends, a batch has samples of the next one, too.
-            max_shards=2 * plan_config.window_shards * len(labels),
             rank=world.rank,
             world_size=world.size,
-            moved=moved,
-            cache=_cache(config.data, samples, counts),
             tokenizer=tokenizer,
         )
         prior_K = models.class_prior(label_sets, shares, labelled_only=plan_config.unlabelled == "drop")

@@ -35,7 +35,7 @@ def batches(reader: StepReader, steps: range, *, num_workers: int, pin_memory: b
     Raises the CatlipError that reading one of them met.
     """
     source = pooled(reader, steps, num_workers=num_workers) if num_workers else _alone(reader, steps)
-    prefetch = Prefetch(reader, steps) if reader.cache else None
+    prefetch = Prefetch(reader, steps) if reader.samples.cache else None
     try:
         for step, batch in zip(steps, source, strict=True):
             if prefetch:

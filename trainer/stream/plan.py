@@ -46,7 +46,8 @@ class Shuffled:
         self._counts = counts
         self._seed = seed if isinstance(seed, tuple) else (seed,)
         self._window_shards = window_shards
-        # The last of each that was computed: places are asked for in order, so one is enough.
+        # The last of each that was computed: places are asked for in order, so one is enough. Another thread may put
+        # its own there at any moment; so each is read once, and returned as it was read or made.
         self._epoch: tuple[int, np.ndarray, np.ndarray] | None = None
         self._window: tuple[int, int, np.ndarray] | None = None
 
@@ -65,15 +66,17 @@ class Shuffled:
 
     def _epoch_windows(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         """An epoch's shards in order, and for each window the offset in the epoch at which it ends."""
-        if self._epoch is None or self._epoch[0] != epoch:
+        known = self._epoch
+        if known is None or known[0] != epoch:
             num_shards = len(self._counts)
             order = np.random.default_rng((*self._seed, epoch)).permutation(num_shards)
             last = np.minimum(np.arange(0, num_shards, self._window_shards) + self._window_shards, num_shards) - 1
-            self._epoch = (epoch, order, np.cumsum(self._counts[order])[last])
-        return self._epoch[1:]
+            self._epoch = known = (epoch, order, np.cumsum(self._counts[order])[last])
+        return known[1:]
 
     def _samples_of_window(self, epoch: int, window: int, order: np.ndarray) -> np.ndarray:
-        if self._window is None or self._window[:2] != (epoch, window):
+        known = self._window
+        if known is None or known[:2] != (epoch, window):
             shards = order[window * self._window_shards :][: self._window_shards]
             counts = self._counts[shards]
             firsts = np.cumsum(counts) - counts
@@ -81,8 +84,8 @@ class Shuffled:
             samples[:, 0] = np.repeat(shards, counts)
             samples[:, 1] = np.arange(len(samples)) - np.repeat(firsts, counts)
             np.random.default_rng((*self._seed, epoch, window)).shuffle(samples)
-            self._window = (epoch, window, samples)
-        return self._window[2]
+            self._window = known = (epoch, window, samples)
+        return known[2]
 
 
 class Mixture:
@@ -126,11 +129,12 @@ class Mixture:
         return np.floor(deal * self._rates).astype(np.int64)
 
     def _owners(self, deal: int, counts: np.ndarray) -> np.ndarray:
-        if self._dealt is None or self._dealt[0] != deal:
+        known = self._dealt  # once, as in `Shuffled`
+        if known is None or known[0] != deal:
             owners = np.repeat(np.arange(len(counts)), counts)
             np.random.default_rng((self._seed, deal, _DEAL_TAG)).shuffle(owners)
-            self._dealt = (deal, owners)
-        return self._dealt[1]
+            self._dealt = known = (deal, owners)
+        return known[1]
 
 
 def make_plan(counts: Sequence[np.ndarray], *, seed: int, window_shards: int, weights: Sequence[float] = ()) -> Plan:

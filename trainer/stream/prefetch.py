@@ -1,5 +1,7 @@
 """Fetching remote tars before the steps that need them."""
 
+import copy
+import dataclasses
 import threading
 from collections import Counter, deque
 
@@ -19,8 +21,8 @@ class Prefetch:
     """
 
     def __init__(self, reader: StepReader, steps: range) -> None:
-        # A reader of its own: they keep open files, and are for one thread each.
-        self._reader = _copy(reader)
+        # A reader of its own: they are for one thread each, and so are the shards that samples hold.
+        self._reader = dataclasses.replace(reader, samples=copy.copy(reader.samples))
         self._steps = steps
         self._reached = steps.start
         self._stopped = False
@@ -40,7 +42,7 @@ class Prefetch:
             self._change.notify()
 
     def _run(self) -> None:
-        cache = self._reader.cache
+        cache = self._reader.samples.cache
         assert cache is not None, "without one there is nothing to fetch"
         coming: deque[tuple[int, list[ImageFile]]] = deque()
         uses: Counter[ImageFile] = Counter()
@@ -65,9 +67,3 @@ class Prefetch:
                     cache.local(file.uri, file.bytes)
         except (OSError, CatlipError):
             return
-
-
-def _copy(reader: StepReader) -> StepReader:
-    copy = StepReader.__new__(StepReader)
-    copy.__dict__ = reader.__getstate__()
-    return copy

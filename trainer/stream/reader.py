@@ -4,22 +4,18 @@ Shapes: B samples of one rank, N of a piece, H = W = image size, T tokens of a c
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 
 from labelshards.errors import CatlipError
 from labelshards.images import ImageFile
-from labelshards.labelset import LabelSet
 from trainer import transforms
 from trainer.objectives.text import Tokenizer
 from trainer.stream.batch import Piece, Room
 from trainer.stream.plan import Plan, rank_share, share_sizes
 from trainer.stream.samples import Sample, Samples
-from trainer.stream.shardcache import ShardCache
 from trainer.stream.steps import Steps
 
 _MAX_REPLACEMENTS = 100  # so many in a row are no accident
@@ -31,33 +27,24 @@ REASONS = (*transforms.REASONS, NO_CAPTION)
 
 @dataclass(kw_only=True)
 class StepReader:
-    """Reads the samples of any step; one instance per process, and it can be sent to another one.
+    """Reads the samples of any step; one instance per thread, and it can be sent to another process.
 
     A sample's randomness is seeded by (seed, its place in the stream): neither workers nor ranks change a pixel, or
     which of its captions is chosen. A broken picture gives its place to the next sample of the stream, and so does one
     without a caption where captions are asked for, by a `tokenizer`.
     """
 
-    label_sets: Sequence[LabelSet]
+    samples: Samples
     plan: Plan
     steps: Steps
     seed: int
     min_scale: float
-    unlabelled: Literal["keep", "drop"]
-    max_shards: int
     rank: int = 0
     world_size: int = 1
-    moved: dict[str, str] | None = None
-    cache: ShardCache | None = None
     tokenizer: Tokenizer | None = None
 
     def __post_init__(self) -> None:
-        self._samples: Samples | None = None
         self._share: tuple[int, np.ndarray, np.ndarray] | None = None
-
-    def __getstate__(self) -> dict[str, object]:
-        """Without open files: their numbers mean nothing, or another file, in the process that this goes to."""
-        return vars(self) | {"_samples": None, "_share": None}
 
     def shape(self, step: int) -> tuple[int, int, int, int]:
         """(B, H, W, 3) of this rank's share of a step."""
@@ -123,13 +110,12 @@ class StepReader:
     def names(self, step: int) -> list[str]:
         """The names of a step's samples, on all ranks, as the plan has them."""
         places = self.steps[step].places
-        samples = self._opened()
-        return [samples.name(shard, nth) for shard, nth in self.plan.locate(places.start, places.stop).tolist()]
+        return [self.samples.name(shard, nth) for shard, nth in self.plan.locate(places.start, places.stop).tolist()]
 
     def files(self, step: int) -> list[ImageFile]:
         """The image files that `read` opens for a step."""
         shards = np.unique(self.share(step)[1][:, 0]).tolist()
-        return [file for shard in shards for file in self._opened().files(shard)]
+        return [file for shard in shards for file in self.samples.files(shard)]
 
     @property
     def _num_tokens(self) -> int:
@@ -142,7 +128,7 @@ class StepReader:
 
         Those passed over go to `bad`.
         """
-        samples = self._opened()
+        samples = self.samples
         for candidate in range(place + 1, place + 1 + _MAX_REPLACEMENTS):
             shard, nth = located.tolist()
             captions = [text for text in samples.captions(shard, nth) if text.strip()] if self.tokenizer else []
@@ -159,14 +145,3 @@ class StepReader:
         names = ", ".join(name for name, _ in bad[-3:])
         wrong = "broken or without a caption" if self.tokenizer else "broken"
         raise CatlipError(f"{_MAX_REPLACEMENTS} pictures in a row are {wrong}, for example {names}.")
-
-    def _opened(self) -> Samples:
-        if self._samples is None:
-            self._samples = Samples(
-                self.label_sets,
-                unlabelled=self.unlabelled,
-                moved=self.moved,
-                max_shards=self.max_shards,
-                cache=self.cache,
-            )
-        return self._samples

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -16,7 +17,6 @@ from trainer.stream.shardcache import ShardCache
 class Sample(NamedTuple):
     """One training sample. labels: int64 [number of labels], class ids, rising."""
 
-    key: str
     image: bytes
     labels: np.ndarray
 
@@ -24,9 +24,9 @@ class Sample(NamedTuple):
 class Samples:
     """The usable samples of label sets: those with an image and, under `unlabelled="drop"`, with at least one label.
 
-    Shards are counted through, label set after label set. Holds at most `max_shards` label shards and some open tars;
-    one instance per process. `moved` maps prefixes of image URIs to where they lie now; remote files are
-    fetched into `cache`, if there is one. Raises LabelSetError if a label set has no images at all, or another
+    Shards are counted through, label set after label set. Holds at most `max_shards` label shards and some open tars; a
+    copy holds none yet. `moved` maps prefixes of image URIs to where they lie now; remote files are fetched into
+    `cache`, if there is one. Raises LabelSetError if a label set has no images at all, or another
     vocabulary than the first.
     """
 
@@ -44,9 +44,26 @@ class Samples:
         self._label_sets = label_sets
         self._entries = [(one, index) for one in label_sets for index in range(len(one.manifest.shards))]
         self._unlabelled = unlabelled
+        self.cache = cache
         self._reader = ImageReader(moved=moved, fetch=cache.local if cache else None)
         self._max_shards = max_shards
         self._shards: OrderedDict[int, tuple[LabelShard, np.ndarray]] = OrderedDict()
+
+    def __getstate__(self) -> dict[str, object]:
+        return vars(self) | {"_shards": OrderedDict()}
+
+    def __len__(self) -> int:
+        return int(self._firsts[-1])
+
+    def place(self, number: int) -> tuple[int, int]:
+        """(shard, n-th usable sample in it) of sample `number` of all of them, from 0."""
+        shard = int(np.searchsorted(self._firsts, number, side="right")) - 1  # of equals the last: others are empty
+        return shard, number - int(self._firsts[shard])
+
+    @cached_property
+    def _firsts(self) -> np.ndarray:
+        """int64 [shards + 1]: the number of each shard's first usable sample."""
+        return np.concatenate([[0], np.cumsum(np.concatenate(self.counts()))])
 
     def counts(self) -> list[np.ndarray]:
         """For each label set int64 [number of shards]: usable samples in each.
@@ -65,10 +82,9 @@ class Samples:
         """The `nth` usable sample of a shard. Raises LabelSetError if its image or its shard is not what it was."""
         labels, rows = self._shard(shard)
         row = int(rows[nth])
-        key = labels.keys[row].as_py()
         place = labels.image(row)
         assert place is not None, "a usable row has an image"
-        return Sample(key, self._reader.read(*place, key), labels.labels(row).astype(np.int64))
+        return Sample(self._reader.read(*place, labels.keys[row].as_py()), labels.labels(row).astype(np.int64))
 
     def labels(self, shard: int, nth: int) -> np.ndarray:
         """int64 class ids of a usable sample, without reading its picture."""
@@ -82,9 +98,7 @@ class Samples:
 
     def files(self, shard: int) -> list[ImageFile]:
         """The files in which a shard's images lie, where they are now."""
-        return [
-            ImageFile(uri=self._reader.locate(file.uri), bytes=file.bytes) for file in self._shard(shard)[0].image_files
-        ]
+        return [self._reader.located(file) for file in self._shard(shard)[0].image_files]
 
     def name(self, shard: int, nth: int) -> str:
         """A sample's identity for people: `shard/key`."""

@@ -162,12 +162,13 @@ class Steps:
 
     def _order(self, round_: int) -> tuple[np.ndarray, np.ndarray]:
         """A round's sizes by number, and the place at which each of its steps begins, and the next round."""
-        if self._round is None or self._round[0] != round_:
+        known = self._round  # once: another thread may put its own there
+        if known is None or known[0] != round_:
             order = np.random.default_rng((self._seed, round_, _SCALE_TAG)).permutation(len(self._sizes))
             batch_sizes = np.array(self._batch_sizes)[order]
             offsets = round_ * sum(self._batch_sizes) + np.cumsum([0, *batch_sizes])
-            self._round = (round_, order, offsets)
-        return self._round[1:]
+            self._round = known = (round_, order, offsets)
+        return known[1:]
 
 
 def _batch_sizes(config: PlanConfig, image_size: int) -> list[int]:

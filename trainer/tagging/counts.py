@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from labelshards.errors import CatlipError
+from labelshards.images import ImageReader
 from labelshards.labelset import LabelSet
 from labelshards.shards import image_rows
 from trainer import workers
@@ -57,16 +58,15 @@ def count(
     ahead: deque[list[np.ndarray]] = deque()
 
     def places() -> Iterator[list[Place]]:
-        for batch, labels in _batches(label_set, most):
+        for batch, labels in _batches(label_set, most, moved):
             ahead.append(labels)
             yield batch
 
     total = min(most, label_set.manifest.totals.images)
     problems: Counter[str] = Counter()
     done = pictures = 0
-    data = PictureBatches(picture=encoder.picture, moved=moved)
-    num_workers = workers.worker_count("auto", encoder.device, 1)
-    for images_BCHW, found in workers.parallel(data, places(), num_workers=num_workers):
+    data = PictureBatches(picture=encoder.picture)
+    for images_BCHW, found in workers.parallel(data, places(), encoder.device):
         labels = ahead.popleft()
         done += len(labels)
         report(done, total)
@@ -89,8 +89,9 @@ def count(
     return Counts(positives_KL=positives_KL, negatives_KL=negatives_KL, pictures=pictures, problems=problems)
 
 
-def _batches(label_set: LabelSet, most: int) -> Iterator[tuple[list[Place], list[np.ndarray]]]:
+def _batches(label_set: LabelSet, most: int, moved: dict[str, str]) -> Iterator[tuple[list[Place], list[np.ndarray]]]:
     """Places and int64 class ids, of every n-th picture."""
+    reader = ImageReader(moved=moved)
     stride = max(1.0, label_set.manifest.totals.images / max(1, most))
     seen = taken = 0
     batch: list[Place] = []
@@ -102,9 +103,10 @@ def _batches(label_set: LabelSet, most: int) -> Iterator[tuple[list[Place], list
             if seen <= taken * stride:
                 continue
             taken += 1
-            place = shard.image(row)
-            assert place is not None, "a row with an image"
-            batch.append(Place(place[0].uri, shard.keys[row].as_py(), *place))
+            found = shard.image(row)
+            assert found is not None, "a row with an image"
+            file, ref = found
+            batch.append(Place(file.uri, shard.keys[row].as_py(), reader.located(file), ref))
             labels.append(shard.labels(row).astype(np.int64))
             if len(batch) == _BATCH_SIZE:
                 yield batch, labels

@@ -43,7 +43,7 @@ class TagRules:
         return {"top": self.top, "threshold": self.said, "roll_up": above}
 
 
-def tagging(encoder: Encoder, rules: TagRules, moved: dict[str, str]) -> Work:
+def tagging(encoder: Encoder, rules: TagRules) -> Work:
     """The work of tagging. Raises CatlipError if nobody said what the encoder's classes mean."""
     vocabulary = vocabulary_of(encoder)
     thresholds_K = torch.tensor(rules.thresholds_K, device=encoder.device)
@@ -67,7 +67,6 @@ def tagging(encoder: Encoder, rules: TagRules, moved: dict[str, str]) -> Work:
         columns=pa.schema([*TAGS, *(ABOVE if rules.hierarchy else ())]),
         settings={"vocabulary": vocabulary.digest, **rules.settings},
         compute=compute,
-        moved=moved,
     )
 
 

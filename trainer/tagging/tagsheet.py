@@ -25,5 +25,4 @@ def draw(pictures: Sequence[Tagged], album: Album, vocabulary: Vocabulary, *, ti
         predictions.append(
             Prediction(pixels_CHW=pixels_CHW, captions=[picture.key], labels=None, probabilities_K=probabilities_K)
         )
-    names = [lemmas[0].replace("_", " ") for lemmas in vocabulary.lemmas]
-    return Sheet(title=title, names=names, credit=credit).draw(predictions)
+    return Sheet(title=title, names=vocabulary.names, credit=credit).draw(predictions)

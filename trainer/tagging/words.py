@@ -17,8 +17,7 @@ class Words:
 def words_of(vocabulary: Vocabulary, hierarchy: Hierarchy | None) -> Words:
     """Of a vocabulary's classes, and of what stands above them."""
     above = dict(zip(hierarchy.synsets, hierarchy.words, strict=True)) if hierarchy else {}
-    first = [lemmas[0].replace("_", " ") for lemmas in vocabulary.lemmas]
     return Words(
-        words=above | dict(zip(vocabulary.synsets, first, strict=True)),
+        words=above | dict(zip(vocabulary.synsets, vocabulary.names, strict=True)),
         glosses=dict(zip(vocabulary.synsets, vocabulary.glosses, strict=True)),
     )

@@ -18,53 +18,33 @@ from trainer.objectives.kinds import kind_of
 from trainer.objectives.objective import Objective
 from trainer.optim import Ema, build_optimizer
 from trainer.stream.steps import Steps
-from trainer.training.loop import LoopConfig
+from trainer.training import accumulation
 from trainer.training.state import TrainState
-from trainer.training.stepper import Stepper
 
 
 @dataclass(frozen=True, kw_only=True)
 class Assembly:
-    """state: what a step changes, and a checkpoint holds. encoder: of pictures, in it. bare: what computes the loss.
+    """What is trained with `config` on this rank of `world`.
 
+    state: what a step changes, and a checkpoint holds. encoder: of pictures, in it. bare: what computes the loss.
     objective: the same, distributed over all ranks.
     """
 
+    config: Config
+    world: World
     state: TrainState
     encoder: nn.Module
     bare: Objective[Any]
     objective: nn.Module
 
-    def stepper(self, config: Config, steps: Steps, world: World) -> Stepper:
-        """What does a step of `steps`."""
-        state = self.state
-        dropout_changes = token_dropout.changes(config.plan)
 
-        def before_step(step: int) -> None:
-            if dropout_changes:
-                token_dropout.set_share(self.encoder, token_dropout.share_of(steps.phase(step), config.model))
-
-        return Stepper(
-            objective=self.objective,
-            targets=self.bare.targets,
-            optimizer=state.optimizer,
-            scaler=state.scaler,
-            world=world,
-            seed=config.seed,
-            steps=steps,
-            num_parts=config.loop.accumulate,
-            narrow=config.loop.narrow(world.device),
-            channels_last=config.loop.channels_last,
-            model_config=config.model,
-            optim_config=config.optim,
-            target_psnr=lambda step: config.augment.target(step, steps.num_steps),
-            before_step=before_step,
-            after_step=self._after_step,
-        )
-
-    def _after_step(self, step: int) -> None:
-        self.bare.after_step()
-        self.state.ema.update(self.state.model, step)
+def check(config: Config, steps: Steps, world_size: int) -> None:
+    """Raise CatlipError for settings that no encoder could be trained with in these steps, on so many ranks."""
+    config.optim.warmup(steps.num_steps)
+    kind_of(config).check(config)
+    accumulation.check(config.loop.accumulate, steps.smallest_batch(), world_size)
+    if config.loop.compile is True and (other := _beside_compiled(config, world_size)):
+        raise CatlipError(f"loop.compile does not go with {other}. Try --set loop.compile=false.")
 
 
 def assemble(config: Config, prior_K: np.ndarray, image_sizes: Sequence[int], world: World) -> Assembly:
@@ -87,26 +67,30 @@ def assemble(config: Config, prior_K: np.ndarray, image_sizes: Sequence[int], wo
     augment = RangeAugment(config.model.mean, config.model.std) if config.augment.range else None
     objective = kind.objective(model, config, prior_K, augment, world)
     objective.to(world.device).train()
-    sharded = world.size > 1 and config.distributed.strategy == "fsdp"
     if config.loop.recompute:
         for tower in towers:
             acceleration.recompute(tower)
-    if _compiles(config.loop, sharded, world.device):
+    compiled = config.loop.compile
+    if compiled == "auto":
+        compiled = world.device.type == "cuda" and _beside_compiled(config, world.size) is None
+    if compiled:
         acceleration.compile_encoder(towers[0])
-    if sharded:
+    if _is_sharded(config, world.size):
         sharding.shard(objective, towers, world)
         sharding.shard(ema.module, kind.towers(ema.module), world)
     scaler = torch.amp.GradScaler(world.device.type) if config.loop.precision == "fp16" else None
     # Only now: sharding puts other parameters in the place of those that were there.
     state = TrainState(model, ema, build_optimizer(objective, config.optim), scaler, augment)
     shared = replicate(objective, world) if config.distributed.strategy == "ddp" else objective
-    return Assembly(state=state, encoder=towers[0], bare=objective, objective=shared)
+    return Assembly(config=config, world=world, state=state, encoder=towers[0], bare=objective, objective=shared)
 
 
-def _compiles(config: LoopConfig, sharded: bool, device: torch.device) -> bool:
-    if config.compile == "auto":
-        return device.type == "cuda" and not (config.recompute or sharded)
-    if config.compile and (config.recompute or sharded):
-        other = "loop.recompute" if config.recompute else "distributed.strategy=fsdp"
-        raise CatlipError(f"loop.compile does not go with {other}. Try --set loop.compile=false.")
-    return config.compile
+def _beside_compiled(config: Config, world_size: int) -> str | None:
+    """The setting that keeps an encoder from being compiled, if there is one."""
+    if config.loop.recompute:
+        return "loop.recompute"
+    return "distributed.strategy=fsdp" if _is_sharded(config, world_size) else None
+
+
+def _is_sharded(config: Config, world_size: int) -> bool:
+    return world_size > 1 and config.distributed.strategy == "fsdp"

@@ -10,11 +10,11 @@ import torch
 
 from trainer.config import Config
 from trainer.distributed import World
-from trainer.objectives.kinds import kind_of
 from trainer.stream import loader
 from trainer.stream.batch import Batch
 from trainer.stream.data import Data
-from trainer.training.assembly import assemble
+from trainer.training.assembly import assemble, check
+from trainer.training.stepper import Stepper
 from trainer.workers import worker_count
 
 _SECONDS = 6.0  # for the loader, and again for the step
@@ -71,11 +71,11 @@ def measure(
     The step is measured at the first one's resolution. on_phase: told what is measured now. Raises CatlipError for
     what would stop a run.
     """
-    kind_of(config).check(config)
     data = Data.open(config, labels, world, moved)
     num_workers = worker_count(config.data.num_workers, world.device, world.ranks_here)
     steps = data.reader.steps
-    step = assemble(config, data.prior_K, steps.image_sizes(), world).stepper(config, steps, world)
+    check(config, steps, world.size)
+    step = Stepper(assemble(config, data.prior_K, steps.image_sizes(), world), steps)
     on_phase("Measuring the loader")
     # As many steps as there is time for.
     source = loader.batches(data.reader, range(sys.maxsize), num_workers=num_workers, pin_memory=False)

@@ -15,12 +15,13 @@ from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
 from trainer import transforms
 from trainer.distributed import World, gather_to_main
+from trainer.encoders.encoder import PictureInput
 from trainer.encoders.models import ModelConfig
 from trainer.label_metrics import mean_average_precisions
 from trainer.objectives.texts import Scorer
 from trainer.sheet import Prediction
 from trainer.stream.samples import Sample, Samples
-from trainer.transforms import BrokenImageError, to_input
+from trainer.transforms import BrokenImageError
 
 _BATCH = 64
 _TOP = 5
@@ -68,14 +69,14 @@ class _Share(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """A held-out label set, ready to be asked again and again. narrow: as in `Stepper`."""
+    """A held-out label set, ready to be asked again and again. narrow: the dtype of autocast, None for float32."""
 
     label_set: LabelSet
     samples: Samples
-    places: np.ndarray
+    places: list[tuple[int, int]]
     classes_J: np.ndarray
     config: EvalConfig
-    model_config: ModelConfig
+    picture: PictureInput
     narrow: torch.dtype | None
     world: World
 
@@ -99,20 +100,17 @@ class Evaluation:
                 "Build it with --vocabulary of the run's label set."
             )
         samples = Samples([label_set], unlabelled="drop", moved=moved)
-        [counts] = samples.counts()
-        firsts = np.concatenate([[0], np.cumsum(counts)])
-        total = int(firsts[-1])
+        total = len(samples)
         if not total:
             raise CatlipError(
                 f"eval.labels = {config.labels} has no sample with an image and labels. Name another, or leave it out."
             )
         drawn = np.sort(np.random.default_rng(0).choice(total, size=min(total, config.samples), replace=False))
-        shards = np.searchsorted(firsts, drawn, side="right") - 1
-        places = np.stack([shards, drawn - firsts[shards]], axis=1)
-        classes = [samples.labels(shard, nth) for shard, nth in places.tolist()]
+        places = [samples.place(number) for number in drawn.tolist()]
+        classes = [samples.labels(*place) for place in places]
         return cls(
             label_set=label_set, samples=samples, places=places, classes_J=np.unique(np.concatenate(classes)),
-            config=config, model_config=model_config, narrow=narrow, world=world,
+            config=config, picture=PictureInput.of_run(model_config), narrow=narrow, world=world,
         )  # fmt: skip
 
     @torch.no_grad()
@@ -150,13 +148,13 @@ class Evaluation:
         found = [
             _Share(np.empty((0, len(columns_J)), np.float32), np.empty((0, len(columns_J)), bool), np.empty((0, 2)))
         ]
-        size = self.model_config.image_size
+        size = self.picture.image_size
         for batch in self._batches():
             # An empty picture where this rank has none left: under FSDP all must compute.
             images_BCHW = torch.zeros((max(1, len(batch)), 3, size, size), dtype=torch.uint8)
             for b, (_, pixels_CHW, _) in enumerate(batch):
-                images_BCHW[b] = transforms.center_crop(pixels_CHW, size)
-            x_BCHW = to_input(images_BCHW.to(self.world.device), self.model_config.mean, self.model_config.std)
+                images_BCHW[b] = self.picture.crop(pixels_CHW)
+            x_BCHW = self.picture.to_input(images_BCHW.to(self.world.device))
             with torch.autocast(self.world.device.type, dtype=self.narrow, enabled=self.narrow is not None):
                 logits_BK = scorer.scores(x_BCHW)
             logits_BK = logits_BK.float().cpu()[: len(batch)]
@@ -186,13 +184,13 @@ class Evaluation:
         mine = self.places[self.world.rank :: self.world.size]
         for start in range(0, -(-len(self.places) // self.world.size), _BATCH):
             batch = []
-            for shard, nth in mine[start : start + _BATCH].tolist():
-                sample = self.samples.read(shard, nth)
+            for place in mine[start : start + _BATCH]:
+                sample = self.samples.read(*place)
                 try:
                     pixels_CHW = transforms.decode(sample.image)
                 except BrokenImageError:
                     continue
-                batch.append((sample, pixels_CHW, self.samples.captions(shard, nth)))
+                batch.append((sample, pixels_CHW, self.samples.captions(*place)))
             yield batch
 
     def _wanted(self, num: int) -> int:

@@ -1,7 +1,6 @@
 """Where a run tells how it goes: the lines and sheets in its folder, trackers, and whoever watches. Main rank only."""
 
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 
 import msgspec
@@ -11,7 +10,7 @@ from labelshards.vocabulary import Vocabulary
 from trainer import run
 from trainer.config import flatten
 from trainer.metrics import Metrics
-from trainer.sheet import Prediction, Sheet
+from trainer.sheet import Prediction, Sheet, png
 from trainer.training.evaluation import Score
 from trainer.training.tracking import Tracker, open_trackers
 
@@ -22,7 +21,7 @@ class Reports:
     def __init__(self, out: Path, record: run.RunRecord, vocabulary: Vocabulary, start_step: int) -> None:
         self._out = out
         self._title = record.config.model.name
-        self._names = [lemmas[0].replace("_", " ") for lemmas in vocabulary.lemmas]
+        self._names = vocabulary.names
         settings = msgspec.to_builtins(record.config)
         self._trackers: Sequence[Tracker] = open_trackers(record.config.tracking, out, settings, start_step)
         for name in (run.METRICS_NAME, run.SCORES_NAME, run.BROKEN_NAME):
@@ -40,9 +39,7 @@ class Reports:
         if not pictures:
             return
         sheet = Sheet(title=f"{self._title} after step {score.step:,}", names=self._names).draw(pictures)
-        buffer = BytesIO()
-        sheet.save(buffer, "PNG")
-        storage.write_bytes(str(self._out / run.SHEET_FOLDER / f"step-{score.step:08d}.png"), buffer.getvalue())
+        storage.write_bytes(str(self._out / run.SHEET_FOLDER / f"step-{score.step:08d}.png"), png(sheet))
         for tracker in self._trackers:
             tracker.picture(score.step, "eval/pictures", sheet)
 

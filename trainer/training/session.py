@@ -24,6 +24,7 @@ from trainer.training.checkpoints import CheckpointInfo
 from trainer.training.evaluation import Evaluation, Score
 from trainer.training.loop import Loop
 from trainer.training.reports import Reports
+from trainer.training.stepper import Stepper
 from trainer.workers import worker_count
 
 _NAMED_BROKEN = 3
@@ -141,9 +142,8 @@ class Session:
 
     def _loop(self) -> Loop[Batch]:
         config = self.record.config
-        step = self.assembly.stepper(config, self.data.reader.steps, self.world)
         return Loop(
-            step=step,
+            step=Stepper(self.assembly, self.data.reader.steps),
             world=self.world,
             steps=self.data.reader.steps,
             config=config.loop,

@@ -8,10 +8,8 @@ from labelshards import storage
 from trainer import run
 from trainer.config import Config, refuse_unknown
 from trainer.distributed import World, wait_for_all
-from trainer.objectives.kinds import kind_of
 from trainer.stream.data import Data
-from trainer.training import accumulation
-from trainer.training.assembly import assemble
+from trainer.training.assembly import assemble, check
 from trainer.training.evaluation import Evaluation
 from trainer.training.session import Outcome, Session, Watcher
 
@@ -34,10 +32,7 @@ def train(
     refuse_unknown((key for key in allow_change if key != run.LABELS_KEY), "--allow-change")
     data = Data.open(config, labels, world, moved)
     steps = data.reader.steps
-    # These refuse what could never run, before anything is written.
-    config.optim.warmup(steps.num_steps)
-    kind_of(config).check(config)
-    accumulation.check(config.loop.accumulate, steps.smallest_batch(), world.size)
+    check(config, steps, world.size)  # before anything is written
     vocabulary = data.label_sets[0].vocabulary
     narrow = config.loop.narrow(world.device)
     evaluation = Evaluation.open(config.eval, config.model, narrow, vocabulary.digest, world, moved)

@@ -1,17 +1,13 @@
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch._dynamo.testing import CompileCounterWithBackend
 
-from labelshards.errors import CatlipError
 from tests.trainer.one_step import one_step
-from trainer.config import load
 from trainer.distributed import World
 from trainer.encoders.acceleration import compile_encoder
 from trainer.encoders.models import ModelConfig, build, features
-from trainer.training.assembly import assemble
 
 ALONE = World(device=torch.device("cpu"))
 
@@ -49,9 +45,3 @@ def test_compile_encoder__no_graph_for_each_resolution() -> None:
                 torch.testing.assert_close(found, feature)
         # Once more where a first size was taken for a constant, and then no more.
         assert counts[1:] == [counts[1]] * 3
-
-
-def test_assemble__what_does_not_go_together_is_refused() -> None:
-    config = load(None, ["model.name=vit_tiny_patch16_224", "loop.compile=true", "loop.recompute=true"])
-    with pytest.raises(CatlipError, match=r"loop.compile does not go with loop.recompute"):
-        assemble(config, np.full(3, 0.1), [224], ALONE)

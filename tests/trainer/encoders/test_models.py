@@ -43,6 +43,7 @@ def test_build__what_timm_cannot_make_is_named(config: ModelConfig, message: str
         ("swin_tiny_patch4_window7_224", {"depths": [1, 1], "num_heads": [1, 2], "embed_dim": 8, "window_size": 4}),
         ("vit_tiny_patch16_224", {"depth": 1, "patch_drop_rate": 0.5, "global_pool": "avg"}),
         ("vit_tiny_patch16_224", {"depth": 1, "global_pool": "map"}),
+        ("xcit_nano_12_p16_224", {"depth": 1}),
     ],
 )
 def test_build__any_backbone_learns(name: str, kwargs: dict[str, object]) -> None:

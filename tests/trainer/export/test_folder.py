@@ -1,9 +1,11 @@
 import json
 import re
 import shutil
+import tomllib
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import timm
 import torch
@@ -14,9 +16,10 @@ from labelshards import storage
 from labelshards.errors import CatlipError
 from tests.labelset_factory import COLOURS, picture
 from trainer import load_encoder, run
+from trainer.config import Config, load
 from trainer.encoders import models
 from trainer.encoders.models import ModelConfig
-from trainer.export import folder, sources
+from trainer.export import card, folder, sources
 from trainer.export.sources import Exportable
 
 
@@ -118,6 +121,15 @@ def test_card__its_code_runs_and_finds_the_colour(
         "license: unknown",
     ):
         assert said in text
+
+
+def test_card__its_recipe_is_one(trained: Path) -> None:
+    record = run.open_run(trained).record
+    phases = "plan.phases=[{until=0.5, image_size=96}, {until=1.0, image_size=32, token_dropout=0.5}]"
+    config = load(None, [phases, "optim.lr=1e-5", "model.kwargs={depth=2, global_pool='avg'}"])
+    text = card.of_run(trained, msgspec.structs.replace(record, config=config), None, opened(trained).config, "mit")
+    (recipe,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert msgspec.convert(tomllib.loads(recipe), Config) == config
 
 
 def test_card__data_that_changed_is_not_told_as_if_it_were_there(trained: Path, tmp_path: Path) -> None:

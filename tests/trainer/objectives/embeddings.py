@@ -7,7 +7,11 @@ from open_clip.loss import ClipLoss, SigLipLoss
 from torch.nn import functional as F
 
 from trainer.distributed import World
+from trainer.objectives.clip import CLIP
 from trainer.objectives.pairs import PairLoss
+from trainer.objectives.siglip import SIGLIP
+
+PAIRS = {"clip": CLIP, "siglip": SIGLIP}
 
 
 class Problem(NamedTuple):

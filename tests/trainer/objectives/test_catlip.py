@@ -1,5 +1,6 @@
 """Encoder, head and loss together: what wraps them (autocast, a compiler, DDP) changes nothing."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from tests.labelset_factory import vocabulary
 from tests.tiny_run import TINY
 from tests.trainer.losses import dense
 from trainer.config import load
@@ -17,6 +19,7 @@ from trainer.encoders import models
 from trainer.losses.config import LossConfig
 from trainer.losses.positives import Positives
 from trainer.objectives.catlip import Catlip
+from trainer.objectives.kinds import kind_of
 
 CLASSES = 60
 KINDS = {
@@ -106,6 +109,15 @@ def test_objective__under_autocast_the_loss_stays_float32(name: str) -> None:
     assert all(gradient.dtype == torch.float32 for gradient in found.values())
     head = found["model.head.weight"]
     assert (head - expected["model.head.weight"]).norm() < 0.03 * head.norm()
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("bce", [0.5, 0.5, 0.75]), ("softmax", [0.2, 0.2, 0.6])])
+def test_scorer__what_logits_mean_to_the_loss(kind: str, expected: list[float]) -> None:
+    config = load(None, [f"loss.kind={kind}"])
+    scorer = kind_of(config).scorer(nn.Identity(), config, vocabulary(3))
+    logits_BK = torch.tensor([[0.0, 0.0, math.log(3)]])
+    assert torch.equal(scorer.scores(logits_BK), logits_BK)
+    torch.testing.assert_close(scorer.probabilities(logits_BK[0]), torch.tensor(expected))
 
 
 @pytest.mark.slow

@@ -7,9 +7,8 @@ import torch
 from safetensors.torch import load_file
 
 from tests.pair import finish_pair
-from tests.trainer.objectives.embeddings import Problem, gradients, theirs
+from tests.trainer.objectives.embeddings import PAIRS, Problem, gradients, theirs
 from trainer.distributed import World
-from trainer.objectives.kinds import PAIRS
 
 ALONE = World(device=torch.device("cpu"))
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from tests.trainer.objectives.embeddings import Problem, gradients, theirs
+from tests.trainer.objectives.embeddings import PAIRS, Problem, gradients, theirs
 from trainer.distributed import joined
-from trainer.objectives.kinds import PAIRS
 from trainer.stream.plan import share_sizes
 
 

@@ -44,8 +44,8 @@ def go_over(encoder: Encoder) -> Pass:
     def run(
         out: Path | str, *words: object, report: Callable[[int, int], None] = lambda _b, _p: None
     ) -> tuple[Summary, bool]:
-        found = cut(find([str(word) for word in words], lambda: b"").sources)
-        return output.write(embedding(encoder, {}), found, str(out), "tiny", report)
+        found = cut(find([str(word) for word in words], lambda: b"").sources, {})
+        return output.write(embedding(encoder), found, str(out), "tiny", report)
 
     return run
 
@@ -179,9 +179,9 @@ def test_write__bad_pictures_have_rows_and_reasons(
 def test_write__what_vanishes_meanwhile_is_told(encoder: Encoder, tmp_path: Path) -> None:
     for name in ("a.jpg", "b.jpg"):
         (tmp_path / name).write_bytes(picture(COLOURS[0]))
-    found = cut(find([str(tmp_path)], lambda: b"").sources)
+    found = cut(find([str(tmp_path)], lambda: b"").sources, {})
     (tmp_path / "b.jpg").unlink()
-    summary, _ = output.write(embedding(encoder, {}), found, str(tmp_path / "f.parquet"), "tiny", lambda _b, _p: None)
+    summary, _ = output.write(embedding(encoder), found, str(tmp_path / "f.parquet"), "tiny", lambda _b, _p: None)
     assert summary.problems == {"cannot be opened": 1}
 
 

@@ -18,8 +18,8 @@ from trainer.pictures.units import Unit, cut
 RED = picture((200, 0, 0))
 
 
-def cut_files(*names: object) -> list[Unit]:
-    return cut(find([str(name) for name in names], lambda: b"").sources)
+def cut_files(*names: object, moved: dict[str, str] | None = None) -> list[Unit]:
+    return cut(find([str(name) for name in names], lambda: b"").sources, moved or {})
 
 
 def test_cut__a_tar_is_a_unit_and_loose_pictures_come_together(
@@ -114,7 +114,8 @@ def test_list__of_a_label_set_the_samples_that_have_a_picture(tmp_path: Path) ->
     moved = tars.rename(tmp_path / "moved")
     with pytest.raises(LabelSetError, match="say where it is with --moved OLD=NEW"):
         found[1].list()
-    assert len(found[1].list({str(tars): str(moved)}).places) == 2
+    places = cut_files(labels, moved={str(tars): str(moved)})[1].list().places
+    assert [(place.source, place.file.uri) for place in places] == [(f"{tars}/00001.tar", f"{moved}/00001.tar")] * 2
     (labels / "shards" / "00001.parquet").write_bytes(b"other")
     with pytest.raises(LabelSetError, match="changed after the label set was finished"):
         found[1].list()

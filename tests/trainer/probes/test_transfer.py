@@ -31,8 +31,8 @@ def exact(*class_ids: int) -> list[Match]:
 def test_transfer_init__rows_by_hand() -> None:
     """Means (3, 0) and (0, 1), centred ±(1.5, -0.5), whose root mean square is √1.25."""
     matches = [*exact(0), Match(name="both", kind=HYPONYMS, class_ids=[1, 2], similarity=0.5)]
-    weight_CD, bias_C = transfer_init(HEAD, matches, seed=0, std=1.0)
-    scale = 1.25**-0.5
+    weight_CD, bias_C = transfer_init(HEAD, matches, seed=0)
+    scale = INIT_STD * 1.25**-0.5
     torch.testing.assert_close(weight_CD, torch.tensor([[1.5, -0.5], [-1.5, 0.5]]) * scale)
     torch.testing.assert_close(bias_C, torch.tensor([-0.25, 0.25]) * scale)
 

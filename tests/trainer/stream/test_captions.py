@@ -16,7 +16,6 @@ from tests.trainer.stream.test_loader import copied, equal, make_reader, read
 from trainer.objectives.text import TextConfig, Tokenizer
 from trainer.stream.batch import Batch
 from trainer.stream.reader import StepReader
-from trainer.stream.samples import Samples
 from trainer.stream.steps import MultiScale
 
 TOKENIZER = Tokenizer("ViT-B-16", 8)
@@ -28,7 +27,7 @@ def reading(labels: Path, **changes: Any) -> StepReader:  # noqa: ANN401
 
 def test_tokens__are_open_clips_of_one_of_the_captions(labels: Path) -> None:
     reader = reading(labels)
-    samples = Samples(reader.label_sets)
+    samples = reader.samples
     tokenizer = open_clip.get_tokenizer("ViT-B-16", context_length=8)
     second = 0
     for step, batch in enumerate(read(reader, range(6))):

@@ -25,14 +25,14 @@ from trainer.workers import worker_count
 def make_reader(root: Path, *, batch_size: int = 8, seed: int = 0, **changes: Any) -> StepReader:  # noqa: ANN401
     label_set = LabelSet.open(str(root))
     config = PlanConfig(batch_size=batch_size, steps=100, multi_scale=changes.pop("multi_scale", MultiScale()))
+    sources = {name: changes.pop(name) for name in ("moved", "cache", "unlabelled") if name in changes}
+    samples = Samples([label_set], max_shards=4, **sources)
     settings: dict[str, Any] = {
-        "label_sets": [label_set],
-        "plan": make_plan(Samples([label_set]).counts(), seed=seed, window_shards=2),
+        "samples": samples,
+        "plan": make_plan(samples.counts(), seed=seed, window_shards=2),
         "steps": Steps(config, image_size=16, num_samples=1, seed=seed),
         "seed": seed,
         "min_scale": 0.3,
-        "unlabelled": "keep",
-        "max_shards": 4,
     }
     return StepReader(**(settings | changes))
 
@@ -162,7 +162,7 @@ def with_damage(folder: Path, broken: set[int], rows: int = 12) -> Path:
 def test_batches__a_broken_picture_gives_its_place_to_the_next(tmp_path: Path) -> None:
     reader = make_reader(with_damage(tmp_path, {3, 7}), batch_size=12)
     [batch] = read(reader, range(1))
-    samples = Samples(reader.label_sets)
+    samples = reader.samples
     order = reader.plan.locate(0, 14)[:, 1].tolist()
     assert sorted(batch.bad) == [("00000/k3", "damaged"), ("00000/k7", "damaged")]
     expected = []

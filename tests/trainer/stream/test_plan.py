@@ -31,6 +31,24 @@ def test_plan__any_place_can_be_computed_alone(counts: list[int], start: int, le
     assert np.array_equal(whole, np.concatenate([plan.locate(start, middle), later]))
 
 
+def test_plan__another_thread_asks_in_between() -> None:
+    """As the one that fetches ahead does; here wherever it could change what this one has just found."""
+    asking = False
+
+    class Shared(Shuffled):
+        def __setattr__(self, name: str, value: object) -> None:
+            nonlocal asking
+            super().__setattr__(name, value)
+            if name in ("_epoch", "_window") and value is not None and not asking:
+                asking = True
+                self.locate(90, 95)
+                asking = False
+
+    counts = np.array([5, 4, 6, 3])
+    shared = Shared(counts, seed=0, window_shards=2)
+    assert np.array_equal(shared.locate(0, 40), Shuffled(counts, seed=0, window_shards=2).locate(0, 40))
+
+
 def deal(*sizes: int, weights: list[float] | None = None) -> Plan:
     return make_plan([np.array([size]) for size in sizes], seed=0, window_shards=2, weights=weights or sizes)
 

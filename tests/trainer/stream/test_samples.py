@@ -37,11 +37,11 @@ def test_counts__drop_wants_labels_too(mixed: Path) -> None:
     assert Samples([LabelSet.open(str(mixed))], unlabelled="drop").counts()[0].tolist() == [2, 1, 0]
 
 
-def test_read__gives_key_bytes_and_labels(mixed: Path) -> None:
+def test_read__gives_bytes_and_labels(mixed: Path) -> None:
     samples = Samples([LabelSet.open(str(mixed))], unlabelled="drop")
     first, second = samples.read(0, 0), samples.read(0, 1)
-    assert (first.key, first.labels.tolist(), first.image) == ("both", [0, 2], RED)
-    assert (second.key, second.labels.tolist()) == ("also-both", [3])
+    assert (first.labels.tolist(), first.image) == ([0, 2], RED)
+    assert second.labels.tolist() == [3]
     assert first.labels.dtype == "int64"
     assert samples.name(0, 1) == "00000/also-both"
     assert samples.captions(0, 0) == ["first", "second"]
@@ -49,7 +49,7 @@ def test_read__gives_key_bytes_and_labels(mixed: Path) -> None:
 
 def test_read__holds_no_more_shards_than_allowed(mixed: Path) -> None:
     samples = Samples([LabelSet.open(str(mixed))], max_shards=1)
-    assert [samples.read(shard, 0).key for shard in (0, 1, 0)] == ["both", "x", "both"]
+    assert [samples.name(shard, 0) for shard in (0, 1, 0)] == ["00000/both", "00001/x", "00000/both"]
     assert len(samples._shards) == 1
 
 
@@ -76,7 +76,7 @@ def test_read__a_moved_tar_is_found(mixed: Path) -> None:
     old.rename(new)
     with pytest.raises(LabelSetError, match="--moved"):
         Samples([LabelSet.open(str(mixed))]).read(0, 0)
-    assert Samples([LabelSet.open(str(mixed))], moved={str(old): str(new)}).read(0, 0).key == "both"
+    assert Samples([LabelSet.open(str(mixed))], moved={str(old): str(new)}).read(0, 0).image == RED
 
 
 def test_samples__label_sets_are_counted_through(mixed: Path) -> None:
@@ -84,7 +84,10 @@ def test_samples__label_sets_are_counted_through(mixed: Path) -> None:
     samples = Samples([one, one])
     assert [each.tolist() for each in samples.counts()] == [[3, 2, 0], [3, 2, 0]]
     assert samples.name(1, 1) == samples.name(4, 1) == "00001/y"
-    assert samples.read(3, 0).key == "both"
+    assert [samples.place(number) for number in range(len(samples))] == [
+        (shard, nth) for shard, count in enumerate([3, 2, 0, 3, 2, 0]) for nth in range(count)
+    ]
+    assert samples.read(3, 0).labels.tolist() == [0, 2]
 
 
 def test_samples__another_vocabulary_is_refused(mixed: Path, tmp_path: Path) -> None:

@@ -166,10 +166,10 @@ def test_prefetch__plans_only_so_far(labels: Path, tmp_path: Path, monkeypatch: 
 def test_data__a_cache_is_for_remote_images(labels: Path, tmp_path: Path, remote: dict[str, str]) -> None:
     config = load(None, [f"data.cache={tmp_path}/cache", "plan.batch_size=4"])
     world = World(device=torch.device("cpu"))
-    assert Data.open(config, [str(labels)], world, None).reader.cache is None
+    assert Data.open(config, [str(labels)], world, None).reader.samples.cache is None
     reader = Data.open(config, [str(labels)], world, remote).reader
-    assert reader.cache is not None
-    assert reader.cache.max_bytes == 50 * 2**30
+    assert reader.samples.cache is not None
+    assert reader.samples.cache.max_bytes == 50 * 2**30
 
 
 def test_prefetch__leaves_errors_to_the_reader(labels: Path, tmp_path: Path, remote: dict[str, str]) -> None:

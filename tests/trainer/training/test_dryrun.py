@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from labelshards.errors import CatlipError
 from tests.tiny_run import TINY
 from trainer.config import load
 from trainer.distributed import World
@@ -35,3 +36,9 @@ def test_measure__with_loader_processes(labels: Path) -> None:
     assert found.images_per_second == min(loader, step)
     assert found.cores_needed == pytest.approx(2 * step / loader)
     assert not multiprocessing.active_children()
+
+
+def test_measure__what_training_refuses(labels: Path) -> None:
+    config = load(None, [*TINY, "loop.accumulate=9"])
+    with pytest.raises(CatlipError, match=r"loop.accumulate = 9 is more than the 8 samples"):
+        measure(config, labels=[str(labels)], world=World(device=torch.device("cpu")), seconds=0.05)

@@ -8,19 +8,20 @@ import numpy as np
 
 from labelshards import storage
 from labelshards.labelset import LabelSet
+from labelshards.shards import image_rows
 from trainer.probes.data.split import Split
 from trainer.stream.samples import Samples
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelSetPictures:
-    """Samples with a picture, in the order of the label set. firsts: int64, the number of each shard's first one."""
+    """Samples with a picture, in the order of the label set, which is in folder `root`."""
 
     root: str
-    firsts: np.ndarray
+    samples: Samples
 
     def __len__(self) -> int:
-        return int(self.firsts[-1])
+        return len(self.samples)
 
     @cached_property
     def digest(self) -> str:
@@ -30,28 +31,17 @@ class LabelSetPictures:
 
     def read(self, number: int) -> bytes:
         """The bytes of a sample's picture."""
-        shard = int(np.searchsorted(self.firsts, number, side="right")) - 1  # of equals the last: others are empty
-        return self._samples.read(shard, number - int(self.firsts[shard])).image
-
-    @cached_property
-    def _samples(self) -> Samples:
-        return Samples([LabelSet.open(self.root)])
-
-    # Without what is open: a worker opens its own.
-    def __getstate__(self) -> dict[str, object]:
-        return {"root": self.root, "firsts": self.firsts}
+        return self.samples.read(*self.samples.place(number)).image
 
 
 def open_label_set(root: str) -> Split:
     """All samples that have a picture, also those without labels. Raises LabelSetError if there are none."""
     label_set = LabelSet.open(root)
-    counts = Samples([label_set]).counts()[0]
+    pictures = LabelSetPictures(root=storage.absolute(root), samples=Samples([label_set]))
     labels: list[np.ndarray] = []
-    for index in range(len(counts)):
+    for index in range(len(label_set.manifest.shards)):
         shard = label_set.read_shard(index)
-        has_image = shard.images.is_valid().to_numpy(zero_copy_only=False)
-        labels += [shard.labels(row).astype(np.int64) for row in np.flatnonzero(has_image).tolist()]
-    pictures = LabelSetPictures(root=storage.absolute(root), firsts=np.concatenate([[0], np.cumsum(counts)]))
+        labels += [shard.labels(row).astype(np.int64) for row in image_rows(shard).tolist()]
     without = label_set.manifest.totals.samples - len(labels)
     return Split.of_many(
         pictures, label_set.vocabulary.synsets, labels, Counter({"no picture": without} if without else {})

@@ -69,11 +69,10 @@ def open_masks(images: Path, masks: Path, root: Path, report: Report, ignored: i
         )
     names = _read_names(root)
     pairs = _Pairs(images=images, masks=masks, paths=tuple(paths))
-    num_workers = workers.worker_count("auto", default_device(), 1)
     skipped: Counter[str] = Counter()
     kept, counts = [], []
-    numbers = range(len(paths))
-    for done, (reason, counts_V) in enumerate(workers.parallel(pairs, numbers, num_workers=num_workers), 1):
+    looked_at = workers.parallel(pairs, range(len(paths)), default_device())
+    for done, (reason, counts_V) in enumerate(looked_at, 1):
         if reason:
             skipped[reason] += 1
         else:

@@ -51,9 +51,6 @@ class TarPictures:
     def _reader(self) -> ImageReader:
         return ImageReader()
 
-    def __getstate__(self) -> dict[str, object]:
-        return {"files": self.files, "places": self.places}  # a worker opens the tars for itself
-
 
 def open_tars(tars: Sequence[Path]) -> Split:
     """Read the tars' headers and `.cls` members. skipped: pictures without a label, labels without a picture."""

@@ -18,7 +18,6 @@ from trainer.probes.probe import Asked, Case, Measured, Probe, Tick
 from trainer.probes.tuning import groups
 from trainer.probes.tuning.fit import Fitting
 from trainer.probes.tuning.settings import Count, Tuning, overridden
-from trainer.probes.tuning.stream import Stream
 
 PROTOCOL = "vitdet"
 _VERSION = 1  # part of a training's name: raise it when the same settings and data give other weights
@@ -63,20 +62,18 @@ def _run(settings: Detect, asked: Asked, case: Case, seed: int, tick: Tick) -> l
     if not len(rows):
         raise CatlipError("No training picture has an object to learn: all are crowds. Give data with others.")
     models.check_sizes(case.encoder.model, [size])
-    steps = settings.steps(len(rows), size, seed, world.size)
+    stream = settings.stream(len(rows), size, seed, world)
     torch.manual_seed(seed)  # of all first weights but the encoder's
     model = build(case.encoder, case.num_classes, size, settings.channels, settings.regions)
     # All that decides a weight: with other settings, pictures or objects it is another training.
     name = (_VERSION, case.encoder.digest, train.pictures.digest, train_objects.digest, train.classes)
     digest = storage.digest(repr((*name, msgspec.to_builtins(settings), seed)).encode())
-    stream = Stream(num_samples=len(rows), steps=steps, seed=seed, rank=world.rank, world_size=world.size)
     fitted = Fitting(
         objective=Detecting(model),
         groups=_groups(model, settings),
         batches=Scenes(pictures=train.pictures, objects=train_objects, rows=rows, stream=stream),
-        steps=steps,
+        stream=stream,
         settings=settings,
-        seed=seed,
         folder=asked.tuning_folder / f"detect-{digest}",
         world=world,
         tick=tick,

@@ -22,7 +22,6 @@ from trainer.probes.tuning import groups
 from trainer.probes.tuning.evaluate import ranked
 from trainer.probes.tuning.fit import Fitting
 from trainer.probes.tuning.settings import Share, Tuning, overridden
-from trainer.probes.tuning.stream import Stream
 
 _VERSION = 1  # part of a training's name: raise it when the same settings and data give other weights
 
@@ -91,10 +90,9 @@ def _measured(
     train, test = case.splits
     picture = case.encoder.picture
     size = settings.image_size or picture.image_size
-    steps = settings.steps(len(rows), size, seed, asked.world.size)
+    stream = settings.stream(len(rows), size, seed, asked.world)
     model = with_head(case.encoder, case.num_classes, init, seed)
-    models.check_sizes(model, [*steps.image_sizes(), size])
-    stream = Stream(num_samples=len(rows), steps=steps, seed=seed, rank=asked.world.rank, world_size=asked.world.size)
+    models.check_sizes(model, [*stream.steps.image_sizes(), size])
     # All that decides a weight: what differs in any of it is another training.
     name = (_VERSION, case.encoder.digest, train.pictures.digest, msgspec.to_builtins(settings), init.name, seed)
     rows_of_classes = [match.class_ids for match in init.matches]  # what is known of names changes with WordNet
@@ -103,9 +101,8 @@ def _measured(
         objective=Classifying(model, picture, settings.smoothing, _mix(settings, case.num_classes)),
         groups=groups.of_encoder(model, settings),
         batches=Crops(split=train, rows=rows, stream=stream, min_scale=settings.min_scale),
-        steps=steps,
+        stream=stream,
         settings=settings,
-        seed=seed,
         folder=asked.tuning_folder / f"finetune-{digest}",
         world=asked.world,
         tick=tick,

@@ -19,7 +19,6 @@ from trainer.probes.taps import freeze_unused, patches
 from trainer.probes.tuning import groups
 from trainer.probes.tuning.fit import Fitting
 from trainer.probes.tuning.settings import Tuning, overridden
-from trainer.probes.tuning.stream import Stream
 
 _VERSION = 1  # part of a training's name: raise it when the same settings and data give other weights
 
@@ -64,8 +63,8 @@ def _run(settings: Segment, asked: Asked, case: Case, seed: int, tick: Tick) -> 
     train_masks, test_masks = case.masks
     world = asked.world
     size = settings.image_size or case.encoder.picture.image_size
-    steps = settings.steps(len(train), size, seed, world.size)
-    models.check_sizes(case.encoder.model, [*steps.image_sizes(), size])
+    stream = settings.stream(len(train), size, seed, world)
+    models.check_sizes(case.encoder.model, [*stream.steps.image_sizes(), size])
     torch.manual_seed(seed)  # of the head's first weights
     segmenter = Segmenter(case.encoder, settings.head, case.num_classes, size, frozen=settings.frozen)
     moved = groups.of_new(segmenter.head.parameters(), settings)
@@ -75,14 +74,12 @@ def _run(settings: Segment, asked: Asked, case: Case, seed: int, tick: Tick) -> 
     # All that decides a weight: with other settings, pictures or masks it is another training.
     name = (_VERSION, case.encoder.digest, train.pictures.digest, train_masks.files.digest, train.classes)
     digest = storage.digest(repr((*name, msgspec.to_builtins(settings), seed)).encode())
-    stream = Stream(num_samples=len(train), steps=steps, seed=seed, rank=world.rank, world_size=world.size)
     fitted = Fitting(
         objective=Segmenting(segmenter),
         groups=moved,
         batches=Crops(split=train, masks=train_masks, stream=stream, min_scale=settings.min_scale),
-        steps=steps,
+        stream=stream,
         settings=settings,
-        seed=seed,
         folder=asked.tuning_folder / f"segment-{digest}",
         world=world,
         tick=tick,

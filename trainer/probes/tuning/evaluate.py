@@ -8,12 +8,12 @@ from collections import Counter
 import numpy as np
 import torch
 
-from trainer import transforms, workers
+from trainer import workers
 from trainer.distributed import World, on_all
 from trainer.encoders.encoder import Encoder
 from trainer.probes import accuracy
 from trainer.probes.data.split import Pictures
-from trainer.probes.features import BATCH_SIZE, REASONS, Cropped
+from trainer.probes.features import BATCH_SIZE, Cropped, broken_of
 from trainer.probes.tables import DONE
 
 
@@ -25,18 +25,15 @@ def ranked(encoder: Encoder, pictures: Pictures, world: World) -> tuple[np.ndarr
     """
     model = encoder.model.eval().to(encoder.device)
     starts = range(world.rank * BATCH_SIZE, len(pictures), world.size * BATCH_SIZE)
-    num_workers = workers.worker_count("auto", encoder.device, world.ranks_here)
     found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     data = Cropped(pictures=pictures, picture=encoder.picture)
-    for start, (images_BCHW, codes_B) in zip(
-        starts, workers.parallel(data, starts, num_workers=num_workers), strict=True
-    ):
-        x_BCHW = transforms.to_input(images_BCHW.to(encoder.device), encoder.picture.mean, encoder.picture.std)
+    batches = workers.parallel(data, starts, encoder.device, world.ranks_here)
+    for start, (images_BCHW, codes_B) in zip(starts, batches, strict=True):
+        x_BCHW = encoder.picture.to_input(images_BCHW.to(encoder.device))
         found.append((start + np.arange(len(codes_B)), codes_B.numpy(), accuracy.rank(model(x_BCHW)).numpy()))
     parts = [part for each in on_all(found, world) for part in each]
     rows, codes, ranked_N5 = (np.concatenate(each) for each in zip(*parts, strict=True))
     order = np.argsort(rows)  # batches were dealt to the ranks in turn
     rows, codes, ranked_N5 = rows[order], codes[order], ranked_N5[order]
     read = codes == DONE
-    broken = Counter({reason: int(np.sum(codes == DONE + 1 + code)) for code, reason in enumerate(REASONS)})
-    return ranked_N5[read], rows[read], +broken  # without reasons that nothing had
+    return ranked_N5[read], rows[read], broken_of(codes)

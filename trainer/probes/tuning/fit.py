@@ -20,7 +20,7 @@ from trainer.optim import Ema, learning_rate
 from trainer.probes import features
 from trainer.probes.probe import Tick
 from trainer.probes.tuning.settings import Tuning
-from trainer.stream.steps import Steps
+from trainer.probes.tuning.stream import Stream
 from trainer.training import checkpoints
 from trainer.training.checkpoints import CheckpointInfo
 from trainer.training.loop import Loop, LoopBatch, LoopConfig
@@ -61,18 +61,21 @@ class Fitting:
     """A training for one task, and where it lies between two steps.
 
     objective(batch, mean_over): the sum of this process's losses, divided by `mean_over`; its parameters are in
-    `groups`. batches: step → this process's batch. folder: where its checkpoints are, of this training alone.
+    `groups`. batches: step → this process's batch of `stream`. folder: where its checkpoints are, of this training
+    alone.
     """
 
     objective: nn.Module
     groups: Sequence[dict[str, Any]]
     batches: Dataset[Any]
-    steps: Steps
+    stream: Stream
     settings: Tuning
-    seed: int
     folder: Path
     world: World
     tick: Tick
+
+    def __post_init__(self) -> None:
+        self._steps = self.stream.steps
 
     def run(self) -> Fitted:
         """Train from the newest checkpoint on; a finished training is only read.
@@ -81,17 +84,23 @@ class Fitting:
         went wrong.
         """
         self.objective.to(self.world.device).train()
-        self._optim = self.settings.optim(self.steps.num_steps)
+        self._optim = self.settings.optim(self._steps.num_steps)
         ema = Ema(self.objective, self.settings.ema_decay)
         optimizer = torch.optim.AdamW(self.groups, lr=self.settings.lr, betas=self._optim.betas, fused=True)
         self._state = TrainState(self.objective, ema, optimizer)
         self._moving = replicate(self.objective, self.world)
-        self._narrow = self._loop_config().narrow(self.world.device)
+        self._config = LoopConfig(
+            precision=self.settings.precision,
+            log_every=min(_LOG_EVERY, self._steps.num_steps),
+            checkpoint_every=self.settings.checkpoint_every,
+            spike_factor=0.0,
+        )
+        self._narrow = self._config.narrow(self.world.device)
         with run.writing(self.folder) if self.world.is_main else nullcontext():
             wait_for_all(self.world)  # until the folder is clear of what a killed one left
             done, bad = self._resume()
             wait_for_all(self.world)  # before anything new is written
-            finished = done == self.steps.num_steps or self._loop().run(self._read(done), done, bad)
+            finished = done == self._steps.num_steps or self._loop().run(self._read(done), done, bad)
             wait_for_all(self.world)
         if not finished:
             raise KeyboardInterrupt
@@ -105,7 +114,7 @@ class Fitting:
         if found is not None:
             path, info = found
             done, bad = info.step, info.bad
-            if done == self.steps.num_steps:
+            if done == self._steps.num_steps:
                 self._state.ema.module.load_state_dict(checkpoints.read_tensors(path, _EMA))
             else:
                 self._state.load(checkpoints.read_tensors(path))
@@ -114,23 +123,15 @@ class Fitting:
         return done, bad
 
     def _read(self, start: int) -> Iterator[Any]:
-        count = workers.worker_count("auto", self.world.device, self.world.ranks_here)
-        return workers.parallel(self.batches, range(start, self.steps.num_steps), num_workers=count)
-
-    def _loop_config(self) -> LoopConfig:
-        return LoopConfig(
-            precision=self.settings.precision,
-            log_every=min(_LOG_EVERY, self.steps.num_steps),
-            checkpoint_every=self.settings.checkpoint_every,
-            spike_factor=0.0,
-        )
+        steps = range(start, self._steps.num_steps)
+        return workers.parallel(self.batches, steps, self.world.device, self.world.ranks_here)
 
     def _loop(self) -> Loop[Any]:
         return Loop(
             step=self._step,
             world=self.world,
-            steps=self.steps,
-            config=self._loop_config(),
+            steps=self._steps,
+            config=self._config,
             max_bad_fraction=math.inf,
             reasons=features.REASONS,
             advice=_ADVICE,
@@ -140,15 +141,15 @@ class Fitting:
         )
 
     def _step(self, step: int, batch: TaskBatch) -> StepResult:
-        _seed_all((self.seed, step, self.world.rank))
-        rate = learning_rate(self._optim, step, self.steps.num_steps)
+        _seed_all((self.stream.seed, step, self.world.rank))
+        rate = learning_rate(self._optim, step, self._steps.num_steps)
         optimizer = self._state.optimizer
         for group in optimizer.param_groups:
             group["lr"] = rate * group["lr_scale"]
         optimizer.zero_grad()
         device = self.world.device
         with torch.autocast(device.type, dtype=self._narrow, enabled=self._narrow is not None):
-            loss: torch.Tensor = self._moving(batch.to(device), self.steps[step].batch_size / self.world.size)
+            loss: torch.Tensor = self._moving(batch.to(device), self._steps[step].batch_size / self.world.size)
         loss.backward()  # type: ignore[no-untyped-call]
         moved = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         norm = nn.utils.clip_grad_norm_(moved, self.settings.clip_norm)
@@ -160,15 +161,19 @@ class Fitting:
         if self.world.is_main:
             if metrics:
                 run.append_lines(self.folder / run.METRICS_NAME, [metrics])
-            self.tick(step, self.steps.num_steps)
+            self.tick(step, self._steps.num_steps)
 
     def _save(self, step: int, bad: dict[str, int]) -> None:
         # The folder's name is a digest of all that decides a weight.
         info = CheckpointInfo(
-            step=step, samples=self.steps[step].first, bad=bad, config_digest=self.folder.name, vocabulary_digest=""
+            step=step,
+            samples=self._steps[step].first,
+            bad=bad,
+            config_digest=self.folder.name,
+            vocabulary_digest="",
         )
         tensors = self._state.tensors()
-        if step == self.steps.num_steps:  # a finished training needs no moments
+        if step == self._steps.num_steps:  # a finished training needs no moments
             tensors = {name: tensor for name, tensor in tensors.items() if name.startswith(_EMA)}
         checkpoints.save(self.folder, tensors, info, self.world)
         if self.world.is_main:

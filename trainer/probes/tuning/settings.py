@@ -7,7 +7,9 @@ import msgspec
 
 from labelshards.errors import CatlipError
 from trainer import config
+from trainer.distributed import World
 from trainer.optim import OptimConfig
+from trainer.probes.tuning.stream import Stream
 from trainer.stream.steps import MultiScale, PlanConfig, Steps
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
@@ -37,15 +39,16 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     checkpoint_every: Count = 500
 
-    def steps(self, num_samples: int, image_size: int, seed: int, world_size: int) -> Steps:
-        """All steps of the training. Raises CatlipError if one has fewer pictures than there are processes."""
+    def stream(self, num_samples: int, image_size: int, seed: int, world: World) -> Stream:
+        """What this process trains on. Raises CatlipError if a step has fewer pictures than there are processes."""
         plan = PlanConfig(
-            batch_size=max(world_size, min(self.batch_size, num_samples)),
+            batch_size=max(world.size, min(self.batch_size, num_samples)),
             epochs=self.epochs,
             multi_scale=self.multi_scale,
         )
-        plan.check(0, world_size, image_size)
-        return Steps(plan, image_size=image_size, num_samples=num_samples, seed=seed)
+        plan.check(0, world.size, image_size)
+        steps = Steps(plan, image_size=image_size, num_samples=num_samples, seed=seed)
+        return Stream(num_samples=num_samples, steps=steps, seed=seed, rank=world.rank, world_size=world.size)
 
     def optim(self, num_steps: int) -> OptimConfig:
         """The same in the words of a run."""

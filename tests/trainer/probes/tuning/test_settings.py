@@ -1,7 +1,9 @@
 import pytest
 import timm
+import torch
 
 from labelshards.errors import CatlipError
+from trainer.distributed import World
 from trainer.probes.finetune.task import PROTOCOLS
 from trainer.probes.tuning import groups
 from trainer.probes.tuning.settings import overridden
@@ -30,11 +32,12 @@ def test_overridden__mistakes_are_named(override: str, message: str) -> None:
     assert message in str(caught.value)
 
 
-def test_steps__a_batch_is_no_larger_than_the_data_and_no_smaller_than_the_processes() -> None:
-    steps = STRONG.steps(10, 32, 0, 1)
+def test_stream__a_batch_is_no_larger_than_the_data_and_no_smaller_than_the_processes() -> None:
+    cpu = torch.device("cpu")
+    steps = STRONG.stream(10, 32, 0, World(device=cpu)).steps
     assert steps[0].batch_size == 10
     assert steps.num_steps == STRONG.epochs
-    assert STRONG.steps(1, 32, 0, 2)[0].batch_size == 2
+    assert STRONG.stream(1, 32, 0, World(device=cpu, size=2)).steps[0].batch_size == 2
 
 
 def test_of_encoder__lower_layers_move_less_and_biases_do_not_decay() -> None:
