@@ -69,10 +69,15 @@ def train(
     if out is None and not (dry_run or plan or print_recipe):
         raise click.UsageError("Missing option '--out'; only --dry-run, --plan and --print-recipe need none.")
     from labelshards import labelset
+    from trainer import settings
     from trainer.naming import require_place
 
-    for label_set in labels:
-        labelset.require_manifest(label_set)  # a wrong path is told before torch is there, which takes seconds
+    # What is mistyped is told before torch is there, which takes seconds.
+    given = dict(settings.read_overrides(overrides))
+    written = settings.flatten(settings.read_recipe(recipe)) if recipe else {}
+    held_out = given.get("eval.labels", written.get("eval.labels"))
+    for label_set in (*labels, *([held_out] if isinstance(held_out, str) else [])):
+        labelset.require_manifest(label_set)
     if out is not None:
         require_place(out)
     from trainer import distributed

@@ -1,13 +1,13 @@
 """All settings of a run as a recipe, with what they mean: what `trainer.config` reads."""
 
 import inspect
-import json
 import textwrap
 from collections.abc import Iterator
 
 import msgspec
 
 from trainer.config import FREE_KEYS, Config
+from trainer.settings import as_toml
 
 _WIDTH = 118
 
@@ -39,14 +39,3 @@ def _table(struct: msgspec.Struct, name: str) -> Iterator[str]:
         if isinstance(value, msgspec.Struct):
             yield ""
             yield from _table(value, f"{dotted}{key}")
-
-
-def as_toml(value: object) -> str:
-    """A setting's value, in the types of JSON, on one line."""
-    if isinstance(value, dict):
-        pairs = [f"{as_toml(key)} = {as_toml(each)}" for key, each in value.items() if each is not None]
-        return f"{{ {', '.join(pairs)} }}" if pairs else "{}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(as_toml, value))}]"
-    # Text, numbers and truth are written alike in JSON and in TOML, but for DEL, which TOML wants spelled.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -33,7 +33,7 @@ from trainer.metrics import Metrics
 from trainer.naming import RECORD_NAME, require_place, require_run
 from trainer.objectives.kinds import kind_of
 from trainer.objectives.texts import TextSide
-from trainer.recipe import as_toml
+from trainer.settings import as_toml
 from trainer.training import checkpoints
 
 METRICS_NAME = "metrics.jsonl"

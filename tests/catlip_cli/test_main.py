@@ -40,6 +40,9 @@ def test_help__imports_neither_half(words: list[str]) -> None:
     "words",
     [
         ["train", "--labels", "no", "--out", "run"],
+        ["train", "--print-recipe", "--recipe", "no.toml"],
+        ["train", "--plan", "--set", "plan.steps=3", "--set", "eval.labels=no"],
+        ["probe", "compare", "no.json"],
         ["probe", "no/run", "--data", "."],
         ["probe", "test_vit", "--data", "no"],
         ["tag", "no/run", "."],

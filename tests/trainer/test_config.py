@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from labelshards.errors import CatlipError
-from trainer.config import Config, differences, flatten, identity, load
+from trainer.config import Config, differences, identity, load
+from trainer.settings import flatten
 from trainer.stream.steps import Steps
 
 
@@ -31,13 +32,20 @@ def test_load__nothing_gives_the_defaults() -> None:
     ("override", "message"),
     [
         ("optim.lrr=1", r"--set: unknown key optim.lrr; did you mean optim.lr\?"),
-        ("lr=1", r"unknown key lr"),
-        ("optim=1", r"unknown key optim"),
-        ("optim.lr=fast", r"optim.lr: expected `float`, got `str`"),
-        ("optim.lr=-1", r"optim.lr: expected `float` > 0"),
-        ("plan.unlabelled=maybe", r"plan.unlabelled: invalid enum value 'maybe'"),
-        ("plan.batch_size=0", r"plan.batch_size: expected `int` >= 1"),
-        ("optim.betas=[0.9]", r"optim.betas: expected `array` of length 2"),
+        ("lr=1", r"unknown key lr; did you mean optim.lr\?"),
+        ("optim=1", r"^optim: this should be a table\.$"),
+        ("nothing=1", r"unknown key nothing. `catlip train --print-recipe` shows all settings"),
+        ("optim.lr=fast", r"^optim.lr: this should be a number > 0\.$"),
+        ("optim.lr=-1", r"optim.lr: this should be a number > 0"),
+        ("plan.unlabelled=maybe", r'plan.unlabelled: this should be "(keep|drop)" or "(keep|drop)"'),
+        ("plan.batch_size=0", r"plan.batch_size: this should be a whole number >= 1"),
+        ("optim.betas=[0.9]", r"optim.betas: this should be a list of 2"),
+        (
+            "data.num_workers=many",
+            r'data.num_workers: this should be (a whole number .*|"auto") or (a whole number.*|"auto")',
+        ),
+        ("plan.phases=[{until=0.5,imagesize=50}]", r"plan.phases\[0\]: object contains unknown field `imagesize`"),
+        ("plan.phases=[{until=0.5,image_size=true}]", r"plan.phases\[0\].image_size: this should be a whole number"),
         ("seed", r"--set seed: write it as key=value"),
     ],
 )
@@ -51,7 +59,7 @@ def test_load__a_wrong_setting_is_named(override: str, message: str) -> None:
     [
         ("[optimm]\nlr = 1.0\n", r"recipe.toml: unknown key optimm.lr; did you mean optim.lr\?"),
         ("[optim\n", r"recipe.toml is not valid TOML"),
-        ("optim = 3\n", r"optim: expected `object`, got `int`"),
+        ("optim = 3\n", r"^optim: this should be a table"),
     ],
 )
 def test_load__a_wrong_recipe_is_named(text: str, message: str, tmp_path: Path) -> None:
@@ -120,5 +128,5 @@ def test_load__what_no_run_could_compute_with_is_one_line(tmp_path: Path, text: 
 
 def test_load__of_an_override_that_goes_too_deep_is_one_line() -> None:
     for value in ("[" * 3_000, "9" * 5_000):
-        with pytest.raises(CatlipError, match=r"plan.steps: expected `int \| null`, got `str`"):
+        with pytest.raises(CatlipError, match=r"plan.steps: this should be a whole number"):
             load(None, [f"plan.steps={value}"])

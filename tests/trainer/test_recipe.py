@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.config import FREE_KEYS, Config, flatten, load
+from trainer.config import FREE_KEYS, Config, load
 from trainer.recipe import as_recipe
+from trainer.settings import flatten
 from trainer.stream.steps import Phase
 
 _RECIPES = sorted(Path("recipes").glob("*.toml"))

@@ -12,7 +12,7 @@ from trainer.export.config import ExportConfig
 from trainer.naming import PROBE_FOLDER
 from trainer.objectives.kinds import kind_of
 from trainer.probes import results
-from trainer.recipe import as_toml
+from trainer.settings import as_toml
 
 NAME = "README.md"
 UNKNOWN_LICENCE = "unknown"

@@ -4,8 +4,8 @@ from collections.abc import Callable, Hashable, Sequence
 
 import msgspec
 
-from trainer import config
 from trainer.probes.results import Result
+from trainer.settings import flatten
 
 _LINES = frozenset({"fractions"})  # what a result has a line for each of
 
@@ -40,7 +40,7 @@ def _otherwise(
 
 
 def _settings(result: Result) -> dict[str, str]:
-    flat = config.flatten({key: value for key, value in result.settings.items() if key not in _LINES})
+    flat = flatten({key: value for key, value in result.settings.items() if key not in _LINES})
     return {key: msgspec.json.encode(value).decode().strip('"') for key, value in flat.items()}
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from labelshards.errors import CatlipError
-from trainer import config
 from trainer.objectives.texts import PROMPT, TextSide, classifier
+from trainer.settings import read_overrides
 
 _TASK, _SETTING = "zeroshot", "templates"
 # Ids of ImageNet, and senses of WordNet, whose words stand in front.
@@ -26,7 +26,7 @@ def templates(overrides: Sequence[str]) -> tuple[str, list[str]]:
     setting, and for a prompt without a place for the name.
     """
     found: Any = PROMPT
-    for key, value in config.read_overrides(overrides):
+    for key, value in read_overrides(overrides):
         owner, _, name = key.partition(".")
         if owner == _TASK and name != _SETTING:
             raise CatlipError(f"--set {key}: {_TASK} has no such setting. Known: {_SETTING}.")

@@ -8,8 +8,8 @@ import msgspec
 from labelshards import storage
 from labelshards.vocabulary import Vocabulary
 from trainer import run
-from trainer.config import flatten
 from trainer.metrics import Metrics
+from trainer.settings import flatten
 from trainer.sheet import Prediction, Sheet, png
 from trainer.training.evaluation import Score
 from trainer.training.tracking import Tracker, open_trackers

@@ -5,8 +5,7 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from labelshards.errors import CatlipError
-from trainer import config
+from trainer import settings
 from trainer.distributed import World
 from trainer.optim import OptimConfig
 from trainer.probes.tuning.stream import Stream
@@ -71,16 +70,10 @@ def overridden(task: str, protocol: T, overrides: Sequence[str]) -> T:
     Raises CatlipError for a key that it does not have, naming those that it has, and for a value of the wrong type.
     """
     tree = msgspec.to_builtins(protocol)
-    known = config.flatten(tree)
-    for key, value in config.read_overrides(overrides):
+    known = [f"{task}.{key}" for key in settings.flatten(tree)]
+    for key, value in settings.read_overrides(overrides):
         owner, _, name = key.partition(".")
-        if owner != task:
-            continue
-        if name not in known:
-            raise CatlipError(f"--set {key}: {task} has no such setting. Known: {', '.join(known)}.")
-        config.assign(tree, name, value)
-    try:
-        return msgspec.convert(tree, type(protocol))
-    except msgspec.ValidationError as error:
-        what, _, path = str(error).partition(" - at `$.")
-        raise CatlipError(f"--set {task}.{path.rstrip('`')}: {what[:1].lower()}{what[1:]}.") from error
+        if owner == task:
+            settings.refuse_unknown([key], known, "--set")
+            settings.assign(tree, name, value)
+    return settings.convert(tree, type(protocol), prefix=f"--set {task}.")
