@@ -24,7 +24,7 @@ def open_matching(vocabulary: Vocabulary, labels: str) -> LabelSet:
     label_set = LabelSet.open(labels)
     if label_set.vocabulary.digest != vocabulary.digest:
         raise CatlipError(
-            f"{labels} has vocabulary {label_set.vocabulary.digest}, the model was trained with {vocabulary.digest}. "
+            f"{labels} has other classes than the model ({label_set.vocabulary.digest}, {vocabulary.digest}). "
             "Build it with --vocabulary of the label set that the model was trained on."
         )
     return label_set

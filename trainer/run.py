@@ -128,8 +128,9 @@ def continued(folder: Path, record: RunRecord, allowed: Collection[str] = ()) ->
         return record
     if earlier.vocabulary_digest != record.vocabulary_digest:
         raise CatlipError(
-            f"{folder} was trained with vocabulary {earlier.vocabulary_digest}, this label set has "
-            f"{record.vocabulary_digest}. Use the same label set to continue it, or another --out."
+            f"{folder} was trained on {', '.join(earlier.label_sets)}, which had other classes (vocabulary "
+            f"{earlier.vocabulary_digest}, now {record.vocabulary_digest}). Use the same label set to continue it, or "
+            "another --out."
         )
     changes = config.differences(earlier.config, record.config)
     if earlier.labels_digest != record.labels_digest:

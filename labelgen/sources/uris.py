@@ -34,7 +34,8 @@ def expand(source: str) -> list[str]:
             found.append(_matches(pattern))
     for pattern, matches in zip(patterns, found, strict=True):
         if not matches.there and (not matches.missing or not any(each.there for each in found)):
-            raise SourceError(f"No file matches {pattern!r}" + (f" (from {source!r})." if pattern != source else "."))
+            named = f"{pattern!r} (from {source!r})" if pattern != source else repr(pattern)
+            raise SourceError(f"No file matches {named}. Give files that are there, or patterns that match some.")
     uris = [uri for matches in found for uri in (*matches.there, *matches.missing)]
     for uri in uris:
         refuse_unprintable(uri)

@@ -58,7 +58,7 @@ def test_predict__broken_and_unlabelled_are_passed_over(opened: run.TrainedRun, 
 
 def test_open_matching__another_vocabulary_is_refused(opened: run.TrainedRun, tmp_path: Path) -> None:
     root = write_label_set(tmp_path, coloured(1, 4), prefix="shade")
-    with pytest.raises(CatlipError, match="the model was trained with"):
+    with pytest.raises(CatlipError, match="has other classes than the model"):
         open_matching(opened.vocabulary, str(root))
 
 

@@ -134,7 +134,8 @@ def check_sizes(model: nn.Module, image_sizes: Sequence[int]) -> None:
             raise CatlipError(f"This encoder takes pictures of {own[0]} pixels a side, not of {size}. Ask for those.")
         if any(size % side for side in patch):
             raise CatlipError(
-                f"{size} pixels a side are no multiple of the encoder's patches, which have {patch[0]}. Ask for one."
+                f"{size} pixels a side are no multiple of the encoder's patches, which have {patch[0]}. Take "
+                f"{max(1, round(size / patch[0])) * patch[0]}."
             )
 
 

@@ -110,7 +110,7 @@ def _in_folder(fs: Any, folder: str) -> Iterator[Source]:  # noqa: ANN401
 def _matching(fs: Any, path: str, pattern: str) -> Iterator[Source]:  # noqa: ANN401
     matches = sorted(fs.glob(path, detail=True).items())
     if not matches:
-        raise CatlipError(f"No file matches {pattern}.")
+        raise CatlipError(f"No file matches {pattern}. Give files that are there, or patterns that match some.")
     for name, info in matches:
         if PurePath(name).name.startswith("."):
             continue
