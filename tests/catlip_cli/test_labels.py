@@ -35,7 +35,8 @@ def test_build__labels_of_each_sample(labels: Labels, tars: Path) -> None:
         "000000004": ["ice_bear.n.01", "ice_cream.n.01"],
         "000000005": [],
     }
-    assert labels.stderr == ""
+    # A slow machine tells how far it is.
+    assert [line for line in labels.stderr.splitlines() if not line.startswith("Parsing captions: ")] == []
     assert "samples   6 in 2 shards, 6 captions" in labels.stdout
     assert "labelled  5 (83.3 %)" in labels.stdout
     assert "problem   no noun" in labels.stdout

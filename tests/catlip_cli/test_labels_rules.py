@@ -34,7 +34,8 @@ def captions(tmp_path: Path) -> Path:
 
 
 def build(out: Path, *arguments: object) -> int:
-    return run(["labels", "build", "--out", str(out), "--threshold", "0", *map(str, arguments)])
+    threshold = [] if "--vocabulary" in arguments else ["--threshold", "0"]
+    return run(["labels", "build", "--out", str(out), *threshold, *map(str, arguments)])
 
 
 def labels_of(out: Path) -> list[set[str]]:

@@ -271,7 +271,7 @@ def test_every_verb__other_version_and_missing_files(words: list[str], said: Sai
     assert run(["vocab", words[0], str(old), *words[1:]]) == 1
     assert f"{old}/vocabulary.parquet is missing. Run `catlip labels build` again." in said()[1]
     assert run(["vocab", words[0], str(tmp_path / "none"), *words[1:]]) == 1
-    assert "is not a finished label set" in said()[1]
+    assert "none does not exist. Give a folder that `catlip labels build` wrote." in said()[1]
     assert run(["vocab", "diff", folder, str(old)]) == 1
     assert "is missing" in said()[1]
 

@@ -67,11 +67,19 @@ def test_spread_shards__from_everywhere(
     assert spread.tolist() == expected
 
 
-@pytest.mark.parametrize("where", ["", "nothing", "labelset.json", "labelset.json/x"])
-def test_open__not_a_label_set(label_set: Path, where: str) -> None:
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("", r"is not a finished label set: it has no labelset\.json"),
+        ("labelset.json", "is not a finished label set"),
+        ("nothing", r"nothing does not exist\. Give a folder that `catlip labels build` wrote"),
+        ("labelset.json/x", "x does not exist"),
+    ],
+)
+def test_open__not_a_label_set(label_set: Path, where: str, message: str) -> None:
     if where == "":
         (label_set / schema.MANIFEST_NAME).unlink()
-    with pytest.raises(LabelSetError, match=r"is not a finished label set: it has no labelset\.json"):
+    with pytest.raises(LabelSetError, match=message):
         LabelSet.open(str(label_set / where))
 
 

@@ -133,10 +133,16 @@ def test_train__two_writers_of_one_run_are_refused(labels: Path, tmp_path: Path)
         go(labels, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["file", "file/below"])
-def test_train__a_folder_that_cannot_be_is_one_line(labels: Path, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("file", r"file is a file; a run is a folder\. Choose another --out\."),
+        ("file/below", r"No run can be written to .*file.* \(.*\)\. Choose another --out\."),
+    ],
+)
+def test_train__a_folder_that_cannot_be_is_one_line(labels: Path, tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(CatlipError, match=r"No run can be written to .*file.* \(.*\)\. Choose another --out\."):
+    with pytest.raises(CatlipError, match=message):
         go(labels, tmp_path / name)
 
 
