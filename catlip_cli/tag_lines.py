@@ -41,14 +41,14 @@ class TagLines:
         ]
 
     def _as_text(self, row: dict[str, Any]) -> None:
+        from trainer.tagging.picking import news_of, tags_of
+
         lines = [terminal.near(f"{row['source']}/{row['key']}" if row["source"] != row["key"] else row["key"])]
         if row["problem"]:
             lines.append(f"  {row['problem']}")
-        for synset, probability in zip(row["synsets"] or (), row["probabilities"] or (), strict=True):
+        for synset, probability in tags_of(row):
             lines.append(f"  {probability:6.1%}  {self._words[synset]:<{min(self._width, 24)}}  {synset}")
-        known = dict(zip(row["synsets"] or (), row["probabilities"] or (), strict=True))
-        pairs = zip(row.get("above") or (), row.get("above_probabilities") or (), strict=True)
-        if above := [(synset, probability) for synset, probability in pairs if probability > known.get(synset, 0)]:
+        if above := news_of(row):
             said = [f"{self._words[synset]} {probability:.0%}" for synset, probability in above[:_MOST_ABOVE]]
             lines.append(f"  above   {', '.join(said)}")
         elif not (row["problem"] or row["synsets"]):

@@ -2,6 +2,7 @@
 
 import re
 import tarfile
+from collections.abc import Iterator
 from typing import Self
 
 TAR_BLOCK_BYTES = 512
@@ -17,6 +18,15 @@ _MOST_BYTES = 1 << 62  # no file is larger, and tarfile cannot seek further
 # tarfile tries each digit of a run as the first one of a length, and goes through the rest of them each time.
 _ENDLESS = re.compile(rb"\d{1000}")
 _BrokenHeader: type[tarfile.HeaderError] = tarfile.SubsequentHeaderError  # type: ignore[attr-defined]
+
+
+def members(archive: tarfile.TarFile, num_bytes: int) -> Iterator[tarfile.TarInfo]:
+    """The members of a tar of `num_bytes`, none of which it keeps. Raises ReadError for one that is cut off."""
+    for member in archive:
+        archive.members = []  # type: ignore[attr-defined]  # tarfile keeps every header it saw
+        if member.offset_data + member.size > num_bytes:
+            raise tarfile.ReadError(f"it is cut off inside {member.name!r}")
+        yield member
 
 
 class BoundedMember(tarfile.TarInfo):

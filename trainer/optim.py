@@ -11,7 +11,7 @@ from torch import nn
 from labelshards.errors import CatlipError
 from trainer import sharding
 
-Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+Decay = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 
 
 class OptimConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -25,10 +25,10 @@ class OptimConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     lr: Annotated[float, msgspec.Meta(gt=0)] = 1e-3
     min_lr: Annotated[float, msgspec.Meta(ge=0)] = 1e-5
     warmup_steps: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    betas: tuple[Share, Share] = (0.9, 0.999)
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
     weight_decay: Annotated[float, msgspec.Meta(ge=0)] = 0.2
     clip_norm: Annotated[float, msgspec.Meta(gt=0)] = 1.0
-    ema_decay: Share = 0.9995
+    ema_decay: Decay = 0.9995
 
     def warmup(self, num_steps: int) -> int:
         """Warm-up steps of a run of `num_steps`. Raises CatlipError if there are more of them than steps."""

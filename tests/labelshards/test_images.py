@@ -1,5 +1,7 @@
+import copy
 import io
 import os
+import pickle
 import re
 import tarfile
 from collections.abc import Callable, Iterator
@@ -235,3 +237,15 @@ def test_read__files_close_with_their_reader(two: tuple[Path, ImageFile, ImageRe
     del opened
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(descriptor)
+
+
+def test_reader__a_copy_opens_files_of_its_own(two: tuple[Path, ImageFile, ImageRef]) -> None:
+    """As in another process, where the numbers of open files are those of others."""
+    tar, file, ref = two
+    reader = ImageReader(moved={"elsewhere": str(tar)}, max_open=3)
+    image = reader.read(file, ref, "b")
+    copies = [copy.copy(reader), pickle.loads(pickle.dumps(reader))]
+    reader.close()
+    for each in copies:
+        assert each.read(ImageFile(uri="elsewhere", bytes=file.bytes), ref, "b") == image
+        each.close()

@@ -73,7 +73,7 @@ class ClipTower(nn.Module):
         }
 
 
-class Towers(NamedTuple):
+class ClipModel(NamedTuple):
     """A model of open_clip. image: as models of timm are. preprocess: its `preprocess_cfg` (size, mean, std)."""
 
     image: nn.Module
@@ -81,7 +81,7 @@ class Towers(NamedTuple):
     texts: TextSide
 
 
-def open_towers(name: str, weights: str | None) -> Towers:
+def open_towers(name: str, weights: str | None) -> ClipModel:
     """A model of open_clip in eval mode, frozen.
 
     weights: None for random ones, a checkpoint file, or one of open_clip's tags, which it fetches. Features are those
@@ -100,7 +100,7 @@ def open_towers(name: str, weights: str | None) -> Towers:
         raise CatlipError(f"open_clip cannot make {name} with weights {weights}: {first_line(error)}.") from error
     model.eval().requires_grad_(False)
     image, projection = _tower(model.visual)
-    return Towers(image, open_clip.get_model_preprocess_cfg(model), _texts(name, model, projection))
+    return ClipModel(image, open_clip.get_model_preprocess_cfg(model), _texts(name, model, projection))
 
 
 def _texts(name: str, model: Any, projection: Projection) -> TextSide:  # noqa: ANN401  (open_clip has no types)

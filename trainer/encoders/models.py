@@ -14,7 +14,6 @@ import torch
 from torch import nn
 
 from labelshards.errors import CatlipError
-from labelshards.labelset import LabelSet
 
 _HEAD_STD = 0.02
 _FLOAT16_MAX = torch.finfo(torch.float16).max
@@ -99,22 +98,6 @@ def init_head(model: nn.Module, bias_K: np.ndarray) -> None:
     nn.init.trunc_normal_(head(model).weight, std=_HEAD_STD)
     with torch.no_grad():
         head(model).bias.copy_(torch.from_numpy(bias_K))
-
-
-def class_prior(label_sets: Sequence[LabelSet], weights: Sequence[float], *, labelled_only: bool) -> np.ndarray:
-    """float64 [K]: the share of samples that carry each class, where each label set has the share `weights` gives it.
-
-    A vocabulary's support may come from another corpus, so it gives the proportions between classes, and each label
-    set's own number of labels per sample the level; for a vocabulary of its own this is support / samples.
-    """
-    support = label_sets[0].vocabulary.support.astype(np.float64)
-    level = 0.0
-    for label_set, weight in zip(label_sets, weights, strict=True):
-        totals = label_set.manifest.totals
-        samples = totals.labelled if labelled_only else totals.samples
-        level += weight / sum(weights) * totals.labels / max(1, samples)
-    prior: np.ndarray = support * (level / max(1.0, support.sum()))
-    return prior
 
 
 def patch_sides(model: nn.Module) -> tuple[int, int] | None:

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from trainer.distributed import World
-from trainer.objectives.exchange import gathered
+from trainer.objectives.exchange import from_all
 from trainer.objectives.pairs import Pairs
 from trainer.stream.plan import share_sizes
 
@@ -25,7 +25,7 @@ def clip_loss(
 ) -> torch.Tensor:
     """Scalar: symmetric InfoNCE of this rank's rows against all ranks', as open_clip's `local_loss` with gradients."""
     batch_size = round(mean_over * world.size)
-    all_GE = gathered(torch.cat([images_BE, texts_BE], dim=1), batch_size, world)
+    all_GE = from_all(torch.cat([images_BE, texts_BE], dim=1), batch_size, world)
     all_images_GE, all_texts_GE = all_GE.chunk(2, dim=1)
     first = sum(share_sizes(batch_size, world.size)[: world.rank])
     # Own pairs stand behind those of lower ranks.

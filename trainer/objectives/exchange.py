@@ -13,7 +13,7 @@ from trainer.distributed import World
 from trainer.stream.plan import share_sizes
 
 
-def gathered(x_BE: torch.Tensor, batch_size: int, world: World) -> torch.Tensor:
+def from_all(x_BE: torch.Tensor, batch_size: int, world: World) -> torch.Tensor:
     """[G, E]: the rows of all ranks, by rank. batch_size: of the step, G. All ranks must call this."""
     if world.size == 1:
         return x_BE

@@ -12,7 +12,7 @@ from labelshards import storage
 from labelshards.images import ImageFile, ImageReader, ImageRef, member_key
 from labelshards.labelset import LabelSet, shard_file
 from labelshards.shards import image_rows
-from labelshards.tars import TAR_BLOCK_BYTES, TAR_ENCODING, TAR_ERRORS, BoundedMember
+from labelshards.tars import TAR_BLOCK_BYTES, TAR_ENCODING, TAR_ERRORS, BoundedMember, members
 from trainer.pictures.finding import Source
 from trainer.probes.data.folder import SUFFIXES
 
@@ -143,10 +143,7 @@ def _members(source: Source) -> Iterator[tuple[str, int, int]]:
             fileobj=file, mode="r:", encoding=TAR_ENCODING, errors=TAR_ERRORS, tarinfo=BoundedMember
         ) as archive,
     ):
-        for member in archive:
-            archive.members = []  # type: ignore[attr-defined]  # tarfile keeps every header it saw
-            if member.offset_data + member.size > source.size:
-                raise tarfile.ReadError(f"it is cut off inside {member.name!r}")
+        for member in members(archive, source.size):
             named = member_key(member.name) if member.isfile() else None
             if named and f".{named[1].rpartition('.')[2]}" in SUFFIXES:
                 yield named[0], member.offset_data, member.size

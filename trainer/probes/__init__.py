@@ -1,1 +1,1 @@
-"""What an encoder knows, measured with its weights frozen."""
+"""What an encoder knows, measured with its weights frozen, or by training it on a task."""

@@ -36,6 +36,9 @@ class Heads:
     weights: tuple[torch.Tensor, ...]
     biases: tuple[torch.Tensor, ...]
 
+    def __len__(self) -> int:
+        return sum(len(bias_LK) for bias_LK in self.biases)
+
     @torch.inference_mode()
     def ranked(self, features: Features) -> list[np.ndarray]:
         """For each head int64 [N, up to 5]: the likeliest classes."""

@@ -87,7 +87,7 @@ def _best_head(train: Features, case: Case, seed: int, tick: Tick) -> tuple[Head
         return heads.fit(part, targets, case.num_classes, training, views, seed, case.device, tick, start)
 
     tried = fit(inner, SWEEP)
-    merits = np.nanmean(_precisions(tried, len(SWEEP.rates), outer, split), axis=1)
+    merits = np.nanmean(_precisions(tried, outer, split), axis=1)
     best = int(np.argmax(merits))
     one = msgspec.structs.replace(SWEEP, rates=(SWEEP.rates[best],))
     return fit(train, one), {"learning rate": f"{SWEEP.rates[best]:g}", "held-out mAP": f"{merits[best]:.1%}"}
@@ -107,9 +107,9 @@ def measure(head: Heads, test: Features, split: Split, support_K: np.ndarray) ->
     A class is called there if its score is above 0.5. Macro and weighted F1, as mAP, are over classes that the test
     split has; micro F1 is over all.
     """
-    [per_class] = _precisions(head, 1, test, split)
+    [per_class] = _precisions(head, test, split)
     right_K, called_K, there_K = np.zeros((3, len(split.classes)), np.int64)
-    for classes, [logits_NJ], truth_NJ in _pieces(head, 1, test, split):
+    for classes, [logits_NJ], truth_NJ in _pieces(head, test, split):
         called_NJ = logits_NJ > 0  # a score above 0.5
         right_K[classes] = (called_NJ & truth_NJ).sum(0)
         called_K[classes], there_K[classes] = called_NJ.sum(0), truth_NJ.sum(0)
@@ -124,20 +124,18 @@ def measure(head: Heads, test: Features, split: Split, support_K: np.ndarray) ->
     return metrics, per_class
 
 
-def _precisions(heads: Heads, num_heads: int, features: Features, split: Split) -> np.ndarray:
+def _precisions(trained: Heads, features: Features, split: Split) -> np.ndarray:
     """float64 [heads, K]: average precision of each class, NaN where the split has no such picture."""
-    found = np.empty((num_heads, len(split.classes)))
-    for classes, logits, truth_NJ in _pieces(heads, num_heads, features, split):
+    found = np.empty((len(trained), len(split.classes)))
+    for classes, logits, truth_NJ in _pieces(trained, features, split):
         for head, logits_NJ in enumerate(logits):
             found[head, classes] = label_metrics.average_precisions(logits_NJ, truth_NJ)
     return found
 
 
-def _pieces(
-    heads: Heads, num_heads: int, features: Features, split: Split
-) -> Iterator[tuple[slice, list[np.ndarray], np.ndarray]]:
+def _pieces(trained: Heads, features: Features, split: Split) -> Iterator[tuple[slice, list[np.ndarray], np.ndarray]]:
     """(classes, logits [N, J] of each head, truth [N, J]), some classes at a time: K may be a whole vocabulary."""
-    size = max(1, _SCORES_AT_ONCE // (num_heads * len(features)))
+    size = max(1, _SCORES_AT_ONCE // (len(trained) * len(features)))
     for first in range(0, len(split.classes), size):
         classes = slice(first, min(first + size, len(split.classes)))
-        yield classes, heads.logits(features, classes), split.truth(features.rows, classes)
+        yield classes, trained.logits(features, classes), split.truth(features.rows, classes)

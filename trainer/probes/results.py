@@ -53,10 +53,10 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a result. encoder: `model` or `random`. setting: what lines differ in ("10 %", "k = 20", "5 shots").
+    """One line of a result. encoder: `model`, `random`, or `majority`, which looks at no picture.
 
-    chosen: hyperparameters that held-out training pictures chose, of the first seed. per_class: by class id, mean over
-    seeds, null where the test split has no such picture.
+    setting: what lines differ in ("10 %", "k = 20", "5 shots"). chosen: hyperparameters that held-out training pictures
+    chose, of the first seed. per_class: by class id, mean over seeds, null where the test split has no such picture.
     """
 
     encoder: str

@@ -24,7 +24,7 @@ AS_TRAINED, FREQUENCY_REMOVED = "as trained", "frequency removed"
 _BATCH = 1024
 
 # float32 [B, D] → float32 [B, C], -inf for a class that it cannot score.
-Scorer = Callable[[torch.Tensor], torch.Tensor]
+FeatureScorer = Callable[[torch.Tensor], torch.Tensor]
 
 
 def probes(asked: Asked) -> list[Probe]:
@@ -54,7 +54,7 @@ def probes(asked: Asked) -> list[Probe]:
 
 def probe(
     protocol: str,
-    scorers: Mapping[str, Scorer],
+    scorers: Mapping[str, FeatureScorer],
     matches: Sequence[Match] = (),
     settings: Mapping[str, object] | None = None,
 ) -> Probe:
@@ -72,7 +72,7 @@ def probe(
     )
 
 
-def _run(scorers: Mapping[str, Scorer], case: Case, _seed: int, tick: Tick) -> list[Measured]:
+def _run(scorers: Mapping[str, FeatureScorer], case: Case, _seed: int, tick: Tick) -> list[Measured]:
     assert case.features is not None, "the probe has a tap"
     test, split = case.features[1], case.splits[1]
     if split.multilabel:
@@ -105,6 +105,6 @@ def _ranking(setting: str, scores_NC: torch.Tensor, split: Split, rows: np.ndarr
     return Measured(setting=setting, metrics={"mAP": float(np.nanmean(per_class))}, per_class=per_class)
 
 
-def _scores(scorer: Scorer, test: Features) -> torch.Tensor:
+def _scores(scorer: FeatureScorer, test: Features) -> torch.Tensor:
     pieces = [scorer(test.features(slice(start, start + _BATCH))) for start in range(0, len(test), _BATCH)]
     return torch.cat(pieces)

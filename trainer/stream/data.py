@@ -12,7 +12,6 @@ from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
 from trainer.config import Config
 from trainer.distributed import World
-from trainer.encoders import models
 from trainer.objectives.kinds import kind_of
 from trainer.stream.loader import DataConfig
 from trainer.stream.plan import make_plan
@@ -62,8 +61,24 @@ class Data:
             world_size=world.size,
             tokenizer=tokenizer,
         )
-        prior_K = models.class_prior(label_sets, shares, labelled_only=plan_config.unlabelled == "drop")
+        prior_K = class_prior(label_sets, shares, labelled_only=plan_config.unlabelled == "drop")
         return cls(label_sets=label_sets, reader=reader, prior_K=prior_K)
+
+
+def class_prior(label_sets: Sequence[LabelSet], weights: Sequence[float], *, labelled_only: bool) -> np.ndarray:
+    """float64 [K]: the share of samples that carry each class, where each label set has the share `weights` gives it.
+
+    A vocabulary's support may come from another corpus, so it gives the proportions between classes, and each label
+    set's own number of labels per sample the level; for a vocabulary of its own this is support / samples.
+    """
+    support = label_sets[0].vocabulary.support.astype(np.float64)
+    level = 0.0
+    for label_set, weight in zip(label_sets, weights, strict=True):
+        totals = label_set.manifest.totals
+        samples = totals.labelled if labelled_only else totals.samples
+        level += weight / sum(weights) * totals.labels / max(1, samples)
+    prior: np.ndarray = support * (level / max(1.0, support.sum()))
+    return prior
 
 
 def _check_captions(label_sets: Sequence[LabelSet], objective: str) -> None:

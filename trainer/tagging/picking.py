@@ -45,8 +45,7 @@ def rows(table: pa.Table) -> Iterator[Tagged]:
     for row in table.to_pylist():
         if row["problem"] is None:
             place = row["source"], row["key"], row["offset"], row["size"]
-            tags = _tags(row, "synsets", "probabilities")
-            yield Tagged(*place, tags, news(tags, _tags(row, "above", "above_probabilities")))
+            yield Tagged(*place, tags_of(row), news_of(row))
 
 
 def pick(tables: Iterable[pa.Table], most: int, seed: int) -> Picked:
@@ -81,9 +80,18 @@ def pick(tables: Iterable[pa.Table], most: int, seed: int) -> Picked:
     return Picked(list(chosen), total, counts)
 
 
-def news(tags: tuple[Tag, ...], above: tuple[Tag, ...]) -> tuple[Tag, ...]:
-    """What of `above` is no tag yet, or is likelier: a man is a person, however unsure of persons the head is."""
-    known = {tag.synset: tag.probability for tag in tags}
+def tags_of(row: dict[str, Any]) -> tuple[Tag, ...]:
+    """The tags in a row of a table; none where the picture could not be read."""
+    return _tags(row, "synsets", "probabilities")
+
+
+def news_of(row: dict[str, Any]) -> tuple[Tag, ...]:
+    """What stands above the tags of a row and is no tag yet, or is likelier.
+
+    A man is a person, however unsure of persons the head is.
+    """
+    known = dict(tags_of(row))
+    above = _tags(row, "above", "above_probabilities")
     return tuple(tag for tag in above if tag.probability > known.get(tag.synset, 0.0))
 
 

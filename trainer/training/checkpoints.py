@@ -113,15 +113,15 @@ def newest(folder: Path, note: Callable[[str], None]) -> tuple[Path, CheckpointI
 
 def best_of(folder: Path) -> tuple[Path, CheckpointInfo] | None:
     """The checkpoint with the highest score, the newest of equals; None if none that can be read has one."""
-    best: tuple[Path, CheckpointInfo] | None = None
+    best: tuple[float, Path, CheckpointInfo] | None = None
     for path in reversed(_paths(folder)):
         try:
             info = read_info(path)
         except CatlipError:
             continue
-        if info.score is not None and (best is None or info.score >= (best[1].score or 0.0)):
-            best = path, info
-    return best
+        if info.score is not None and (best is None or info.score >= best[0]):
+            best = info.score, path, info
+    return best and best[1:]
 
 
 def read_info(path: Path) -> CheckpointInfo:

@@ -5,10 +5,8 @@ import pytest
 import torch
 
 from labelshards.errors import CatlipError
-from labelshards.labelset import LabelSet
-from tests.labelset_factory import Item, picture, write_label_set
 from trainer.config import Config, load
-from trainer.encoders.models import ModelConfig, build, check_sizes, class_prior, features, head, init_head
+from trainer.encoders.models import ModelConfig, build, check_sizes, features, head, init_head
 
 
 def test_build__takes_other_sizes_than_its_own(tiny: Config) -> None:
@@ -72,14 +70,6 @@ def test_init_head__starts_at_the_bias(tiny: Config) -> None:
     init_head(model, np.array([0.5, -4.0, -20.0]))
     assert head(model).bias.tolist() == [0.5, -4.0, -20.0]
     assert 0 < head(model).weight.std() < 0.04
-
-
-def test_class_prior__is_support_by_samples(tmp_path: Path) -> None:
-    image = picture((1, 2, 3))
-    rows = [Item(key=str(n), labels=labels, image=image) for n, labels in enumerate([[0, 1], [0], [], []])]
-    label_set = LabelSet.open(str(write_label_set(tmp_path, [rows], num_classes=2)))
-    assert class_prior([label_set], [7], labelled_only=False).tolist() == [0.5, 0.25]
-    assert class_prior([label_set], [7], labelled_only=True).tolist() == [1.0, 0.5]
 
 
 @pytest.mark.parametrize("path", sorted(Path("recipes").glob("*.toml")), ids=lambda path: path.stem)

@@ -12,7 +12,7 @@ from trainer.pictures.work import ROW
 from trainer.sheet import Prediction, Sheet
 from trainer.tagging import tagsheet
 from trainer.tagging.album import Album
-from trainer.tagging.picking import Tag, Tagged, news, pick
+from trainer.tagging.picking import Tag, Tagged, news_of, pick
 from trainer.tagging.tagger import TAGS
 
 Row = tuple[str, dict[str, float]]
@@ -104,7 +104,11 @@ def test_draw__panels_without_captions_and_labels_are_lower(tmp_path: Path) -> N
     assert sheet.height < with_labels.height
 
 
-def test_news__what_is_likelier_than_the_tag_itself() -> None:
-    tags = (Tag("man.n.01", 0.5), Tag("dog.n.01", 0.4), Tag("person.n.01", 0.2))
-    above = (Tag("person.n.01", 0.5), Tag("dog.n.01", 0.4), Tag("animal.n.01", 0.4))
-    assert news(tags, above) == (above[0], above[2])
+def test_news_of__what_is_likelier_than_the_tag_itself() -> None:
+    row = {
+        "synsets": ["man.n.01", "dog.n.01", "person.n.01"],
+        "probabilities": [0.5, 0.4, 0.2],
+        "above": ["person.n.01", "dog.n.01", "animal.n.01"],
+        "above_probabilities": [0.5, 0.4, 0.4],
+    }
+    assert news_of(row) == (Tag("person.n.01", 0.5), Tag("animal.n.01", 0.4))

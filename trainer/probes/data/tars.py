@@ -13,7 +13,7 @@ import numpy as np
 from labelshards import storage
 from labelshards.errors import CatlipError
 from labelshards.images import ImageFile, ImageReader, ImageRef, member_key
-from labelshards.tars import TAR_ENCODING, TAR_ERRORS, BoundedMember
+from labelshards.tars import TAR_ENCODING, TAR_ERRORS, BoundedMember, members
 from trainer.probes.data.folder import SUFFIXES, identity
 from trainer.probes.data.split import NO_LABEL, Split, number_classes
 
@@ -78,10 +78,7 @@ def _samples(tar: Path) -> Iterator[tuple[str, str | None, tuple[int, int] | Non
     num_bytes = tar.stat().st_size
     try:
         with tarfile.open(tar, "r:", encoding=TAR_ENCODING, errors=TAR_ERRORS, tarinfo=BoundedMember) as archive:
-            for member in archive:
-                archive.members = []  # type: ignore[attr-defined]  # tarfile keeps every header it saw
-                if member.offset_data + member.size > num_bytes:
-                    raise tarfile.ReadError(f"it is cut off inside {member.name!r}")
+            for member in members(archive, num_bytes):
                 named = member_key(member.name) if member.isfile() else None
                 if named is None:
                     continue
