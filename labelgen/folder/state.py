@@ -73,13 +73,16 @@ def read_plan(folder: str) -> BuildPlan:
     """The plan of the last build or slice. Raises CatlipError if there is none."""
     where = storage.join(folder, PLAN_NAME)
     try:
-        return msgspec.json.decode(storage.read_bytes(where), type=BuildPlan)
+        plan = msgspec.json.decode(storage.read_bytes(where), type=BuildPlan)
     except FileNotFoundError as error:
         raise CatlipError(
             f"No build was begun here: {where} is missing. Run `catlip labels build SOURCE... --out DIR` first."
         ) from error
     except (ValueError, RecursionError) as error:
         raise CatlipError(f"{where} is damaged or of another catlip ({error}). Run the build again.") from error
+    if any("/" in file.name or "\0" in file.name + file.uri for file in plan.files):
+        raise CatlipError(f"{where} names label shards as no file can be named. Run the build again.")
+    return plan
 
 
 def status(folder: str, shards: Sequence[InputShard], settings: Settings) -> Status:

@@ -80,8 +80,9 @@ def named(shards: Sequence[InputShard]) -> list[InputShard]:
 
     Raises SourceError if that cannot be.
     """
-    for depth in range(1, 1 + max(shard.uri.count("/") for shard in shards)):
-        names = [shard.name.format(stem=_stem(shard.uri, depth)) for shard in shards]
+    names: list[str] = []
+    for depth in range(1, 1 + max([1, *(shard.uri.count("/") for shard in shards)])):
+        names = [shard.name.replace("{stem}", _stem(shard.uri, depth)) for shard in shards]
         if len(set(names)) == len(names):
             return [shard.renamed(name) for shard, name in zip(shards, names, strict=True)]
     same = [shard.uri for shard, name in zip(shards, names, strict=True) if names.count(name) > 1]

@@ -150,7 +150,7 @@ _PLAN = state.BuildPlan(
 
 def _plan(file: Path, _out: Path) -> None:
     plan = state.read_plan(str(file.parent))
-    shards = plan.shards() if plan.files else []
+    shards = plan.shards()
     state.missing_text(shards, {shard.name for shard in shards}, plan.num_slices and min(plan.num_slices, 1000))
 
 

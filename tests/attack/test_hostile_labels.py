@@ -1,6 +1,7 @@
 """Label sets and what builds remember, forged so that their hashes are right."""
 
 import io
+import json
 from pathlib import Path
 
 import msgspec
@@ -280,3 +281,21 @@ def test_open__a_shard_name_that_is_no_file_of_the_label_set_is_one_line(tmp_pat
     with pytest.raises(LabelSetError, match=r"labelset\.json is damaged.*Run `catlip labels build`") as caught:
         LabelSet.open(str(root))
     assert "$.shards[0].name" in str(caught.value)
+
+
+def test_read_plan__names_of_shards_are_text_and_no_templates_or_paths(tmp_path: Path) -> None:
+    """Found by fuzzing: names were filled in by str.format, and a URI without a folder gave none."""
+    seed = json.loads(GIVEN["plan"].seeds[0])
+    [file] = seed["files"]
+    for name, uri, expected in (
+        ("{0}", "/a/x.tar", "{0}"),
+        ("{Rtem}-{stem.__class__}", "/a/x.tar", "{Rtem}-{stem.__class__}"),
+        ("{", "/a/x.tar", "{"),
+        ("{stem}-1", "x.tar", "x-1"),
+    ):
+        (tmp_path / state.PLAN_NAME).write_text(json.dumps(seed | {"files": [file | {"name": name, "uri": uri}]}))
+        assert [shard.name for shard in state.read_plan(str(tmp_path)).shards()] == [expected]
+    for name, uri in (("../{stem}", "/a/x.tar"), ("a\0", "/a/x.tar"), ("{stem}", "/a/x\0.tar")):
+        (tmp_path / state.PLAN_NAME).write_text(json.dumps(seed | {"files": [file | {"name": name, "uri": uri}]}))
+        with pytest.raises(CatlipError, match="names label shards as no file can be named"):
+            state.read_plan(str(tmp_path))
