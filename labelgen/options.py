@@ -99,10 +99,15 @@ def choice_for(options: Options) -> Choice:
     """What decides the labels once the candidates are there. Raises CatlipError for a choice that cannot be."""
     kind = labelers.KINDS[options.labeler]
     senses = options.senses or kind.senses
-    if not kind.parses and (senses != kind.senses or options.families or options.modifiers):
+    asked = {
+        "--policy": senses != kind.senses,
+        "--families": bool(options.families),
+        "--modifiers": options.modifiers,
+    }
+    if not kind.parses and any(asked.values()):
         raise CatlipError(
             f"The labeler {options.labeler} is the published rule: it takes first senses and knows nouns alone. "
-            "Leave out --senses, --families and --modifiers, or choose another labeler."
+            f"Leave out {' and '.join(name for name, wrong in asked.items() if wrong)}, or choose another labeler."
         )
     families = {NOUNS: options.threshold}
     families |= {

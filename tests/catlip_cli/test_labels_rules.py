@@ -185,7 +185,9 @@ def test_build__published_rule(tmp_path: Path, captions: Path, capsys: pytest.Ca
     for arguments in (["--policy", "context"], ["--families", "actions"], ["--modifiers"]):
         capsys.readouterr()
         assert build(tmp_path / "labels", captions, "--labeler", "corenet", *arguments) == 1
-        assert "is the published rule" in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert "is the published rule" in said
+        assert f"Leave out {arguments[0]}, or" in said
 
 
 def test_explain__labelers_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
