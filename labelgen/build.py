@@ -258,8 +258,8 @@ def _extract(
         name = outcome.shard.name
         if isinstance(outcome, Done):
             work.seconds += outcome.seconds
-            work.slow = work.slow or outcome.report.slow
-            work.num_captions += outcome.report.captions
+            work.slow = work.slow or outcome.slow
+            work.num_captions += outcome.captions
             work.num_extracted += 1
             if name in found.failed or options.retry_failed:
                 state.forget_failure(folder, name)
