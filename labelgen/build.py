@@ -359,7 +359,9 @@ def language_of(plan: BuildPlan) -> Language:
     for uri, planned, now in decided:
         if now != planned:
             what = uri or "catlip's own list of senses"
-            raise CatlipError(f"{what} changed after the slices began. Run one of them again, or put it back.")
+            raise CatlipError(
+                f"{what} changed after the build began. Run the build again, or one of its slices; or put it back."
+            )
     return load_language(plan.settings.labeler, plan.terms, plan.pins, language_data.find_wordnet())
 
 

@@ -1,6 +1,6 @@
 """Terms of a candidate shard → synsets, family by family: where the sense policy and the choice of families act."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -95,10 +95,7 @@ def make_resolver(
     for of_shard in entries:
         table.add(of_shard)
     terms = table.terms()
-    corpus = Corpus(word for term in terms if (word := word_of(term)) is not None)
-    words = words_of(terms, corpus)
-    for shard in told:
-        count_words(corpus, words[table.numbers(shard.entries)], shard)
+    corpus = count_corpus(table, told)
     senses = Senses(language.lexicon, language.synsets, language.pins)
     # Compounds are made of the senses of both words, which need not be labels themselves.
     families = set(choice.families) if COMPOUNDS not in choice.families else {NOUNS, ATTRIBUTES}
@@ -108,18 +105,19 @@ def make_resolver(
     return Resolver(choice, Chooser(choice.senses, senses, terms, corpus, roles), table, language.synsets)
 
 
-def words_of(terms: Sequence[Term], corpus: Corpus) -> np.ndarray:
-    """int64 [T+1]: the corpus's number of each term's word, or -1; the last one is for terms that are unknown."""
+def count_corpus(table: TermTable, told: Iterable[Mentions], more: Iterable[Term] = ()) -> Corpus:
+    """The statistics of the samples `told`, whose terms `table` has. It knows the words of `more` terms, too."""
+    terms = table.terms()
+    corpus = Corpus(word for term in (*more, *terms) if (word := word_of(term)) is not None)
     words = [-1 if (word := word_of(term)) is None else corpus.words[word] for term in terms]
-    return np.array([*words, -1], np.int64)
-
-
-def count_words(corpus: Corpus, words: np.ndarray, shard: Mentions) -> None:
-    """Add the samples of a shard to the statistics of a corpus. words: int64 [E], those of its entries, or -1."""
-    numbers = np.where(shard.entries.heads < 0, words, -1)[shard.values]
-    num_rows = len(shard.offsets) - 1
-    rows = np.repeat(np.arange(num_rows), np.diff(shard.offsets))[numbers >= 0]
-    corpus.add(*unique_rows(rows, numbers[numbers >= 0], num_rows))
+    of_term = np.array([*words, -1], np.int64)  # the last one is for terms that are unknown
+    for shard in told:
+        of_entry = np.where(shard.entries.heads < 0, of_term[table.numbers(shard.entries)], -1)
+        numbers = of_entry[shard.values]
+        num_rows = len(shard.offsets) - 1
+        rows = np.repeat(np.arange(num_rows), np.diff(shard.offsets))[numbers >= 0]
+        corpus.add(*unique_rows(rows, numbers[numbers >= 0], num_rows))
+    return corpus
 
 
 class Resolver:

@@ -18,9 +18,10 @@ from labelgen.inmemory import Labelling
 from labelgen.meaning import company, policies
 from labelgen.meaning.corpus import Corpus, unique_rows, word_of
 from labelgen.meaning.policies import CONTEXT, FIRST, NAMES, NONE, VISUAL, Chooser, share_seen
-from labelgen.meaning.resolve import count_words, words_of
+from labelgen.meaning.resolve import count_corpus
 from labelgen.meaning.senses import Pins, Senses, Use
 from labelgen.mentions.terms import Role, Term
+from labelgen.mentions.termtable import TermTable
 from labelgen.sources.sample import Sample
 from tests.labelgen.shards import entries_of, term
 
@@ -165,9 +166,12 @@ def of_captions(labelling: Labelling, test_data: Path) -> Choosing:
     ]
     language = labelling.language
     choosing = Choosing(CONTEXT, Senses(language.lexicon, language.synsets, language.pins), samples)
-    again = Corpus(choosing.corpus.words)
-    count_words(again, words_of([entry.term for entry in entries], again)[:-1], mentioned)
-    assert again.support.tolist() == choosing.corpus.support.tolist()
+    table = TermTable()
+    table.add(mentioned.entries)
+    again = count_corpus(table, [mentioned])
+    assert dict(zip(again.words, again.support.tolist(), strict=True)) == dict(
+        zip(choosing.corpus.words, choosing.corpus.support.tolist(), strict=True)
+    )
     return choosing
 
 
