@@ -21,7 +21,6 @@ from labelgen.folder.state import BuildPlan, Status
 from labelgen.meaning import wordlists
 from labelgen.meaning.resolve import Language
 from labelgen.options import (
-    RULES,
     Options,
     as_in,
     choice_for,
@@ -128,9 +127,7 @@ def finish(out: str, on_progress: Watcher = lambda _: None) -> Result:
     folder = candidates.folder_of(out)
     state.read_plan(folder)  # before the lock, which would make a folder of a mistyped name
     with locks.held(out):
-        plan = state.read_plan(folder)
-        if plan.settings.rules != RULES:
-            raise CatlipError(f"{folder} was made by another version of catlip. Run the build again, with --rebuild.")
+        plan = state.read_plan_of_these_rules(folder)
         shards = plan.shards()
         if done := _up_to_date(out, plan, shards):
             return done
