@@ -18,7 +18,7 @@ Samples = list[tuple[str, ...]]
 
 
 class Labelling(Protocol):
-    """What is asked: `labelgen.inmemory.Labelling`, or whatever else labels captions."""
+    """What is asked: a `LemmaLabelling`, or whatever else labels captions."""
 
     def label(self, samples: Sequence[Sequence[str]]) -> list[set[str]]:
         """Synset names of each sample, from its raw captions; the samples together are the corpus."""
