@@ -6,13 +6,14 @@ import msgspec
 import numpy as np
 
 from labelgen import candidates, language_data
+from labelgen.arrays.ragged import unique_rows
 from labelgen.candidates import Mentions
 from labelgen.distill import table
 from labelgen.distill.weights import Weights
 from labelgen.folder.state import plan_of
 from labelgen.labelers import KINDS, Tools
 from labelgen.meaning import stoplist
-from labelgen.meaning.corpus import Corpus, unique_rows, word_of
+from labelgen.meaning.corpus import Corpus, word_of
 from labelgen.meaning.policies import CONTEXT, FIRST, Chooser, Weighed
 from labelgen.meaning.resolve import FAMILY_OF, Choice, Language, count_corpus
 from labelgen.meaning.senses import Senses

@@ -95,6 +95,20 @@ def distinct_pairs(rows: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np
     return rows, found[places]
 
 
+def unique_rows(rows: np.ndarray, values: np.ndarray, num_rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """(row, value) pairs → (offsets int64 [N+1], values int64): each row's values, unique and rising."""
+    width = int(values.max(initial=0)) + 1
+    rows, values = np.divmod(distinct(rows * width + values), width)
+    return offsets(np.bincount(rows, minlength=num_rows)), values
+
+
+def any_in(facts: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """bool [n]: whether one of facts[starts[i]:ends[i]] is true."""
+    counts = offsets(facts)
+    found: np.ndarray = counts[ends] > counts[starts]
+    return found
+
+
 def contains(rising: np.ndarray, values: np.ndarray) -> np.ndarray:
     """bool: which values are among those of a rising array."""
     if not len(rising):

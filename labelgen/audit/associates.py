@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from labelgen.arrays.ragged import rank_in_row
 from labelshards import schema
 from labelshards.labelset import LabelSet
 
@@ -75,8 +76,7 @@ def all_associates(label_set: LabelSet, support: np.ndarray, at_most: int) -> As
     # Closest first within each class: both halves are, and the sort keeps the order in which they are dealt together.
     mixed = np.arange(2 * len(kept)).reshape(2, -1).T.ravel()
     order = mixed[np.argsort(classes[mixed], kind="stable")]
-    starts = np.cumsum(np.bincount(classes, minlength=num_classes)) - np.bincount(classes, minlength=num_classes)
-    ranks = np.arange(len(order)) - starts[classes[order]]
+    ranks = rank_in_row(classes[order].astype(np.int64))
     near = ranks < at_most
     rows, places, at = classes[order[near]], ranks[near], order[near]
     of_pair = np.concatenate([kept, kept])[at] if len(kept) else at

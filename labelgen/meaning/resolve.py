@@ -7,13 +7,13 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from labelgen.arrays.ragged import distinct_pairs, rank_in_row
+from labelgen.arrays.ragged import distinct_pairs, offsets, rank_in_row, unique_rows
 from labelgen.candidates import Mentions
 from labelgen.dictionary.hypernyms import Hypernyms
 from labelgen.dictionary.lexicon import Lexicon
 from labelgen.dictionary.synsets import Synsets
 from labelgen.meaning import stoplist
-from labelgen.meaning.corpus import Corpus, unique_rows, word_of
+from labelgen.meaning.corpus import Corpus, word_of
 from labelgen.meaning.policies import NONE, Chooser
 from labelgen.meaning.senses import Pins, Senses
 from labelgen.mentions.terms import Role, Term
@@ -142,9 +142,9 @@ class Resolver:
         terms = self._table.numbers(entries)
         alone = (entries.heads < 0)[mentions]
         chosen = np.full(len(mentions), NONE, np.int64)
-        offsets = np.concatenate([[0], np.cumsum(np.bincount(rows[alone], minlength=num_rows))])
+        starts = offsets(np.bincount(rows[alone], minlength=num_rows))
         # Pairs wait until their words have senses.
-        chosen[alone] = self._chooser.choose(offsets, terms[mentions[alone]])
+        chosen[alone] = self._chooser.choose(starts, terms[mentions[alone]])
         if COMPOUNDS in self._choice.families:
             self._pair(terms, entries.heads, rows, mentions, chosen)
         families = self._families_of(terms, entries.heads)[mentions]

@@ -21,7 +21,7 @@ from labelgen.mentions.chunkkinds import (
     Asked,
     Asks,
     ChunkKinds,
-    kinds_of,
+    look_at,
 )
 from labelgen.mentions.mending import ADJECTIVE, AROUND, AT_THE_END, FACTS, IN_CHUNK, NOUN, TEXT, VERB
 from labelgen.mentions.reader import NONE, Found
@@ -114,7 +114,7 @@ class Parts:
         starts, stops = mended.chunks[:, 0], mended.chunks[:, 1]
         captions = np.repeat(np.arange(len(ends)), mended.num_chunks)
         texts = columns[:, TEXT]
-        kinds = kinds_of(mended, facts, captions, Asks(*(_asked(memory, texts) for memory in self._of_pairs)))
+        kinds = look_at(mended, facts, captions, Asks(*(_asked(memory, texts) for memory in self._of_pairs)))
         of_chunks = np.empty(len(starts), np.int64)
         of_chunks[kinds.alone] = self._of_tails(columns, stops, kinds)
         of_chunks[~kinds.alone] = self._of_others(columns, mended.chunks, kinds)

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labelgen.arrays.ragged import unique_rows
 from labelgen.dictionary.wordnet import Pos
 from labelgen.meaning import corpus
-from labelgen.meaning.corpus import Corpus, unique_rows, word_of
+from labelgen.meaning.corpus import Corpus, word_of
 from labelgen.meaning.resolve import count_corpus
 from labelgen.mentions.terms import Form, Role, Term
 from labelgen.mentions.termtable import TermTable

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labelgen.arrays.ragged import unique_rows
 from labelgen.dictionary.lexicon import Lexicon
 from labelgen.dictionary.synsets import Synsets
 from labelgen.dictionary.wordnet import Pos
 from labelgen.extract import Seconds
 from labelgen.inmemory import Labelling
 from labelgen.meaning import company, policies
-from labelgen.meaning.corpus import Corpus, unique_rows, word_of
+from labelgen.meaning.corpus import Corpus, word_of
 from labelgen.meaning.policies import CONTEXT, FIRST, NAMES, NONE, VISUAL, Chooser, share_seen
 from labelgen.meaning.resolve import count_corpus
 from labelgen.meaning.senses import Pins, Senses, Use
