@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from labelgen.arrays.growing import Growing
+from labelgen.arrays.ragged import spans
 
 BREAK = "\n"
 # Pieces between two captions, and at both ends: as many as the neighbours on one side that count (tagger.py).
@@ -72,9 +73,7 @@ class Pieces:
         self._lower_headlines(words, breaks)
         lengths = self._lengths.rows[words]
         ends = np.cumsum(lengths)
-        numbers = self._of_words.rows[
-            np.repeat(self._starts.rows[words] - ends + lengths, lengths) + np.arange(ends[-1])
-        ]
+        numbers = self._of_words.rows[spans(self._starts.rows[words], lengths)]
         return Row(numbers, ends[breaks[:-1]], ends[breaks[1:]] - _NUM_BREAKS)
 
     def _cut_new(self) -> None:
