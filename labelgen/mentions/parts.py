@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from labelgen.arrays.growing import Growing
 from labelgen.arrays.memory import Memory, NumberMemory
+from labelgen.arrays.numbers import Numbers
 from labelgen.arrays.ragged import Rows, spans
 from labelgen.mentions.chunkkinds import (
     BEFORE_OF,
@@ -27,7 +28,7 @@ from labelgen.mentions.mending import ADJECTIVE, AROUND, AT_THE_END, FACTS, IN_C
 from labelgen.mentions.reader import NONE, Found
 from labelgen.mentions.terms import REACH, Mention, Phrase, Role, Term, TermFinder, plain
 from labelgen.mentions.wordfacts import STANDS_FOR
-from labelgen.parsing.parse import Numbers, Parses, Word
+from labelgen.parsing.parse import Parses, Word
 
 # Parts that are remembered at most, some 80 MB; captions say the same again and again ("a man", "a white dog").
 _MAX_PARTS = 300_000
@@ -38,7 +39,7 @@ _OF = Word("of", "IN", True)
 class Parser(Protocol):
     """What reads texts: nouns.ChunkParser."""
 
-    def parse_all(self, texts: Sequence[str], numbers: Numbers) -> Parses:
+    def parse_all(self, texts: Sequence[str], numbers: Numbers[Word]) -> Parses:
         """The words, by these numbers, and the chunks of each."""
 
 
@@ -201,7 +202,7 @@ class Parts:
         return across, self._add(phrase)
 
     def _of_word(self, word: int) -> int:
-        return self._add(self._finder.outside(self.words.words[word]))
+        return self._add(self._finder.outside(self.words.known[word]))
 
     def _of_texts(self, ask: Callable[[str, str], bool]) -> Callable[[tuple[int, int]], bool]:
         """`ask` two words, by the numbers of their texts."""

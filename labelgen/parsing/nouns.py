@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from labelgen.arrays.numbers import Numbers
 from labelgen.parsing.fastparse import tag_chunks
-from labelgen.parsing.parse import Numbers, Parse, Parses, Word, numbered, one_after_another, one_by_one
+from labelgen.parsing.parse import Parse, Parses, Word, numbered, one_after_another, one_by_one
 from labelshards import storage
 
 # Where the noun chunks come from: spaCy's parse, its tags alone, or a table that learns from the parse (distill/).
@@ -56,7 +57,7 @@ class ChunkParser:
                 for layer in component.model.walk():
                     layer.ops.use_blis = False
         self._nouns = nouns
-        self._numbers = Numbers()  # of what is parsed one by one
+        self._numbers = Numbers[Word]()  # of what is parsed one by one
         self.slow: str | None = None
         try:
             self._fast: FastParser | None = FastParser(self._nlp, with_arcs=nouns == CHUNKS)
@@ -66,10 +67,10 @@ class ChunkParser:
     def parse(self, texts: Sequence[str]) -> list[Parse]:
         """Words and noun chunks of each text, in order."""
         if len(self._numbers) > _MAX_NUMBERS:
-            self._numbers = Numbers()
-        return one_by_one(self.parse_all(texts, self._numbers), self._numbers.words)
+            self._numbers = Numbers[Word]()
+        return one_by_one(self.parse_all(texts, self._numbers), self._numbers.known)
 
-    def parse_all(self, texts: Sequence[str], numbers: Numbers) -> Parses:
+    def parse_all(self, texts: Sequence[str], numbers: Numbers[Word]) -> Parses:
         """The same as arrays."""
         found = numbered([], numbers)
         for start in range(0, len(texts), TEXTS_PER_ZONE):
@@ -78,7 +79,7 @@ class ChunkParser:
             found = one_after_another(found, zone) if start else zone
         return found
 
-    def _parse(self, texts: list[str], numbers: Numbers) -> Parses:
+    def _parse(self, texts: list[str], numbers: Numbers[Word]) -> Parses:
         if self._fast is None:
             docs = self._nlp.pipe(texts, batch_size=TEXTS_PER_BATCH)
             return numbered([self._ordinarily(doc) for doc in docs], numbers)
