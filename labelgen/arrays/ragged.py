@@ -27,6 +27,10 @@ class Rows(NamedTuple):
         lengths = self.starts[rows + 1] - self.starts[rows]
         return Rows(offsets(lengths), self.values[spans(self.starts[rows], lengths)])
 
+    def transposed(self) -> "Rows":
+        """Where values are numbers of rows: the same the other way round. Row i has the rows that hold i, rising."""
+        return group(self.values, np.repeat(np.arange(len(self.lengths)), self.lengths), len(self.lengths))
+
     def expand(self, rows: np.ndarray, at_most: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """(int64 [n], values [n]): the values of many rows, each with the place in `rows` that asked for it.
 
