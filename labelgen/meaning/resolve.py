@@ -98,8 +98,8 @@ def make_resolver(
     corpus = count_corpus(table, told)
     senses = Senses(language.lexicon, language.synsets, language.pins)
     # Compounds are made of the senses of both words, which need not be labels themselves.
-    families = set(choice.families) if COMPOUNDS not in choice.families else {NOUNS, ATTRIBUTES}
-    roles = {role for role, family in FAMILY_OF.items() if family in families | set(choice.families)}
+    families = set(choice.families) | ({NOUNS, ATTRIBUTES} if COMPOUNDS in choice.families else set())
+    roles = {role for role, family in FAMILY_OF.items() if family in families}
     if not choice.modifiers and COMPOUNDS not in choice.families:
         roles.discard(Role.MODIFIER)
     return Resolver(choice, Chooser(choice.senses, senses, terms, corpus, roles), table, language.synsets)

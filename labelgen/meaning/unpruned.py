@@ -43,9 +43,7 @@ class Unpruned:
 
     def __init__(self, folder: str, names: Sequence[str], language: Language, choice: Choice) -> None:
         self._folder, self._names, self._language, self._choice = folder, names, language, choice
-        reports = [candidates.read_report(folder, name) for name in names]
-        prints = [(name, report.fingerprint if report else "") for name, report in zip(names, reports, strict=True)]
-        self._keys = {family: resolved.key_of(choice, family, prints) for family in choice.families}
+        self._keys = resolved.keys_of(folder, names, choice)
         self._hypernyms = Hypernyms(language.synsets, choice.hypernym_depth)
         self._resolver = cache(self._make_resolver)
         self._is_making = Lock()  # of the resolver, which threads share
