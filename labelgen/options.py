@@ -37,7 +37,7 @@ DEFAULT_MAX_BAD_FRACTION = 0.5
 class Options:
     """What a person asks for.
 
-    sources: what `sources.plan` takes, and `-` for standard input. fields: where in them things are.
+    sources: what `sources.scan` takes, and `-` for standard input. fields: where in them things are.
     vocabulary_from: a label set whose vocabulary is taken instead of a new one. senses: the policy, and stoplist:
     whether words about the picture itself are left out; None is the labeler's own way. families: family → threshold,
     beside the nouns; None is that of the nouns. terms, pins: files as wordlists.py reads them. nouns: where noun chunks

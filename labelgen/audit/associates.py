@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelgen.arrays.ragged import rank_in_row
-from labelshards import schema
 from labelshards.labelset import LabelSet
 
 
@@ -48,7 +47,7 @@ class Pairs(NamedTuple):
 
 def associates(label_set: LabelSet, class_id: int, support: np.ndarray, at_most: int) -> list[Associate]:
     """The classes closest to one, closest first. `support`: int64 [K], as Totals has it."""
-    table = _table(label_set)
+    table = label_set.cooccurrence()
     table = table.filter((pc.field("a") == class_id) | (pc.field("b") == class_id))
     pairs = _weighed(table, support, label_set.manifest.totals.samples)
     others = np.where(pairs.a == class_id, pairs.b, pairs.a)
@@ -63,7 +62,7 @@ def associates(label_set: LabelSet, class_id: int, support: np.ndarray, at_most:
 def all_associates(label_set: LabelSet, support: np.ndarray, at_most: int) -> Associates:
     """The same for all K classes at once, `at_most` of each. `support`: int64 [K]."""
     num_classes = len(label_set.vocabulary)
-    pairs = _weighed(_table(label_set), support, label_set.manifest.totals.samples)
+    pairs = _weighed(label_set.cooccurrence(), support, label_set.manifest.totals.samples)
     found = Associates(
         np.full((num_classes, at_most), num_classes, np.uint32),
         np.zeros((num_classes, at_most), np.int64),
@@ -89,18 +88,13 @@ def all_associates(label_set: LabelSet, support: np.ndarray, at_most: int) -> As
 def top_matrix(label_set: LabelSet, support: np.ndarray, size: int) -> np.ndarray:
     """float32 [size, size]: the lift of the most frequent classes; NaN on the diagonal, 0 where a pair is too rare."""
     size = min(size, len(label_set.vocabulary))
-    table = _table(label_set)
+    table = label_set.cooccurrence()
     table = table.filter((pc.field("a") < size) & (pc.field("b") < size))
     pairs = _weighed(table, support, label_set.manifest.totals.samples)
     matrix = np.zeros((size, size), np.float32)
     matrix[pairs.a, pairs.b] = matrix[pairs.b, pairs.a] = pairs.lift
     np.fill_diagonal(matrix, np.nan)
     return matrix
-
-
-def _table(label_set: LabelSet) -> pa.Table:
-    has_pairs = schema.COOCCURRENCE_NAME in label_set.manifest.files
-    return label_set.cooccurrence() if has_pairs else schema.COOCCURRENCE.empty_table()
 
 
 def _weighed(table: pa.Table, support: np.ndarray, samples: int) -> Pairs:

@@ -94,8 +94,8 @@ class Given(NamedTuple):
 def terms_of(label_set: LabelSet) -> Given:
     """From examples.parquet, if there is anything in it."""
     vocab = label_set.vocabulary
-    table = label_set.examples() if schema.EXAMPLES_NAME in label_set.manifest.files else None
-    if table is None or not len(table):
+    table = label_set.examples()
+    if not len(table):
         lemmas = pa.array([words[0].lower() for words in vocab.lemmas], pa.string())
         return Given(np.arange(len(vocab) + 1), lemmas, vocab.support, np.arange(len(vocab)), False)
     classes = table["class_id"].to_numpy().astype(np.int64)

@@ -7,7 +7,6 @@ import pyarrow as pa
 
 from labelgen.audit.associates import all_associates
 from labelgen.report.data import Details
-from labelshards import schema
 from labelshards.labelset import LabelSet
 
 _TERMS = 8
@@ -58,14 +57,11 @@ def _terms(label_set: LabelSet, most_bytes: int) -> tuple[list[list[tuple[str, i
     num_classes = len(label_set.vocabulary)
     terms: list[list[tuple[str, int]]] = [[] for _ in range(num_classes)]
     told: list[list[tuple[str, list[str]]]] = [[] for _ in range(num_classes)]
-    if schema.EXAMPLES_NAME in label_set.manifest.files:
-        table = label_set.examples()
-        for class_id, term, count, of_term in zip(
-            *(table[name].to_pylist() for name in table.column_names), strict=True
-        ):
-            terms[class_id].append((term, count))
-            if len(told[class_id]) < _CAPTIONS:
-                told[class_id].append((term, of_term))
+    table = label_set.examples()
+    for class_id, term, count, of_term in zip(*(table[name].to_pylist() for name in table.column_names), strict=True):
+        terms[class_id].append((term, count))
+        if len(told[class_id]) < _CAPTIONS:
+            told[class_id].append((term, of_term))
     return terms, [_dealt(of_class, most_bytes) for of_class in told]
 
 
