@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelgen.arrays.ragged import rank_in_row
@@ -45,11 +44,23 @@ class Pairs(NamedTuple):
     sure: np.ndarray
 
 
-def associates(label_set: LabelSet, class_id: int, support: np.ndarray, at_most: int) -> list[Associate]:
-    """The classes closest to one, closest first. `support`: int64 [K], as Totals has it."""
+def read_pairs(label_set: LabelSet, support: np.ndarray, class_id: int | None = None) -> Pairs:
+    """All pairs, or those with one class. `support`: int64 [K], as Totals has it."""
     table = label_set.cooccurrence()
-    table = table.filter((pc.field("a") == class_id) | (pc.field("b") == class_id))
-    pairs = _weighed(table, support, label_set.manifest.totals.samples)
+    if class_id is not None:
+        table = table.filter((pc.field("a") == class_id) | (pc.field("b") == class_id))
+    a, b = table["a"].to_numpy().astype(np.int64), table["b"].to_numpy().astype(np.int64)
+    together = table["support"].to_numpy()
+    by_chance = support[a] * (support[b] / max(1, label_set.manifest.totals.samples))
+    lift = together / np.maximum(by_chance, 1e-9)  # a class that no sample has is no division by zero
+    # Less a standard deviation of the count, or pairs of a few samples would stand first by luck.
+    sure = (together - np.sqrt(together)) / np.maximum(by_chance, 1e-9)
+    return Pairs(a, b, together, lift.astype(np.float32), sure.astype(np.float32))
+
+
+def associates(label_set: LabelSet, class_id: int, support: np.ndarray, at_most: int) -> list[Associate]:
+    """The classes closest to one, closest first. `support`: as `read_pairs` takes it."""
+    pairs = read_pairs(label_set, support, class_id)
     others = np.where(pairs.a == class_id, pairs.b, pairs.a)
     best = np.argsort(-pairs.sure, kind="stable")[:at_most]
     return [
@@ -59,10 +70,8 @@ def associates(label_set: LabelSet, class_id: int, support: np.ndarray, at_most:
     ]
 
 
-def all_associates(label_set: LabelSet, support: np.ndarray, at_most: int) -> Associates:
-    """The same for all K classes at once, `at_most` of each. `support`: int64 [K]."""
-    num_classes = len(label_set.vocabulary)
-    pairs = _weighed(label_set.cooccurrence(), support, label_set.manifest.totals.samples)
+def all_associates(pairs: Pairs, num_classes: int, at_most: int) -> Associates:
+    """The same for all K classes at once, `at_most` of each, out of all pairs."""
     found = Associates(
         np.full((num_classes, at_most), num_classes, np.uint32),
         np.zeros((num_classes, at_most), np.int64),
@@ -85,23 +94,11 @@ def all_associates(label_set: LabelSet, support: np.ndarray, at_most: int) -> As
     return found
 
 
-def top_matrix(label_set: LabelSet, support: np.ndarray, size: int) -> np.ndarray:
+def top_matrix(pairs: Pairs, size: int) -> np.ndarray:
     """float32 [size, size]: the lift of the most frequent classes; NaN on the diagonal, 0 where a pair is too rare."""
-    size = min(size, len(label_set.vocabulary))
-    table = label_set.cooccurrence()
-    table = table.filter((pc.field("a") < size) & (pc.field("b") < size))
-    pairs = _weighed(table, support, label_set.manifest.totals.samples)
+    top = np.flatnonzero((pairs.a < size) & (pairs.b < size))
+    a, b = pairs.a[top], pairs.b[top]
     matrix = np.zeros((size, size), np.float32)
-    matrix[pairs.a, pairs.b] = matrix[pairs.b, pairs.a] = pairs.lift
+    matrix[a, b] = matrix[b, a] = pairs.lift[top]
     np.fill_diagonal(matrix, np.nan)
     return matrix
-
-
-def _weighed(table: pa.Table, support: np.ndarray, samples: int) -> Pairs:
-    a, b = table["a"].to_numpy().astype(np.int64), table["b"].to_numpy().astype(np.int64)
-    together = table["support"].to_numpy()
-    by_chance = support[a] * (support[b] / max(1, samples))
-    lift = together / np.maximum(by_chance, 1e-9)  # a class that no sample has is no division by zero
-    # Less a standard deviation of the count, or pairs of a few samples would stand first by luck.
-    sure = (together - np.sqrt(together)) / np.maximum(by_chance, 1e-9)
-    return Pairs(a, b, together, lift.astype(np.float32), sure.astype(np.float32))

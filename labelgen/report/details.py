@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from labelgen.audit.associates import all_associates
+from labelgen.audit.associates import Pairs, all_associates
 from labelgen.report.data import Details
 from labelshards.labelset import LabelSet
 
@@ -19,17 +19,17 @@ _ASSOCIATES = 12
 def details(
     label_set: LabelSet,
     table: pa.Table,
-    support: np.ndarray,
+    pairs: Pairs,
     places: np.ndarray,
     pictures: Sequence[Sequence[int]],
     caption_bytes: int,
 ) -> list[Details]:
-    """Of each class of one label set. table: audit.classes.class_table; support: [K] in this corpus; places: int64 [K],
-    where its classes stand in the report; pictures: of each class, places among the report's pictures;
-    caption_bytes: no more in all captions of a class; where its first is longer, that one is cut.
+    """Of each class of one label set. table: audit.classes.class_table; pairs: all of its pairs; places: int64 [K],
+    where its classes stand in the report; pictures: of each class, places among the report's pictures; caption_bytes:
+    no more in all captions of a class; where its first is longer, that one is cut.
     """
     terms, captions = _terms(label_set, caption_bytes)
-    near = all_associates(label_set, support, _ASSOCIATES)
+    near = all_associates(pairs, len(places), _ASSOCIATES)
     found = []
     others = table["other_sense"].to_pylist()
     at_end = np.append(places, -1)  # where there is no associate, all_associates has K
