@@ -45,7 +45,7 @@ class Pairs(NamedTuple):
 
 
 def read_pairs(label_set: LabelSet, support: np.ndarray, class_id: int | None = None) -> Pairs:
-    """All pairs, or those with one class. `support`: int64 [K], as Totals has it."""
+    """All pairs, or those with one class. `support`: int64 or float64 [K], of totals.support_here."""
     table = label_set.cooccurrence()
     if class_id is not None:
         table = table.filter((pc.field("a") == class_id) | (pc.field("b") == class_id))
@@ -59,7 +59,7 @@ def read_pairs(label_set: LabelSet, support: np.ndarray, class_id: int | None = 
 
 
 def associates(label_set: LabelSet, class_id: int, support: np.ndarray, at_most: int) -> list[Associate]:
-    """The classes closest to one, closest first. `support`: as `read_pairs` takes it."""
+    """The classes closest to one, closest first. `support`: int64 or float64 [K], as `read_pairs` takes it."""
     pairs = read_pairs(label_set, support, class_id)
     others = np.where(pairs.a == class_id, pairs.b, pairs.a)
     best = np.argsort(-pairs.sure, kind="stable")[:at_most]
