@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelgen.arrays.ragged import offsets
+from labelgen.arrays.ragged import offsets, rank_in_row
 from labelgen.audit import flags
 from labelgen.audit.branches import branches
 from labelgen.classes.edit import Edits, edit_of
@@ -154,7 +154,7 @@ def _compare(meant: Meant, own: np.ndarray, atlas: Atlas, pos: Pos) -> tuple[np.
     """
     num = len(own)
     rows = np.repeat(np.arange(num), meant.senses.lengths)
-    ranks = np.arange(len(rows)) - meant.senses.starts[rows]
+    ranks = rank_in_row(rows)
     is_own = meant.senses.values == own[rows]
     judged = meant.likely > 0
     things = pc.is_in(atlas.lexnames, value_set=pa.array(sorted(THING_NAMES))).to_numpy(zero_copy_only=False)

@@ -69,7 +69,7 @@ class Parts:
     def _begin(self) -> None:
         self._finder.mender.forget()
         self.words = self._finder.mender.facts
-        self._terms: dict[Term, int] = {}
+        self._terms = Numbers[Term]()
         self._starts, self._mentions = Growing(np.int64), Growing(np.int64, (2,))
         self._starts.append([0, 0])  # part 0, which gives nothing
         self._new: list[tuple[int, int]] = []
@@ -97,13 +97,13 @@ class Parts:
 
     def names(self, terms: np.ndarray) -> tuple[pa.Array, pa.Array, pa.Array]:
         """Texts, roles and forms, string [n] each, of terms by their numbers, int64 [n]."""
-        known = list(self._terms)  # in the order in which they were numbered
-        texts, roles, forms = zip(*map(known.__getitem__, terms.tolist()), strict=True) if len(terms) else ((), (), ())
+        named = map(self._terms.known.__getitem__, terms.tolist())
+        texts, roles, forms = zip(*named, strict=True) if len(terms) else ((), (), ())
         return pa.array(texts, pa.string()), pa.array(roles, pa.string()), pa.array(forms, pa.string())
 
     def is_head(self, terms: np.ndarray) -> np.ndarray:
         """bool [n]: those whose role is that of a head."""
-        known = np.fromiter((term.role is Role.HEAD for term in self._terms), np.bool_, len(self._terms))
+        known = np.fromiter((term.role is Role.HEAD for term in self._terms.known), np.bool_, len(self._terms))
         found: np.ndarray = known[terms]
         return found
 
@@ -215,7 +215,7 @@ class Parts:
         """The number of a new part that gives this."""
         for each in phrase:
             if isinstance(each, Mention):  # the others are for explanations, which take one caption at a time
-                self._new.append((self._number(each.term), NONE if each.of is None else self._number(each.of)))
+                self._new.append((self._terms[each.term], NONE if each.of is None else self._terms[each.of]))
         self._new_ends.append(len(self._mentions) + len(self._new))
         # `_starts` has one more than there are parts, and the new one's end is among `_new_ends` already.
         return len(self._starts) + len(self._new_ends) - 2
@@ -230,9 +230,6 @@ class Parts:
             self._mentions.append(self._new)
             self._new = []
         return Rows(self._starts.rows, self._mentions.rows)
-
-    def _number(self, term: Term) -> int:
-        return self._terms.setdefault(term, len(self._terms))
 
 
 def _before_tails(facts: np.ndarray, starts: np.ndarray, kinds: ChunkKinds) -> tuple[np.ndarray, np.ndarray]:
