@@ -71,11 +71,13 @@ def print_json(value: object) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
-def print_table(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]]) -> None:
+def print_table(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]], limit: int = 0) -> None:
     """A table on stdout, one line a row. `columns`: (name, "left" | "right"); only long texts are cut to fit.
 
-    Where that does not do, the last columns are left out, and a line names them.
+    Where that does not do, the last columns are left out, and a line names them. limit: so many rows, as the command's
+    --limit says; 0 is all.
     """
+    num_rows, rows = len(rows), rows[: limit or None]
     natural = [
         min(_LONGEST_CELL, max(cell_len(text) for text in (name, *(row[at] for row in rows))))
         for at, (name, _) in enumerate(columns)
@@ -90,6 +92,8 @@ def print_table(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]
     stdout.print(table)
     if left_out := [name for name, _ in columns[len(widths) :] if name]:
         stdout.print(f"No room for: {', '.join(left_out)}.", style="dim")
+    if num_rows > len(rows):
+        stdout.print(f"… {num_rows - len(rows):,} more; --limit 0 shows all.", style="dim")
 
 
 def _fit(natural: Sequence[int], room: int) -> list[int]:

@@ -21,7 +21,6 @@ from labelgen.folder.state import BuildPlan, Status
 from labelgen.meaning import wordlists
 from labelgen.meaning.resolve import Language
 from labelgen.options import (
-    RULES,
     Options,
     as_in,
     choice_for,
@@ -128,9 +127,7 @@ def finish(out: str, on_progress: Watcher = lambda _: None) -> Result:
     folder = candidates.folder_of(out)
     state.read_plan(folder)  # before the lock, which would make a folder of a mistyped name
     with locks.held(out):
-        plan = state.read_plan(folder)
-        if plan.settings.rules != RULES:
-            raise CatlipError(f"{folder} was made by another version of catlip. Run the build again, with --rebuild.")
+        plan = state.read_plan_of_these_rules(folder)
         shards = plan.shards()
         if done := _up_to_date(out, plan, shards):
             return done
@@ -258,8 +255,8 @@ def _extract(
         name = outcome.shard.name
         if isinstance(outcome, Done):
             work.seconds += outcome.seconds
-            work.slow = work.slow or outcome.report.slow
-            work.num_captions += outcome.report.captions
+            work.slow = work.slow or outcome.slow
+            work.num_captions += outcome.captions
             work.num_extracted += 1
             if name in found.failed or options.retry_failed:
                 state.forget_failure(folder, name)
@@ -359,7 +356,9 @@ def language_of(plan: BuildPlan) -> Language:
     for uri, planned, now in decided:
         if now != planned:
             what = uri or "catlip's own list of senses"
-            raise CatlipError(f"{what} changed after the slices began. Run one of them again, or put it back.")
+            raise CatlipError(
+                f"{what} changed after the build began. Run the build again, or one of its slices; or put it back."
+            )
     return load_language(plan.settings.labeler, plan.terms, plan.pins, language_data.find_wordnet())
 
 

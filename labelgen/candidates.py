@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from labelgen.arrays.ragged import Rows, pack
-from labelgen.mentions.termtable import Entries, kinds_of
+from labelgen.mentions.termtable import TERMS, Entries, kinds_of
 from labelshards import parquet, schema, storage
 from labelshards.errors import CatlipError
 from labelshards.images import ImageFile
@@ -25,19 +25,6 @@ FOLDER_NAME = "_candidates"
 SETTINGS_NAME = "settings.json"
 
 _META_REPORT = b"catlip.report"
-
-# The terms of a shard, and pairs of them: its entries. head: that of a pair, by its number, else -1. rows, captions: a
-# few captions that have it, with the rows of their samples.
-TERMS = pa.schema(
-    [
-        pa.field("text", pa.string(), nullable=False),
-        pa.field("role", pa.string(), nullable=False),
-        pa.field("form", pa.string(), nullable=False),
-        pa.field("head", pa.int32(), nullable=False),
-        pa.field("rows", pa.list_(pa.field("element", pa.uint32(), nullable=False)), nullable=False),
-        pa.field("captions", pa.list_(pa.field("element", pa.string(), nullable=False)), nullable=False),
-    ]
-)
 
 _FIELDS = {field.name: field for field in (*schema.label_shard(with_captions=True), *TERMS)}
 
@@ -112,22 +99,6 @@ class Samples(NamedTuple):
     images: pa.Array
     captions: pa.ListArray | None
     report: Report
-
-
-def terms_table(
-    names: tuple[pa.Array, pa.Array, pa.Array],
-    heads: np.ndarray,
-    starts: np.ndarray,
-    examples: tuple[pa.Array, pa.Array],
-) -> pa.Table:
-    """TERMS [E] of its columns. names: text, role and form, string [E]. heads: int [E].
-
-    examples: row and caption of each; those of entry i stand from starts[i] to starts[i+1].
-    """
-    told = [pa.ListArray.from_arrays(pa.array(starts, pa.int32()), column) for column in examples]
-    columns = [*names, pa.array(heads, pa.int32()), *told]
-    typed = [column.cast(field.type) for column, field in zip(columns, TERMS, strict=True)]
-    return pa.Table.from_arrays(typed, schema=TERMS)
 
 
 def folder_of(label_set: str) -> str:

@@ -1,22 +1,25 @@
 """Why a caption gets the labels that it gets: what was looked up, what each sense had for it, what was left out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
 
 from labelgen import candidates, language_data
+from labelgen.arrays.ragged import unique_rows
 from labelgen.candidates import Mentions
 from labelgen.distill import table
 from labelgen.distill.weights import Weights
+from labelgen.folder.state import plan_of
 from labelgen.labelers import KINDS, Tools
 from labelgen.meaning import stoplist
-from labelgen.meaning.corpus import Corpus, unique_rows, word_of
-from labelgen.meaning.policies import FIRST, Chooser, Weighed
-from labelgen.meaning.resolve import FAMILY_OF, Choice, Language, count_words, words_of
+from labelgen.meaning.corpus import Corpus, word_of
+from labelgen.meaning.policies import CONTEXT, FIRST, Chooser, Weighed
+from labelgen.meaning.resolve import FAMILY_OF, Choice, Language, count_corpus
 from labelgen.meaning.senses import Senses
+from labelgen.meaning.unpruned import counted_samples
 from labelgen.mentions.reader import Captions
-from labelgen.mentions.terms import Dropped, Mention, Role
+from labelgen.mentions.terms import Dropped, Mention, Role, Term
 from labelgen.mentions.termtable import TermTable
 from labelgen.options import Options, choice_for, load_language
 from labelgen.parsing.normalize import normalize
@@ -84,10 +87,12 @@ def explain(caption: str, options: Sequence[Options], corpus_from: str | None = 
     told = []
     for each in options:
         language = load_language(each.labeler, each.terms, each.pins, folder)
-        shards = _candidates(corpus_from) if corpus_from and KINDS[each.labeler].parses else []
         weights = _weights(corpus_from) if each.nouns == DISTILLED else None
         tools = Tools(language.lexicon, folder, model, each.nouns, weights)
-        told.append(_tell(caption, each.labeler, choice_for(each), tools, language, shards))
+        choice = choice_for(each)
+        told.append(
+            _tell(caption, each.labeler, choice, tools, language, corpus_from if choice.senses == CONTEXT else None)
+        )
     return told
 
 
@@ -99,13 +104,25 @@ def _weights(label_set: str | None) -> Weights:
     return table.read(storage.join(label_set, table.NAME)).weights
 
 
-def _candidates(label_set: str) -> list[Mentions]:
-    folder = candidates.folder_of(label_set)
-    return [candidates.read_mentions(folder, entry.name) for entry in LabelSet.open(label_set).manifest.shards]
+def _corpus(terms: Sequence[Term], label_set: str | None) -> Corpus:
+    """What its build counted for a label set, or nothing; and a caption with these terms as one sample more."""
+    table = TermTable()
+    told: Iterable[Mentions] = ()
+    if label_set is not None:
+        opened = LabelSet.open(label_set)
+        plan_of(opened)  # raises CatlipError
+        folder, names = candidates.folder_of(label_set), [entry.name for entry in opened.manifest.shards]
+        for name in names:
+            table.add(candidates.read_entries(folder, name))
+        told = counted_samples(folder, names)
+    corpus = count_corpus(table, told, terms)
+    words = np.array([corpus.words[word] for term in terms if (word := word_of(term)) is not None], np.int64)
+    corpus.add(*unique_rows(np.zeros(len(words), np.int64), words, 1))
+    return corpus
 
 
 def _tell(
-    raw: str, labeler_name: str, choice: Choice, tools: Tools, language: Language, shards: list[Mentions]
+    raw: str, labeler_name: str, choice: Choice, tools: Tools, language: Language, corpus_from: str | None
 ) -> Told:
     labeler = KINDS[labeler_name].make(tools)
     text = normalize(raw)[0]
@@ -113,18 +130,8 @@ def _tell(
     found = [each for parsed in parses for phrase in labeler.phrases(parsed) for each in phrase]
     mentions = [each for each in found if isinstance(each, Mention)]
     terms = list(dict.fromkeys(mention.term for mention in mentions))
-    table = TermTable()
-    for shard in shards:
-        table.add(shard.entries)
-    known = table.terms()
-    corpus = Corpus(word for term in (*terms, *known) if (word := word_of(term)) is not None)
-    numbers = words_of(known, corpus)
-    for shard in shards:
-        count_words(corpus, numbers[table.numbers(shard.entries)], shard)
-    words = np.array([corpus.words[word] for term in terms if (word := word_of(term)) is not None], np.int64)
-    corpus.add(*unique_rows(np.zeros(len(words), np.int64), words, 1))  # the caption is one of its samples
     senses = Senses(language.lexicon, language.synsets, language.pins)
-    chooser = Chooser(choice.senses, senses, terms, corpus)
+    chooser = Chooser(choice.senses, senses, terms, _corpus(terms, corpus_from))
     told = [_tell_term(mention, terms.index(mention.term), chooser, choice, language) for mention in mentions]
     return Told(
         labeler=labeler_name,

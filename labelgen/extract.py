@@ -13,7 +13,7 @@ import pyarrow as pa
 from labelgen import candidates, labelers, sources
 from labelgen.arrays import ragged
 from labelgen.candidates import CandidateShard, Report
-from labelgen.labelers import FromTable, NounChunks, Tools
+from labelgen.labelers import Tools
 from labelgen.mentions.atonce import AllAtOnce
 from labelgen.mentions.gather import Gathered, Gatherer, OneByOne
 from labelgen.mentions.reader import Captions
@@ -102,9 +102,8 @@ class Extractor:
         return shard
 
     def _gatherer(self) -> Gatherer:
-        if isinstance(self._labeler, NounChunks | FromTable):
-            return AllAtOnce(self._labeler.reader)
-        return OneByOne(self._labeler)
+        reader = self._labeler.reader
+        return OneByOne(self._labeler) if reader is None else AllAtOnce(reader)
 
     def _label(self, samples: list[Sample], rows: "_Rows", gatherer: Gatherer, seconds: Seconds) -> None:
         start = time.perf_counter()

@@ -11,10 +11,11 @@ from labelgen.distill.labeler import Distilled
 from labelgen.distill.weights import Weights
 from labelgen.meaning import policies
 from labelgen.mentions.corenet import CoreNet, Reading
-from labelgen.mentions.pos_nouns import pos_nouns
+from labelgen.mentions.pos_nouns import pos_noun
 from labelgen.mentions.reader import Captions, Labeler, Reader
 from labelgen.mentions.terms import Dropped, Mention, Phrase, Role, Term, TermFinder
-from labelgen.parsing.nouns import CHUNKS, DISTILLED, TAGS, ChunkParser, Parse, Word
+from labelgen.parsing.nouns import CHUNKS, DISTILLED, TAGS, ChunkParser
+from labelgen.parsing.parse import Parse, Word
 
 DEFAULT = "noun-chunks"
 
@@ -47,10 +48,7 @@ class Kind(NamedTuple):
 
 
 class NounChunks:
-    """Terms inside spaCy's noun chunks, and the adjectives and verbs of the caption.
-
-    reader: the same for many captions at once.
-    """
+    """Terms inside spaCy's noun chunks, and the adjectives and verbs of the caption."""
 
     def __init__(self, tools: Tools) -> None:
         # It brings numba with it, which only those need who parse.
@@ -63,7 +61,7 @@ class NounChunks:
     @property
     def slow(self) -> str | None:
         """Of the parser."""
-        return self._parser.ordinary
+        return self._parser.slow
 
     def parse(self, captions: Captions) -> list[Parse]:
         """spaCy's parses of the clean texts."""
@@ -78,29 +76,10 @@ class NounChunks:
         return self._finder.chunks(parsed)
 
 
-class FromTable:
-    """Terms inside the noun chunks that a learnt table tells. reader: the same for many captions at once."""
-
-    slow = None
-
-    def __init__(self, lexicon: Lexicon, weights: Weights) -> None:
-        self.reader = Distilled(lexicon, weights)
-
-    def parse(self, captions: Captions) -> list[Parse]:
-        """The parses of the clean texts, as the table tells them."""
-        return self.reader.parse(captions.texts)
-
-    def phrases(self, parsed: Parse) -> list[Phrase]:
-        """See terms.py."""
-        return self.reader.phrases(parsed)
-
-    def chunks(self, parsed: Parse) -> list[tuple[str, list[str]]]:
-        """Chunks with the terms tried, longest first."""
-        return self.reader.chunks(parsed)
-
-
 class PosNouns:
     """The paper's equation 1: every word that is tagged as a noun, by itself."""
+
+    reader = None
 
     def __init__(self, tools: Tools) -> None:
         self._parser = ChunkParser(tools.model, TAGS)  # it reads tags alone
@@ -110,7 +89,7 @@ class PosNouns:
     @property
     def slow(self) -> str | None:
         """Of the parser."""
-        return self._parser.ordinary
+        return self._parser.slow
 
     def parse(self, captions: Captions) -> list[Parse]:
         """spaCy's parses of the clean texts."""
@@ -121,8 +100,8 @@ class PosNouns:
         return [self._phrases[word] for word in parsed.words]
 
     def _phrase(self, word: Word) -> Phrase:
-        nouns = pos_nouns([word], self._lexicon)
-        return Phrase(Mention(Term(term, Role.HEAD), word.text.lower()) for term, word in nouns)
+        term = pos_noun(word, self._lexicon)
+        return Phrase([] if term is None else [Mention(Term(term, Role.HEAD), word.text.lower())])
 
     def chunks(self, parsed: Parse) -> list[tuple[str, list[str]]]:
         """None: words stand alone."""
@@ -133,7 +112,7 @@ class PosNouns:
 class Published:
     """The published code's rule; it reads the raw caption and needs no parse."""
 
-    slow = None
+    reader = slow = None
 
     def __init__(self, tools: Tools) -> None:
         self._rule = CoreNet(tools.folder)
@@ -163,7 +142,7 @@ def _noun_chunks(tools: Tools) -> Labeler:
     if tools.nouns != DISTILLED:
         return NounChunks(tools)
     assert tools.weights is not None, "a table is learnt before a labeler is made of it"
-    return FromTable(tools.lexicon, tools.weights)
+    return Distilled(tools.lexicon, tools.weights)
 
 
 KINDS = {

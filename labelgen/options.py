@@ -37,7 +37,7 @@ DEFAULT_MAX_BAD_FRACTION = 0.5
 class Options:
     """What a person asks for.
 
-    sources: what `sources.plan` takes, and `-` for standard input. fields: where in them things are.
+    sources: what `sources.scan` takes, and `-` for standard input. fields: where in them things are.
     vocabulary_from: a label set whose vocabulary is taken instead of a new one. senses: the policy, and stoplist:
     whether words about the picture itself are left out; None is the labeler's own way. families: family → threshold,
     beside the nouns; None is that of the nouns. terms, pins: files as wordlists.py reads them. nouns: where noun chunks
@@ -99,10 +99,15 @@ def choice_for(options: Options) -> Choice:
     """What decides the labels once the candidates are there. Raises CatlipError for a choice that cannot be."""
     kind = labelers.KINDS[options.labeler]
     senses = options.senses or kind.senses
-    if not kind.parses and (senses != kind.senses or options.families or options.modifiers):
+    asked = {
+        "--policy": senses != kind.senses,
+        "--families": bool(options.families),
+        "--modifiers": options.modifiers,
+    }
+    if not kind.parses and any(asked.values()):
         raise CatlipError(
             f"The labeler {options.labeler} is the published rule: it takes first senses and knows nouns alone. "
-            "Leave out --senses, --families and --modifiers, or choose another labeler."
+            f"Leave out {' and '.join(name for name, wrong in asked.items() if wrong)}, or choose another labeler."
         )
     families = {NOUNS: options.threshold}
     families |= {

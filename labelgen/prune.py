@@ -13,9 +13,8 @@ from labelgen.folder import locks, state
 from labelgen.folder.outfolder import refuse_built, refuse_strangers
 from labelgen.folder.state import BuildPlan
 from labelgen.meaning.atlas import read_atlas
-from labelgen.options import RULES
 from labelgen.publish import publish
-from labelshards import schema, storage
+from labelshards import storage
 from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet, Manifest
 from labelshards.schema import HYPERNYMS, NOUNS
@@ -81,24 +80,12 @@ def _unchanged(source: str) -> Iterator[None]:
 def _plan_of(label_set: LabelSet) -> BuildPlan:
     """What made a label set. Raises CatlipError if it is not what its candidates are for."""
     root, manifest = label_set.root, label_set.manifest
-    if not manifest.shards:
-        raise CatlipError(f"{root} is a vocabulary alone. Label data with it, and prune a label set of that data.")
-    if manifest.vocabulary_from is not None:
+    if manifest.shards and manifest.vocabulary_from is not None:
         raise CatlipError(
             f"The vocabulary of {root} is that of {manifest.vocabulary_from}. Prune that one, and build {root} again "
             "with its vocabulary."
         )
-    if schema.EDIT in manifest.provenance.settings:
-        raise CatlipError(f"{root} was pruned itself, and has no candidates. Prune the label set that it came from.")
-    folder = candidates.folder_of(root)
-    try:
-        plan = state.read_plan(folder)
-    except CatlipError as error:
-        raise CatlipError(
-            f"{root} has no candidates to be pruned: {folder} is gone. Build it again, without --no-keep-candidates."
-        ) from error
-    if plan.settings.rules != RULES:
-        raise CatlipError(f"{folder} was made by another version of catlip. Run the build again, with --rebuild.")
+    plan = state.plan_of(label_set)
     built = {name: manifest.provenance.settings.get(name) for name in plan.choice.__struct_fields__}
     if msgspec.to_builtins(plan.choice) != built:
         raise CatlipError(f"{root} is not finished: its candidates were asked for other labels. Run that build again.")

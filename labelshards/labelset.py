@@ -117,8 +117,10 @@ class LabelSet:
 
     def examples(self) -> pa.Table:
         """Terms and captions that produced each class (schema.EXAMPLES), the most frequent term of a class first."""
-        data = _read_vouched(self.root, schema.EXAMPLES_NAME, self.manifest.files)
-        return parquet.from_bytes(data, schema.EXAMPLES, storage.join(self.root, schema.EXAMPLES_NAME))
+        return self._read_table(schema.EXAMPLES_NAME, schema.EXAMPLES)
+
+    def _read_table(self, name: str, columns: pa.Schema) -> pa.Table:
+        return parquet.from_bytes(self.read_file(name), columns, storage.join(self.root, name))
 
     def read_file(self, name: str) -> bytes:
         """A file that the manifest lists, its hash checked."""
@@ -126,8 +128,7 @@ class LabelSet:
 
     def cooccurrence(self) -> pa.Table:
         """Pairs of classes that share samples (schema.COOCCURRENCE)."""
-        data = _read_vouched(self.root, schema.COOCCURRENCE_NAME, self.manifest.files)
-        return parquet.from_bytes(data, schema.COOCCURRENCE, storage.join(self.root, schema.COOCCURRENCE_NAME))
+        return self._read_table(schema.COOCCURRENCE_NAME, schema.COOCCURRENCE)
 
     def rows_per_shard(self) -> np.ndarray:
         """int64 [number of shards]: samples in each."""

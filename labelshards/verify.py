@@ -1,5 +1,6 @@
 """Whether a label set on disk is what its manifest says, and whether the images are still where it says they are."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -44,7 +45,7 @@ def verify(
     label_set = LabelSet.open(root)
     manifest = label_set.manifest
     found = Verified(files=1)  # the manifest
-    totals = dict.fromkeys(("samples", "labelled", "images", "labels"), 0)
+    totals = Counter(samples=0, labelled=0, images=0, labels=0)
     support = np.zeros(len(label_set.vocabulary), np.int64)
     with ImageReaderPool(dict(moved or {})) as pool:
         for index, entry in enumerate(manifest.shards):
@@ -55,16 +56,14 @@ def verify(
             except (LabelSetError, OSError) as error:
                 found.wrong.append(str(error))
                 continue
-            differences = list(_differences(storage.join(root, shard_file(entry)), entry, shard))
+            counted = {"labelled": shard.num_labelled, "images": len(image_rows(shard))}
+            differences = list(_differences(storage.join(root, shard_file(entry)), entry, counted))
             found.wrong += differences
             found.rows += len(shard)
             support += np.bincount(shard.values, minlength=len(support))
-            for name, count in zip(
-                totals, (len(shard), shard.num_labelled, len(image_rows(shard)), len(shard.values)), strict=True
-            ):
-                totals[name] += count
+            totals.update({**counted, "samples": len(shard), "labels": len(shard.values)})
             if deep and not differences:
-                found.images += len(image_rows(shard))
+                found.images += counted["images"]
                 found.wrong += _shortened(entry, list(pool.faults(shard)))
     on_step(len(manifest.shards), len(manifest.shards))
     found.files += len(manifest.files)
@@ -126,9 +125,8 @@ def _shortened(entry: ShardEntry, faults: list[str]) -> list[str]:
     ]
 
 
-def _differences(where: str, entry: ShardEntry, shard: LabelShard) -> Iterator[str]:
+def _differences(where: str, entry: ShardEntry, counted: Mapping[str, int]) -> Iterator[str]:
     """Where a shard's content is not what its entry in the manifest says."""
-    counted = {"labelled": shard.num_labelled, "images": len(image_rows(shard))}
     for name, count in counted.items():
         if getattr(entry, name) != count:
             yield f"{where} has {count:,} {name}, the manifest says {getattr(entry, name):,}."

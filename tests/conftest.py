@@ -209,7 +209,7 @@ def work_here(use_loaded: Callable[[pytest.MonkeyPatch], None]) -> Callable[[pyt
         extractor = make()
         for shard in shards:
             try:
-                yield Done(shard, *extractor.extract(shard))
+                yield Done.of(shard, *extractor.extract(shard))
             except SourceError as error:
                 yield Failed(shard, str(error))
 

@@ -87,12 +87,16 @@ def write_label_set(
 ) -> Path:
     """Write `folder`/tars and `folder`/labels; returns the latter, a finished label set.
 
-    words: a vocabulary instead of an invented one; tables: what else lies in it, by name.
+    words: a vocabulary instead of an invented one; tables: what is told of its classes, by name, if anything.
     """
     root = folder / "labels"
     support = np.bincount([label for items in shards for item in items for label in item.labels], minlength=num_classes)
     words = vocabulary(num_classes, support.tolist(), prefix) if words is None else words
-    files = {name: parquet.to_bytes(table) for name, table in (tables or {}).items()}
+    told = {
+        schema.COOCCURRENCE_NAME: schema.COOCCURRENCE.empty_table(),
+        schema.EXAMPLES_NAME: schema.EXAMPLES.empty_table(),
+    }
+    files = {name: parquet.to_bytes(table) for name, table in {**told, **(tables or {})}.items()}
     files[schema.VOCABULARY_NAME] = words.to_bytes()
     entries = []
     for number, items in enumerate(shards):

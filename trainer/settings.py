@@ -86,14 +86,21 @@ def as_toml(value: object) -> str:
 def refuse_unknown(keys: Iterable[str], known: Iterable[str], where: str) -> None:
     """Raise CatlipError for the first of `keys` that is not `known`, with those that are near; where: it was given."""
     known = list(known)
+    names = [_last(each) for each in known]
     for key in keys:
         if key in known:
             continue
-        near = [each for each in known if each.rpartition(".")[2] == key] or difflib.get_close_matches(key, known, n=1)
+        # By its last part: tables are much alike, and people mistake them for one another.
+        likely = difflib.get_close_matches(_last(key), names, n=1)
+        near = [each for each, name in zip(known, names, strict=True) if name in likely]
         if near:
             raise CatlipError(f"{where}: unknown key {key}; did you mean {' or '.join(near)}?")
         there_are = f"Known keys: {', '.join(known)}." if len(known) <= _MANY_KEYS else _ADVICE
         raise CatlipError(f"{where}: unknown key {key}. {there_are}")
+
+
+def _last(key: str) -> str:
+    return key.rpartition(".")[2]
 
 
 def refuse_impossible(settings: dict[str, Any]) -> None:

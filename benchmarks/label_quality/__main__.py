@@ -17,9 +17,9 @@ import msgspec
 
 from benchmarks.label_quality import gold, report, scores
 from benchmarks.label_quality.goldset import GoldSet
+from benchmarks.label_quality.lemmas import LemmaLabelling
 from benchmarks.label_quality.questions import QUESTIONS, Questions, string_match
 from catlip_cli.terminal import stderr, stdout
-from labelgen.inmemory import Labelling
 from labelshards.errors import CatlipError
 
 ROWS = (
@@ -62,7 +62,7 @@ def main(
             continue
         row = f"{name} x {policy}"
         try:
-            questions = Questions(Labelling(name, policy), gold_set)
+            questions = Questions(LemmaLabelling(name, policy), gold_set)
         except CatlipError as error:
             stderr.print(f"{row} is left out: {error}", markup=False)
             continue

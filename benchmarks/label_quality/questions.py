@@ -11,14 +11,15 @@ from unittest.mock import patch
 from benchmarks.label_quality import captions, scores
 from benchmarks.label_quality.gold import Photo
 from benchmarks.label_quality.goldset import GoldSet
+from labelgen.arrays.numbers import Numbers
 from labelgen.parsing.nouns import ChunkParser
-from labelgen.parsing.parse import Numbers, Parses
+from labelgen.parsing.parse import Parses, Word
 
 Samples = list[tuple[str, ...]]
 
 
 class Labelling(Protocol):
-    """What is asked: `labelgen.inmemory.Labelling`, or whatever else labels captions."""
+    """What is asked: a `LemmaLabelling`, or whatever else labels captions."""
 
     def label(self, samples: Sequence[Sequence[str]]) -> list[set[str]]:
         """Synset names of each sample, from its raw captions; the samples together are the corpus."""
@@ -188,7 +189,7 @@ def parse_clock() -> Iterator[Clock]:
     clock = Clock()
     parse_all = ChunkParser.parse_all
 
-    def timed(parser: ChunkParser, texts: Sequence[str], numbers: Numbers) -> Parses:
+    def timed(parser: ChunkParser, texts: Sequence[str], numbers: Numbers[Word]) -> Parses:
         start = time.process_time()
         try:
             return parse_all(parser, texts, numbers)

@@ -91,8 +91,9 @@ def published(*, tagger: bool, order: str) -> Callable[[list[str]], Work]:
         lemmatizer._morphy = reader._morphy
         rule = CoreNet(language_data.find_wordnet())
         tag = trained_tagger(warm_up) if tagger else None
-        support = Counter(word for caption in warm_up for word in rule.words(caption))
-        frequent = [word.replace(" ", "_") for word, _ in support.most_common()]
+        readings = (reading for caption in warm_up for reading in rule.readings(caption))
+        support = Counter(reading.lemma for reading in readings if reading.is_label)
+        frequent = [lemma for lemma, _ in support.most_common()]
         others = sorted({*reader.all_lemma_names("n")} - {*frequent})
         vocabulary = [f"{word}.n.01" for word in [*frequent, *others]][:_CORENET_CLASSES]
         if order == "random":

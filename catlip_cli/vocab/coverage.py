@@ -86,10 +86,8 @@ def _show(found: "list[Covered]", limit: int) -> None:
 
     missing = [each for each in found if each.match == MISSING]
     rows = [(each.target, ", ".join(each.synsets) or "no synset", _nearest(each)) for each in missing]
-    if shown := rows[: limit or None]:
-        print_table([("missing", "left"), ("synset", "left"), ("nearest class", "left")], shown)
-        if len(rows) > len(shown):
-            stdout.print(f"… {len(rows) - len(shown):,} more; --limit 0 shows all.", style="dim")
+    if rows:
+        print_table([("missing", "left"), ("synset", "left"), ("nearest class", "left")], rows, limit)
         stdout.print()
     counts = Counter(each.match for each in found)
     table = []

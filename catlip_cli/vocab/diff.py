@@ -83,9 +83,7 @@ def _show(found: "Difference", limit: int) -> None:
 def _table(title: str, columns: list[tuple[str, str]], rows: Sequence[tuple[str, ...]], limit: int) -> None:
     if not rows:
         return
-    print_table([(title, "left"), *columns], rows[: limit or None])
-    if limit and len(rows) > limit:
-        stdout.print(f"… {len(rows) - limit:,} more; --limit 0 shows all.", style="dim")
+    print_table([(title, "left"), *columns], rows, limit)
     stdout.print()
 
 

@@ -110,7 +110,7 @@ def inspect(
         return
     from labelgen.audit import select
     from labelgen.audit.classes import class_table
-    from labelgen.audit.export_table import to_csv
+    from labelgen.classes.export import to_csv
     from labelshards import parquet
 
     every = class_table(label_set, atlas)

@@ -27,6 +27,10 @@ class Rows(NamedTuple):
         lengths = self.starts[rows + 1] - self.starts[rows]
         return Rows(offsets(lengths), self.values[spans(self.starts[rows], lengths)])
 
+    def transposed(self) -> "Rows":
+        """Where values are numbers of rows: the same the other way round. Row i has the rows that hold i, rising."""
+        return group(self.values, np.repeat(np.arange(len(self.lengths)), self.lengths), len(self.lengths))
+
     def expand(self, rows: np.ndarray, at_most: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """(int64 [n], values [n]): the values of many rows, each with the place in `rows` that asked for it.
 
@@ -93,6 +97,20 @@ def distinct_pairs(rows: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np
     found, places = np.unique(values, return_inverse=True)
     rows, places = np.divmod(distinct(rows * len(found) + places), max(1, len(found)))
     return rows, found[places]
+
+
+def unique_rows(rows: np.ndarray, values: np.ndarray, num_rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """(row, value) pairs → (offsets int64 [N+1], values int64): each row's values, unique and rising."""
+    width = int(values.max(initial=0)) + 1
+    rows, values = np.divmod(distinct(rows * width + values), width)
+    return offsets(np.bincount(rows, minlength=num_rows)), values
+
+
+def any_in(facts: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """bool [n]: whether one of facts[starts[i]:ends[i]] is true."""
+    counts = offsets(facts)
+    found: np.ndarray = counts[ends] > counts[starts]
+    return found
 
 
 def contains(rising: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -4,10 +4,9 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelshards import schema
+from labelgen.arrays.ragged import rank_in_row
 from labelshards.labelset import LabelSet
 
 
@@ -45,11 +44,23 @@ class Pairs(NamedTuple):
     sure: np.ndarray
 
 
+def read_pairs(label_set: LabelSet, support: np.ndarray, class_id: int | None = None) -> Pairs:
+    """All pairs, or those with one class. `support`: int64 or float64 [K], of totals.support_here."""
+    table = label_set.cooccurrence()
+    if class_id is not None:
+        table = table.filter((pc.field("a") == class_id) | (pc.field("b") == class_id))
+    a, b = table["a"].to_numpy().astype(np.int64), table["b"].to_numpy().astype(np.int64)
+    together = table["support"].to_numpy()
+    by_chance = support[a] * (support[b] / max(1, label_set.manifest.totals.samples))
+    lift = together / np.maximum(by_chance, 1e-9)  # a class that no sample has is no division by zero
+    # Less a standard deviation of the count, or pairs of a few samples would stand first by luck.
+    sure = (together - np.sqrt(together)) / np.maximum(by_chance, 1e-9)
+    return Pairs(a, b, together, lift.astype(np.float32), sure.astype(np.float32))
+
+
 def associates(label_set: LabelSet, class_id: int, support: np.ndarray, at_most: int) -> list[Associate]:
-    """The classes closest to one, closest first. `support`: int64 [K], as Totals has it."""
-    table = _table(label_set)
-    table = table.filter((pc.field("a") == class_id) | (pc.field("b") == class_id))
-    pairs = _weighed(table, support, label_set.manifest.totals.samples)
+    """The classes closest to one, closest first. `support`: int64 or float64 [K], as `read_pairs` takes it."""
+    pairs = read_pairs(label_set, support, class_id)
     others = np.where(pairs.a == class_id, pairs.b, pairs.a)
     best = np.argsort(-pairs.sure, kind="stable")[:at_most]
     return [
@@ -59,10 +70,8 @@ def associates(label_set: LabelSet, class_id: int, support: np.ndarray, at_most:
     ]
 
 
-def all_associates(label_set: LabelSet, support: np.ndarray, at_most: int) -> Associates:
-    """The same for all K classes at once, `at_most` of each. `support`: int64 [K]."""
-    num_classes = len(label_set.vocabulary)
-    pairs = _weighed(_table(label_set), support, label_set.manifest.totals.samples)
+def all_associates(pairs: Pairs, num_classes: int, at_most: int) -> Associates:
+    """The same for all K classes at once, `at_most` of each, out of all pairs."""
     found = Associates(
         np.full((num_classes, at_most), num_classes, np.uint32),
         np.zeros((num_classes, at_most), np.int64),
@@ -75,8 +84,7 @@ def all_associates(label_set: LabelSet, support: np.ndarray, at_most: int) -> As
     # Closest first within each class: both halves are, and the sort keeps the order in which they are dealt together.
     mixed = np.arange(2 * len(kept)).reshape(2, -1).T.ravel()
     order = mixed[np.argsort(classes[mixed], kind="stable")]
-    starts = np.cumsum(np.bincount(classes, minlength=num_classes)) - np.bincount(classes, minlength=num_classes)
-    ranks = np.arange(len(order)) - starts[classes[order]]
+    ranks = rank_in_row(classes[order].astype(np.int64))
     near = ranks < at_most
     rows, places, at = classes[order[near]], ranks[near], order[near]
     of_pair = np.concatenate([kept, kept])[at] if len(kept) else at
@@ -86,28 +94,11 @@ def all_associates(label_set: LabelSet, support: np.ndarray, at_most: int) -> As
     return found
 
 
-def top_matrix(label_set: LabelSet, support: np.ndarray, size: int) -> np.ndarray:
+def top_matrix(pairs: Pairs, size: int) -> np.ndarray:
     """float32 [size, size]: the lift of the most frequent classes; NaN on the diagonal, 0 where a pair is too rare."""
-    size = min(size, len(label_set.vocabulary))
-    table = _table(label_set)
-    table = table.filter((pc.field("a") < size) & (pc.field("b") < size))
-    pairs = _weighed(table, support, label_set.manifest.totals.samples)
+    top = np.flatnonzero((pairs.a < size) & (pairs.b < size))
+    a, b = pairs.a[top], pairs.b[top]
     matrix = np.zeros((size, size), np.float32)
-    matrix[pairs.a, pairs.b] = matrix[pairs.b, pairs.a] = pairs.lift
+    matrix[a, b] = matrix[b, a] = pairs.lift[top]
     np.fill_diagonal(matrix, np.nan)
     return matrix
-
-
-def _table(label_set: LabelSet) -> pa.Table:
-    has_pairs = schema.COOCCURRENCE_NAME in label_set.manifest.files
-    return label_set.cooccurrence() if has_pairs else schema.COOCCURRENCE.empty_table()
-
-
-def _weighed(table: pa.Table, support: np.ndarray, samples: int) -> Pairs:
-    a, b = table["a"].to_numpy().astype(np.int64), table["b"].to_numpy().astype(np.int64)
-    together = table["support"].to_numpy()
-    by_chance = support[a] * (support[b] / max(1, samples))
-    lift = together / np.maximum(by_chance, 1e-9)  # a class that no sample has is no division by zero
-    # Less a standard deviation of the count, or pairs of a few samples would stand first by luck.
-    sure = (together - np.sqrt(together)) / np.maximum(by_chance, 1e-9)
-    return Pairs(a, b, together, lift.astype(np.float32), sure.astype(np.float32))

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelgen.arrays.ragged import offsets
+from labelgen.arrays.ragged import offsets, rank_in_row
 from labelgen.audit import flags
 from labelgen.audit.branches import branches
 from labelgen.classes.edit import Edits, edit_of
@@ -94,8 +94,8 @@ class Given(NamedTuple):
 def terms_of(label_set: LabelSet) -> Given:
     """From examples.parquet, if there is anything in it."""
     vocab = label_set.vocabulary
-    table = label_set.examples() if schema.EXAMPLES_NAME in label_set.manifest.files else None
-    if table is None or not len(table):
+    table = label_set.examples()
+    if not len(table):
         lemmas = pa.array([words[0].lower() for words in vocab.lemmas], pa.string())
         return Given(np.arange(len(vocab) + 1), lemmas, vocab.support, np.arange(len(vocab)), False)
     classes = table["class_id"].to_numpy().astype(np.int64)
@@ -154,7 +154,7 @@ def _compare(meant: Meant, own: np.ndarray, atlas: Atlas, pos: Pos) -> tuple[np.
     """
     num = len(own)
     rows = np.repeat(np.arange(num), meant.senses.lengths)
-    ranks = np.arange(len(rows)) - meant.senses.starts[rows]
+    ranks = rank_in_row(rows)
     is_own = meant.senses.values == own[rows]
     judged = meant.likely > 0
     things = pc.is_in(atlas.lexnames, value_set=pa.array(sorted(THING_NAMES))).to_numpy(zero_copy_only=False)

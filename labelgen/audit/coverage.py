@@ -99,7 +99,7 @@ class Nearness:
         self._below: dict[int, tuple[int, list[int]]] = {}
         by_steps: dict[int, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
         for class_id, place in enumerate(places.tolist()):
-            for above, steps in self._above(place).items() if place >= 0 else ():
+            for above, steps in atlas.above(place, most_steps).items() if place >= 0 else ():
                 by_steps[above][steps].append(class_id)
         for above, classes in by_steps.items():
             fewest = min(classes)
@@ -109,7 +109,7 @@ class Nearness:
         """(steps, class ids, rising) of the classes nearest to any of some places; (0, []) if none is near."""
         best, found = self._most_steps + 1, set[int]()
         for place in places:
-            for above, up in self._above(place).items():
+            for above, up in self._atlas.above(place, self._most_steps).items():
                 down, classes = self._below.get(above, (self._most_steps, []))
                 if not classes or up + down > best:
                     continue
@@ -118,14 +118,3 @@ class Nearness:
                 found.update(classes)
         found = found if best <= self._most_steps else set()
         return best if found else 0, sorted(found)
-
-    def _above(self, place: int) -> dict[int, int]:
-        """A place and its hypernyms → the fewest steps up to each."""
-        found = {place: 0}
-        level = [place]
-        for steps in range(1, self._most_steps + 1):
-            if not level:
-                break  # the root is passed, however far a small alpha lets one go
-            level = [above for at in level for above in self._atlas.hypernyms.row(at).tolist() if above not in found]
-            found.update(dict.fromkeys(level, steps))
-        return found

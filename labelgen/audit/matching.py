@@ -76,11 +76,5 @@ class _Finder:
 
     def _above(self, place: int) -> tuple[int, int] | None:
         """(steps, class id) of the nearest class that this is a kind of."""
-        level, seen = [place], {place}
-        for steps in range(MOST_STEPS + 1):
-            if hits := [self._class_at[at] for at in level if at in self._class_at]:
-                return steps, min(hits)
-            above = {each for at in level for each in self._atlas.hypernyms.row(at).tolist()} - seen
-            seen |= above
-            level = sorted(above)
-        return None
+        near = self._atlas.above(place, MOST_STEPS).items()
+        return min(((steps, self._class_at[at]) for at, steps in near if at in self._class_at), default=None)

@@ -8,7 +8,6 @@ import numpy as np
 from labelgen.audit.associates import Associate, associates
 from labelgen.audit.classes import class_places, class_table
 from labelgen.meaning.atlas import Atlas
-from labelshards import schema
 from labelshards.labelset import LabelSet
 
 _ASSOCIATES = 12
@@ -80,8 +79,6 @@ def describe(label_set: LabelSet, atlas: Atlas | None, support: np.ndarray, clas
 
 
 def _terms(label_set: LabelSet, class_id: int) -> list[Term]:
-    if schema.EXAMPLES_NAME not in label_set.manifest.files:
-        return []
     table = label_set.examples()
     first, last = np.searchsorted(table["class_id"].to_numpy(), [class_id, class_id + 1])
     rows = table.slice(first, last - first).to_pylist()

@@ -18,7 +18,8 @@ def hierarchy_of(vocabulary: Vocabulary, atlas: Atlas) -> Hierarchy:
     Left out are hypernyms with one class alone, which are that class in other words; those of more than half of all
     classes; and of several with the same classes all but the lowest.
     """
-    paths = [_upwards(place, atlas) for place in class_places(vocabulary, atlas).tolist()]
+    places = class_places(vocabulary, atlas).tolist()
+    paths = [list(atlas.above(place)) if place >= 0 else [] for place in places]  # level by level
     below: dict[int, list[int]] = {}
     for class_id, path in enumerate(paths):
         for place in path:
@@ -35,15 +36,3 @@ def hierarchy_of(vocabulary: Vocabulary, atlas: Atlas) -> Hierarchy:
         offsets=offsets(np.array([len(row) for row in rows], np.int64)),
         values=np.array([number for row in rows for number in row], np.int64),
     )
-
-
-def _upwards(place: int, atlas: Atlas) -> list[int]:
-    """A synset and all above it, level by level; nothing for what WordNet does not have."""
-    if place < 0:
-        return []
-    found: dict[int, None] = {}
-    level = [place]
-    while level:
-        found.update(dict.fromkeys(level))
-        level = [above for at in level for above in atlas.hypernyms.row(at).tolist() if above not in found]
-    return list(found)

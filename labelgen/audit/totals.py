@@ -120,9 +120,7 @@ class _Reasons:
         settings = label_set.manifest.provenance.settings
         if label_set.manifest.vocabulary_from is None and settings.keys() >= set(Choice.__struct_fields__):
             choice = msgspec.convert({name: settings[name] for name in Choice.__struct_fields__}, Choice)
-            prints = [(name, candidates.read_report(self._folder, name)) for name in self._names]
-            fingerprints = [(name, each.fingerprint if each else "") for name, each in prints]
-            self._keys = {family: resolved.key_of(choice, family, fingerprints) for family in choice.families}
+            self._keys = resolved.keys_of(self._folder, self._names, choice)
 
     def of(self, index: int, lengths: np.ndarray) -> dict[str, int]:
         """Reason → samples, of one shard whose samples have `lengths` labels."""

@@ -73,7 +73,7 @@ class Gathering:
         captions = read_captions(folder, name).take(pa.array(of_entry[wanting]))
         lengths = captions.value_lengths().to_numpy()
         bits = np.repeat(produced.examples[kept[wanting]], lengths)
-        # spans(np.zeros(len(lengths), np.int64), lengths) & 1) <> bit i is for caption i
+        # Bit i is for caption i.
         telling = np.flatnonzero(bits >> spans(np.zeros(len(lengths), np.int64), lengths) & 1)
         self._told.append((np.repeat(places[wanting], lengths)[telling], captions.flatten().take(pa.array(telling))))
         self._num_told += len(telling)

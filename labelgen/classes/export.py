@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Callable, Mapping
 
 import msgspec
+import pyarrow as pa
 
 from labelshards.errors import CatlipError
 from labelshards.labelset import LabelSet
@@ -24,13 +25,13 @@ def _json(vocab: Vocabulary) -> bytes:
     return msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n"
 
 
-def _csv(vocab: Vocabulary) -> bytes:
-    """A header and a line a class; lemmas are joined by ` | `."""
+def to_csv(table: pa.Table) -> bytes:
+    """A table of classes for a spreadsheet: a header, and a line a class; lists are joined by ` | `."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(vocab.table.column_names)
-    for row in vocab.table.to_pylist():
-        writer.writerow({**row, "lemmas": " | ".join(row["lemmas"])}.values())
+    writer.writerow(table.column_names)
+    for row in table.to_pylist():
+        writer.writerow(" | ".join(value) if isinstance(value, list) else value for value in row.values())
     return text.getvalue().encode()
 
 
@@ -57,7 +58,7 @@ def _timm(vocab: Vocabulary) -> bytes:
 
 FORMATS: Mapping[str, Callable[[Vocabulary], bytes]] = {
     "json": _json,
-    "csv": _csv,
+    "csv": lambda vocab: to_csv(vocab.table),
     "corenet": _corenet,
     "timm": _timm,
 }

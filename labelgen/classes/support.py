@@ -63,6 +63,7 @@ class Support:
         )
 
 
+@collections_spared()
 def vocabulary(
     support: Support, synsets: Synsets, thresholds: Mapping[str, int], max_classes: int | None = None
 ) -> Vocabulary:
@@ -70,13 +71,6 @@ def vocabulary(
 
     max_classes: the first so many of them.
     """
-    with collections_spared():
-        return _vocabulary(support, synsets, thresholds, max_classes)
-
-
-def _vocabulary(
-    support: Support, synsets: Synsets, thresholds: Mapping[str, int], max_classes: int | None
-) -> Vocabulary:
     kept = support.kept(thresholds)[:max_classes]
     if not kept and not support.classes_at((0,))[0]:
         raise CatlipError(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from labelgen.arrays.ragged import Rows, group
+from labelgen.arrays.ragged import Rows
 from labelgen.dictionary.synsets import RELATIONS, Synsets
 
 
@@ -19,7 +19,7 @@ class Relations:
             Rows(related.starts, self.places(related.values)) for related in map(synsets.related, RELATIONS)
         )
         below = np.repeat(np.arange(len(self.ids)), self.hypernyms.lengths)
-        self.kinds = group(self.hypernyms.values, below, len(self.ids))
+        self.kinds = self.hypernyms.transposed()
         self.size = self._sizes(below)
 
     def places(self, synsets: np.ndarray) -> np.ndarray:

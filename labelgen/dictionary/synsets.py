@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import numpy as np
 import pyarrow as pa
 
-from labelgen.arrays.ragged import Rows, pack
+from labelgen.arrays.ragged import Rows, offsets, pack
 from labelgen.dictionary import wordnet
 from labelgen.dictionary.compiled import compiled, key_of
 from labelgen.dictionary.wordnet import Folder, Sense, Synset
@@ -105,7 +105,6 @@ class Synsets(Mapping[int, Synset]):
 
 def _packed(synsets: list[Synset]) -> dict[str, pa.Array]:
     lexnames = {name: code for code, name in enumerate(sorted({each.lexname for each in synsets}))}
-    lengths = np.array([0, *(len(each.lemmas) for each in synsets)], np.int64)
     related: dict[str, pa.Array] = {}
     for name in RELATIONS:
         rows = pack(getattr(each, name) for each in synsets)
@@ -115,7 +114,7 @@ def _packed(synsets: list[Synset]) -> dict[str, pa.Array]:
         "names": pa.array([each.name for each in synsets], pa.string()),
         "glosses": pa.array([each.gloss for each in synsets], pa.string()),
         "lemmas": pa.array([lemma for each in synsets for lemma in each.lemmas], pa.string()),
-        "lemmas.starts": pa.array(np.cumsum(lengths)),
+        "lemmas.starts": pa.array(offsets(np.array([len(each.lemmas) for each in synsets], np.int64))),
         "lexnames": pa.array(lexnames, pa.string()),
         "lexfiles": pa.array([lexnames[each.lexname] for each in synsets], pa.uint8()),
         "is_instance": pa.array([each.is_instance for each in synsets], pa.bool_()),

@@ -5,16 +5,15 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from labelgen.arrays.ragged import any_in, offsets, spans
 from labelgen.distill.lookup import Lookup
 from labelgen.distill.spans import NONE
 from labelgen.distill.tagset import IS_NOUN, chunks_of, is_tag
 from labelgen.mentions.terms import REACH, Form, Role, Term
+from labelgen.mentions.termtable import FORMS, KINDS, ROLES
 
-_ROLES, _FORMS = tuple(Role), tuple(Form)
-_ROLE_STEP = 8  # a power of two above the number of forms
-_TEXT_STEP = _ROLE_STEP * 4  # there are four roles
-_FORM = {form: number for number, form in enumerate(_FORMS)}
-_ROLE = {role: number * _ROLE_STEP for number, role in enumerate(_ROLES)}
+_FORM = {form: number for number, form in enumerate(FORMS)}
+_ROLE = {role: number * len(FORMS) for number, role in enumerate(ROLES)}
 
 _IS_PLURAL, _IS_NAME = is_tag("NNS", "NNPS"), is_tag("NNP", "NNPS")
 _IS_ADJECTIVE, _IS_DETERMINER, _IS_COUNT = map(is_tag, ("JJ", "DT", "CD"))
@@ -25,7 +24,7 @@ _IS_NEVER_IN_A_TERM = is_tag("DT", "CD", "PRP")
 class Mentions(NamedTuple):
     """M mentions, int64 [M] each: the piece at which it stands; its term; the head that it modifies, or NONE.
 
-    Terms are numbers that `decode` reads.
+    Terms are numbers that `decode` reads: a text's, with role and form as in termtable.
     """
 
     at: np.ndarray
@@ -35,22 +34,25 @@ class Mentions(NamedTuple):
 
 def decode(number: int, texts: list[str]) -> Term:
     """The term that a number stands for."""
-    return Term(texts[number // _TEXT_STEP], _ROLES[number % _TEXT_STEP // _ROLE_STEP], _FORMS[number % _ROLE_STEP])
+    text, kind = divmod(number, KINDS)
+    role, form = divmod(kind, len(FORMS))
+    return Term(texts[text], ROLES[role], FORMS[form])
 
 
 def names(terms: np.ndarray, texts: list[str]) -> tuple[pa.Array, pa.Array, pa.Array]:
     """The texts, roles and forms, string [n] each, of int64 [n] such numbers."""
-    numbers, roles, forms = terms // _TEXT_STEP, terms % _TEXT_STEP // _ROLE_STEP, terms % _ROLE_STEP
+    numbers, kinds = np.divmod(terms, KINDS)
+    roles, forms = np.divmod(kinds, len(FORMS))
     return (
         pa.array(list(map(texts.__getitem__, numbers.tolist())), pa.string()),
-        pa.array(_ROLES, pa.string()).take(pa.array(roles)),
-        pa.array(_FORMS, pa.string()).take(pa.array(forms)),
+        pa.array(ROLES, pa.string()).take(pa.array(roles)),
+        pa.array(FORMS, pa.string()).take(pa.array(forms)),
     )
 
 
 def is_head(terms: np.ndarray) -> np.ndarray:
     """bool [M]: the terms whose role is that of a head."""
-    found: np.ndarray = terms % _TEXT_STEP // _ROLE_STEP == _ROLE[Role.HEAD] // _ROLE_STEP
+    found: np.ndarray = terms % KINDS // len(FORMS) == ROLES.index(Role.HEAD)
     return found
 
 
@@ -79,8 +81,8 @@ def find(numbers: np.ndarray, classes: np.ndarray, lookup: Lookup) -> Mentions:
     lookup.look_at_new()
     # Whatever the table says of a break, it lies outside of all chunks.
     classes = np.where(numbers == 0, 0, classes)
-    inside, ends = chunks_of(classes)
-    chunks = _chunks(numbers, classes, inside, ends, lookup)
+    inside, starts, ends = chunks_of(classes)
+    chunks = _chunks(numbers, classes, starts, ends, lookup)
     longest = _longest(numbers, classes, chunks, lookup)
     heads = _heads(numbers, classes, chunks, longest, lookup)
     adjectives = np.flatnonzero(_IS_ADJECTIVE[classes] & (inside == NONE))
@@ -94,12 +96,10 @@ def find(numbers: np.ndarray, classes: np.ndarray, lookup: Lookup) -> Mentions:
     return Mentions(*map(np.concatenate, zip(*mentions, strict=True)))
 
 
-def _chunks(numbers: np.ndarray, classes: np.ndarray, inside: np.ndarray, ends: np.ndarray, lookup: Lookup) -> _Chunks:
-    """The chunks, less what a term across "of" takes of those after it."""
-    before = np.concatenate([[NONE], inside[:-1]])
-    starts = np.flatnonzero((inside != NONE) & (inside != before))
+def _chunks(numbers: np.ndarray, classes: np.ndarray, starts: np.ndarray, ends: np.ndarray, lookup: Lookup) -> _Chunks:
+    """The chunks, less what a term across "of" takes of those after it. starts: written to."""
     across, firsts, texts = np.zeros_like(ends), np.zeros_like(ends), np.full_like(ends, NONE)
-    begins = np.concatenate([[0], np.cumsum(lookup.begins_of.rows[numbers])])
+    begins = offsets(lookup.begins_of.rows[numbers])
     # Two breaks stand behind each caption, so there is always a piece after the next.
     likely = lookup.is_of.rows[numbers[ends]] & lookup.follows_of.rows[numbers[ends + 1]]
     for chunk in np.flatnonzero(likely & (begins[ends] > begins[starts])).tolist():
@@ -140,28 +140,28 @@ def _longest(numbers: np.ndarray, classes: np.ndarray, chunks: _Chunks, lookup: 
     ends_a_term[:-1] &= ~(is_hyphen[1:] & ~has_space[1:])
     firsts, texts, plurals = (np.full(len(numbers), NONE) for _ in range(3))
 
-    def note(at: np.ndarray, of: np.ndarray, spans: np.ndarray, variants: np.ndarray) -> None:
-        found, own_plurals = lookup.spans.terms(spans, variants)
+    def note(at: np.ndarray, of: np.ndarray, runs: np.ndarray, variants: np.ndarray) -> None:
+        found, own_plurals = lookup.spans.terms(runs, variants)
         known = found != NONE
         firsts[at[known]], texts[at[known]], plurals[at[known]] = of[known], found[known], own_plurals[known]
 
     begins = np.flatnonzero((in_chunk != NONE) & ~joined & ~ends_a_term)
-    spans = lookup.roots.rows[numbers[begins]]
+    runs = lookup.roots.rows[numbers[begins]]
     nouns = is_noun[begins]
-    note(begins[nouns], begins[nouns], spans[nouns], is_plural[begins[nouns]])
+    note(begins[nouns], begins[nouns], runs[nouns], is_plural[begins[nouns]])
     for length in range(2, lookup.longest_term_pieces + 1):
         at = begins + length - 1
         goes_on = (in_chunk[at] == in_chunk[begins]) & ~ends_a_term[at]
         two_nouns = is_noun[begins] & is_noun[at] & (length == 2)
-        goes_on &= lookup.spans.extends(spans) | two_nouns  # WordNet may write them as one ("sun glasses")
-        begins, at, two_nouns = begins[goes_on], at[goes_on], two_nouns[goes_on]
-        spans = lookup.longer(spans[goes_on], numbers[at])
-        known = spans != NONE
-        begins, at, spans, joinable = begins[known], at[known], spans[known], (is_noun[begins] & (length == 2))[known]
+        goes_on &= lookup.spans.extends(runs) | two_nouns  # WordNet may write them as one ("sun glasses")
+        begins, at = begins[goes_on], at[goes_on]
+        runs = lookup.longer(runs[goes_on], numbers[at])
+        known = runs != NONE
+        begins, at, runs, joinable = begins[known], at[known], runs[known], (is_noun[begins] & (length == 2))[known]
         if not len(begins):
             break
         nouns = is_noun[at]
-        note(at[nouns], begins[nouns], spans[nouns], is_plural[at[nouns]] + 2 * joinable[nouns])
+        note(at[nouns], begins[nouns], runs[nouns], is_plural[at[nouns]] + 2 * joinable[nouns])
     return _Longest(firsts, texts, plurals)
 
 
@@ -171,11 +171,11 @@ def _heads(
     """(the chunks that have a head; their heads; where the heads' terms begin)."""
     at = chunks.ends - 1
     is_across = chunks.across > 0
-    counts = _any(_IS_COUNT[classes] | lookup.counts.rows[numbers], chunks)
+    counts = any_in(_IS_COUNT[classes] | lookup.counts.rows[numbers], chunks.starts, chunks.ends)
     # A first word by itself has a capital whatever it is; see TermFinder.
     opens = (numbers[chunks.starts - 1] == 0) & (chunks.ends - chunks.starts == 1) & (numbers[chunks.ends] != 0)
     opens &= _IS_AFTER_AN_OPENING[classes[chunks.ends]]
-    determined = _any(_IS_DETERMINER[classes], chunks) | opens
+    determined = any_in(_IS_DETERMINER[classes], chunks.starts, chunks.ends) | opens
     texts, forms = _forms(at, numbers, classes, longest, lookup, counts, determined)
     texts = np.where(is_across, chunks.across_texts, texts)
     firsts = np.where(is_across, chunks.across_firsts, longest.firsts[at])
@@ -185,7 +185,7 @@ def _heads(
     places = np.flatnonzero(followed)
     forms[places[lookup.partitive(texts[places])]] = _FORM[Form.PARTITIVE]
     which = np.flatnonzero(has_head)
-    terms = texts[which] * _TEXT_STEP + _ROLE[Role.HEAD] + forms[which]
+    terms = texts[which] * KINDS + _ROLE[Role.HEAD] + forms[which]
     return which, Mentions(at[which], terms, np.full(len(which), NONE)), firsts[which]
 
 
@@ -213,7 +213,7 @@ def _before(
         no = np.zeros(len(nouns), np.bool_)
         # What counts or determines in a chunk does so to its head.
         texts, forms = _forms(at[nouns], numbers, classes, longest, lookup, no, no)
-        found.append(Mentions(at[nouns], texts * _TEXT_STEP + _ROLE[Role.MODIFIER] + forms, of[nouns]))
+        found.append(Mentions(at[nouns], texts * KINDS + _ROLE[Role.MODIFIER] + forms, of[nouns]))
         at[nouns] = longest.firsts[at[nouns]]
 
 
@@ -242,20 +242,12 @@ def _alone(at: np.ndarray, texts: np.ndarray, role: Role, of: np.ndarray | None 
     """Mentions of single pieces, of those that have a term."""
     known = texts != NONE
     of = np.full(len(at), NONE) if of is None else of
-    return Mentions(at[known], texts[known] * _TEXT_STEP + _ROLE[role], of[known])
+    return Mentions(at[known], texts[known] * KINDS + _ROLE[role], of[known])
 
 
 def _members(starts: np.ndarray, ends: np.ndarray, num_pieces: int) -> np.ndarray:
     """int64 [num_pieces]: the chunk in which each piece lies, or NONE."""
     lengths = ends - starts
     found = np.full(num_pieces, NONE)
-    inner = np.repeat(starts - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
-    found[inner] = np.repeat(np.arange(len(starts)), lengths)
-    return found
-
-
-def _any(facts: np.ndarray, chunks: _Chunks) -> np.ndarray:
-    """bool [K]: whether a fact of pieces, bool [N], is true of one in each chunk."""
-    sums = np.concatenate([[0], np.cumsum(facts)])
-    found: np.ndarray = sums[chunks.ends] > sums[chunks.starts]
+    found[spans(starts, lengths)] = np.repeat(np.arange(len(starts)), lengths)
     return found

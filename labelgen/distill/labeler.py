@@ -13,10 +13,9 @@ from labelgen.distill.pieces import Pieces, Row
 from labelgen.distill.tagger import Tagger
 from labelgen.distill.tagset import TAG_OF, chunks_of
 from labelgen.distill.weights import Weights
-from labelgen.mentions.fragments import Mender
-from labelgen.mentions.reader import Found
+from labelgen.mentions.reader import Captions, Found
 from labelgen.mentions.terms import Phrase, Term, TermFinder
-from labelgen.parsing.nouns import Parse, Word
+from labelgen.parsing.parse import Parse, Word
 
 # Words that are remembered at most, about 500 MB; then everything is looked up anew.
 _MAX_WORDS = 500_000
@@ -31,13 +30,18 @@ class Distilled:
         self._lexicon = lexicon
         self._weights = weights
         self._finder = TermFinder(lexicon)
-        self._describer = Describer(Mender(lexicon))
+        self._describer = Describer(self._finder.mender)
         self._begin()
+
+    @property
+    def reader(self) -> "Distilled":
+        """It reads many captions at once itself."""
+        return self
 
     def _begin(self) -> None:
         self._pieces = Pieces()
         self._tagger = Tagger(self._weights, self._describer, self._pieces)
-        self._lookup = Lookup(self._lexicon, self._pieces)
+        self._lookup = Lookup(self._lexicon, self._finder, self._pieces)
 
     def forget(self) -> None:
         """Free the memory of words if they are many. Numbers of terms mean nothing any more after it."""
@@ -68,9 +72,9 @@ class Distilled:
         """Texts, roles and forms, string [n] each, of the terms that int64 [n] such numbers stand for."""
         return names(terms, self._lookup.spans.texts)
 
-    def parse(self, texts: Sequence[str]) -> list[Parse]:
+    def parse(self, captions: Captions) -> list[Parse]:
         """What the table makes of clean texts, one by one, as spaCy would say it. For explanations."""
-        row = self._pieces.read(texts)
+        row = self._pieces.read(captions.texts)
         classes = self._tagger.classes(row.numbers)
         bounds = zip(row.firsts.tolist(), row.ends.tolist(), strict=True)
         return [self._parse(row, classes, first, end) for first, end in bounds]
@@ -89,6 +93,5 @@ class Distilled:
         followed = [piece.startswith(" ") for piece in pieces[1:]] + [False]
         tags = [TAG_OF[number] for number in classes[first:end].tolist()]
         words = [Word(piece.strip(" "), tag, space) for piece, tag, space in zip(pieces, tags, followed, strict=True)]
-        inside, ends = chunks_of(classes[first:end])
-        starts = np.flatnonzero((inside >= 0) & (np.concatenate([[-1], inside[:-1]]) != inside))
+        _, starts, ends = chunks_of(classes[first:end])
         return Parse(tuple(words), tuple(zip(starts.tolist(), ends.tolist(), strict=True)))

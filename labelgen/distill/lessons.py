@@ -10,7 +10,7 @@ from labelgen.distill.pieces import Pieces, cut
 from labelgen.distill.tagger import AFTER, BEFORE, BESIDE, NEAR, OWN, pair_of
 from labelgen.distill.tagset import CLASSES, INSIDE, OUTSIDE, PLACE_OF, classes_of
 from labelgen.distill.weights import Weights
-from labelgen.parsing.nouns import Parse
+from labelgen.parsing.parse import Parse
 
 # A feature seen once says nothing about others.
 _MIN_COUNT = 2

@@ -18,10 +18,10 @@ _OF = " of "
 class Lookup:
     """Facts of pieces by their numbers, each a column: `rows` [pieces]."""
 
-    def __init__(self, lexicon: Lexicon, pieces: Pieces) -> None:
+    def __init__(self, lexicon: Lexicon, finder: TermFinder, pieces: Pieces) -> None:
         self._lexicon = lexicon
         self._pieces = pieces
-        self._finder = TermFinder(lexicon)
+        self._finder = finder
         self._plain: list[str] = []
         self._partitive = Growing(np.bool_)
         across = [form.partition(_OF) for form in lexicon.noun_forms() if _OF in form]

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from labelgen.arrays.growing import Growing
+from labelgen.arrays.numbers import Numbers
+from labelgen.arrays.ragged import spans
 
 BREAK = "\n"
 # Pieces between two captions, and at both ends: as many as the neighbours on one side that count (tagger.py).
@@ -43,8 +45,8 @@ class Pieces:
     """Numbers pieces as they come; 0 is the break. Which number a piece has depends on what was read before."""
 
     def __init__(self) -> None:
-        self._words = _Numbers()
-        self._pieces = _Numbers()
+        self._words = Numbers[str]()
+        self._pieces = Numbers[str]()
         # Of each word: where its pieces stand in _of_words, how many there are, and what it begins with.
         self._starts, self._lengths = Growing(np.int64), Growing(np.int64)
         self._is_alpha, self._is_upper = Growing(np.int64), Growing(np.int64)  # as numbers, for they are added up
@@ -59,7 +61,7 @@ class Pieces:
 
     def texts(self, start: int = 0) -> list[str]:
         """The pieces from number `start` on, each with the space before it."""
-        return self._pieces.texts[start:]
+        return self._pieces.known[start:]
 
     def read(self, texts: Sequence[str]) -> Row:
         """The pieces of clean texts. A headline is read in lower case, as spaCy is given it (nouns.py)."""
@@ -72,13 +74,11 @@ class Pieces:
         self._lower_headlines(words, breaks)
         lengths = self._lengths.rows[words]
         ends = np.cumsum(lengths)
-        numbers = self._of_words.rows[
-            np.repeat(self._starts.rows[words] - ends + lengths, lengths) + np.arange(ends[-1])
-        ]
+        numbers = self._of_words.rows[spans(self._starts.rows[words], lengths)]
         return Row(numbers, ends[breaks[:-1]], ends[breaks[1:]] - _NUM_BREAKS)
 
     def _cut_new(self) -> None:
-        new = self._words.texts[len(self._lengths) :]
+        new = self._words.known[len(self._lengths) :]
         self._note(new, [[self._pieces[piece] for piece in cut(word)] for word in new])
 
     def _note(self, words: list[str], pieces: list[list[int]]) -> None:
@@ -101,19 +101,7 @@ class Pieces:
         at = np.flatnonzero(np.repeat(is_headline, np.diff(breaks, append=len(words))))
         lower = self._lower.rows[words[at]]
         new = np.unique(words[at][lower < 0])
-        of_new = [self._words[self._words.texts[number].lower()] for number in new.tolist()]
+        of_new = [self._words[self._words.known[number].lower()] for number in new.tolist()]
         self._cut_new()
         self._lower.rows[new] = of_new  # now: words that were just added have made the arrays grow
         words[at] = self._lower.rows[words[at]]
-
-
-class _Numbers(dict[str, int]):
-    """Text → number, growing."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-
-    def __missing__(self, text: str) -> int:
-        self[text] = number = len(self.texts)
-        self.texts.append(text)
-        return number

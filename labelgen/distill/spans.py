@@ -8,6 +8,7 @@ from bisect import bisect_left
 import numpy as np
 
 from labelgen.arrays.growing import Growing
+from labelgen.arrays.numbers import Numbers
 from labelgen.dictionary.lexicon import Lexicon, spellings
 from labelgen.mentions.terms import without_loose_hyphens
 
@@ -33,15 +34,12 @@ class Spans:
         self._extends = Growing(np.bool_)
         # [spans, 4]: for a singular, a plural, and the same where the first of two is a noun.
         self._terms, self._plurals = Growing(np.int32, (4,)), Growing(np.int32, (4,))
-        self._numbers: dict[str, int] = {}
-        self.texts: list[str] = []
+        self._numbers = Numbers[str]()
+        self.texts = self._numbers.known
 
     def number(self, text: str) -> int:
         """The number of a term."""
-        number = self._numbers.setdefault(text, len(self.texts))
-        if number == len(self.texts):
-            self.texts.append(text)
-        return number
+        return self._numbers[text]
 
     def root(self, piece: str) -> int:
         """The span of one piece (plain, without the space before it)."""

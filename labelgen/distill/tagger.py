@@ -3,6 +3,7 @@
 import numpy as np
 
 from labelgen.arrays.growing import Growing
+from labelgen.arrays.numbers import Numbers
 from labelgen.distill.features import Describer
 from labelgen.distill.pieces import Pieces
 from labelgen.distill.tagset import NUM_CLASSES
@@ -22,8 +23,7 @@ class Tagger:
         self._pieces = pieces
         self._sums = {offset: Growing(np.int16, (NUM_CLASSES,)) for offset in (*OWN, *BESIDE, *NEAR)}
         self._kinds = Growing(np.int64)
-        self._kind_numbers: dict[str, int] = {}
-        self._kind_names: list[str] = []
+        self._kind_numbers = Numbers[str]()
         # [kinds, kinds] → row of the two tables below it, which hold what pairs of kinds speak for; -1: not asked yet.
         self._pairs = np.zeros((0, 0), np.int64)
         self._pair_sums = {pair: Growing(np.int16, (NUM_CLASSES,)) for pair in PAIRS}
@@ -50,17 +50,12 @@ class Tagger:
         for offset, sums in self._sums.items():
             spoken = [each.own if offset in OWN else each.beside if offset in BESIDE else each.near for each in new]
             sums.append(self._weights.of(str(offset), spoken))
-        self._kinds.append([self._kind_number(each.kind) for each in new])
-
-    def _kind_number(self, kind: str) -> int:
-        number = self._kind_numbers.setdefault(kind, len(self._kind_names))
-        if number == len(self._kind_names):
-            self._kind_names.append(kind)
-        return number
+        self._kinds.append([self._kind_numbers[each.kind] for each in new])
 
     def _pair_rows(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        if len(self._kind_names) > len(self._pairs):
-            larger = np.full((2 * len(self._kind_names),) * 2, -1, np.int64)
+        kinds = self._kind_numbers.known
+        if len(kinds) > len(self._pairs):
+            larger = np.full((2 * len(kinds),) * 2, -1, np.int64)
             larger[: len(self._pairs), : len(self._pairs)] = self._pairs
             self._pairs = larger
         found: np.ndarray = self._pairs[left, right]
@@ -69,7 +64,7 @@ class Tagger:
             both = sorted(set(zip(left[new].tolist(), right[new].tolist(), strict=True)))
             for number, (a, b) in enumerate(both, len(self._pair_sums[BEFORE])):
                 self._pairs[a, b] = number
-            features = [(pair_of(self._kind_names[a], self._kind_names[b]),) for a, b in both]
+            features = [(pair_of(kinds[a], kinds[b]),) for a, b in both]
             for pair, sums in self._pair_sums.items():
                 sums.append(self._weights.of(pair, features))
             found = self._pairs[left, right]

@@ -5,7 +5,7 @@ Tags are spaCy's, as far as the terms need them: participles are one, and so are
 
 import numpy as np
 
-from labelgen.parsing.nouns import Parse
+from labelgen.parsing.parse import Parse
 
 _NOUN_TAGS = ("NN", "NNS", "NNP", "NNPS")
 _OTHER_TAGS = ("", "JJ", "VB", "VBG", "IN", "DT", "CD", "PRP")
@@ -49,8 +49,8 @@ def classes_of(parse: Parse) -> list[int]:
     return [_NUMBER_OF.get(each, 0) for each in zip(tags, places, strict=True)]
 
 
-def chunks_of(classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """int [N] classes of pieces → (chunk of each piece, or -1, int64 [N]; where each chunk ends, int64 [chunks]).
+def chunks_of(classes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """int [N] classes of pieces → (chunk of each piece, or -1, int64 [N]; where each starts and ends, int64 [chunks]).
 
     A chunk ends in a head, or in a noun that nothing of a chunk follows. What no noun ends is no chunk.
     """
@@ -63,4 +63,5 @@ def chunks_of(classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     num_outside = np.cumsum(is_outside)
     is_cut_off = num_outside[lasts[chunks]] != num_outside
     chunks[is_outside | is_cut_off | (chunks == len(lasts) - 1)] = -1
-    return chunks, lasts[:-1] + 1
+    starts = np.flatnonzero((chunks >= 0) & (np.append(-1, chunks[:-1]) != chunks))
+    return chunks, starts, lasts[:-1] + 1

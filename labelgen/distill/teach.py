@@ -10,7 +10,6 @@ from labelgen.distill.features import Describer
 from labelgen.distill.labeler import Distilled
 from labelgen.distill.lessons import learn
 from labelgen.distill.table import Taught
-from labelgen.mentions.fragments import Mender
 from labelgen.mentions.terms import TermFinder
 from labelgen.parsing.normalize import normalize
 from labelgen.parsing.nouns import ChunkParser
@@ -53,7 +52,8 @@ def teach(texts: Sequence[str], lexicon: Lexicon, model: str, by: str) -> bytes:
             f"{len(texts):,} captions are too few to teach a table (--nouns distilled); it takes {MIN_CAPTIONS:,}, and "
             "ten thousands to be good. Use --nouns chunks."
         )
-    parser, finder, mender = ChunkParser(model), TermFinder(lexicon), Mender(lexicon)
+    parser, finder = ChunkParser(model), TermFinder(lexicon)
+    mender = finder.mender
     parses = mender.mend_each(parser.parse(texts))
     to_learn = [number for number in range(len(texts)) if number % _HELD_OUT]
     weights = learn([texts[number] for number in to_learn], [parses[number] for number in to_learn], Describer(mender))

@@ -31,7 +31,7 @@ from labelshards.flock import locked
 ADDRESS = "RAY_ADDRESS"
 # What a worker takes with spaCy's small model and WordNet, so that Ray does not fill a node with more than it holds.
 WORKER_MEMORY_BYTES = 1 << 30
-# Ray keeps at least so much for objects; reports of shards are small and never get there.
+# Ray keeps at least so much for objects; what is told of a shard is small and never gets there.
 _OBJECT_STORE_BYTES = 80 << 20
 _LOST_WORKER = (WorkerCrashedError, OutOfMemoryError, NodeDiedError, ObjectLostError)
 # Cores of a cluster come and go; so often they are counted again.

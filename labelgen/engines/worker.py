@@ -18,11 +18,17 @@ _extractor: Extractor | None = None
 
 
 class Done(NamedTuple):
-    """A shard that was committed."""
+    """A shard that was committed. slow: as in its report."""
 
     shard: InputShard
-    report: Report
+    captions: int
+    slow: str | None
     seconds: Seconds
+
+    @classmethod
+    def of(cls, shard: InputShard, report: Report, seconds: Seconds) -> "Done":
+        """What is told of it. Not the report itself, which lists every picture of a folder."""
+        return cls(shard, report.captions, report.slow, seconds)
 
 
 class Failed(NamedTuple):
@@ -44,7 +50,7 @@ def extract(shard: InputShard, make_extractor: Callable[[], Extractor]) -> Outco
             with collections_spared():
                 _extractor = make_extractor()
             spare_collections()
-        return Done(shard, *_extractor.extract(shard))
+        return Done.of(shard, *_extractor.extract(shard))
     except SourceError as error:
         return Failed(shard, str(error))
     except MemoryError:

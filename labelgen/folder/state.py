@@ -12,10 +12,12 @@ import msgspec
 from labelgen import candidates, sources
 from labelgen.extract import Settings, fingerprint
 from labelgen.meaning.resolve import Choice
+from labelgen.options import RULES
 from labelgen.sources.fields import option_of
 from labelgen.sources.sample import InputShard
-from labelshards import storage
+from labelshards import schema, storage
 from labelshards.errors import CatlipError
+from labelshards.labelset import LabelSet
 
 PLAN_NAME = "plan.json"
 _FAILED_SUFFIX = ".failed"
@@ -83,6 +85,27 @@ def read_plan(folder: str) -> BuildPlan:
     if any("/" in file.name or "\0" in file.name + file.uri for file in plan.files):
         raise CatlipError(f"{where} names label shards as no file can be named. Run the build again.")
     return plan
+
+
+def read_plan_of_these_rules(folder: str) -> BuildPlan:
+    """As `read_plan`. Raises CatlipError also if this version would give the same captions other labels."""
+    plan = read_plan(folder)
+    if plan.settings.rules != RULES:
+        raise CatlipError(f"{folder} was made by another version of catlip. Run the build again, with --rebuild.")
+    return plan
+
+
+def plan_of(label_set: LabelSet) -> BuildPlan:
+    """The plan of the build that made a label set. Raises CatlipError if what it was made of is not beside it."""
+    root, manifest = label_set.root, label_set.manifest
+    if not manifest.shards:
+        raise CatlipError(f"{root} is a vocabulary alone. Label data with it, and take the label set of that data.")
+    if schema.EDIT in manifest.provenance.settings:
+        raise CatlipError(f"{root} was pruned itself, and has no candidates. Take the label set that it came from.")
+    folder = candidates.folder_of(root)
+    if not storage.exists(storage.join(folder, PLAN_NAME)):
+        raise CatlipError(f"{root} has no candidates: {folder} is gone. Build it again, without --no-keep-candidates.")
+    return read_plan_of_these_rules(folder)
 
 
 def status(folder: str, shards: Sequence[InputShard], settings: Settings) -> Status:

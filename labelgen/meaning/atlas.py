@@ -6,6 +6,7 @@ What looks at a label set needs this and no more of the language; it is read fro
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelgen import language_data
-from labelgen.arrays.ragged import Rows, group, offsets, pack, spans
+from labelgen.arrays.ragged import Rows, offsets, pack, spans
 from labelgen.dictionary import wordnet
 from labelgen.dictionary.compiled import compiled
 from labelgen.dictionary.lexicon import Lexicon
@@ -53,8 +54,7 @@ class Atlas:
     @cached_property
     def kinds(self) -> Rows:
         """The places right below each."""
-        below = np.repeat(np.arange(len(self.ids)), self.hypernyms.lengths)
-        return group(self.hypernyms.values, below, len(self.ids))
+        return self.hypernyms.transposed()
 
     def places(self, numbers: np.ndarray) -> np.ndarray:
         """int64: where synsets, given by number, stand; -1 where there is none of that number."""
@@ -98,6 +98,17 @@ class Atlas:
         while len(above := self.hypernyms.row(found[-1])):
             found.append(int(above[0]))
         return found[::-1]
+
+    def above(self, place: int, most_steps: int | None = None) -> dict[int, int]:
+        """A synset and all that stands above it, level by level → the fewest steps up to each, `most_steps` or less."""
+        found = {place: 0}
+        level = [place]
+        for steps in count(1) if most_steps is None else range(1, most_steps + 1):
+            level = [above for at in level for above in self.hypernyms.row(at).tolist() if above not in found]
+            if not level:
+                break
+            found.update(dict.fromkeys(level, steps))
+        return found
 
     def below(self, place: int) -> np.ndarray:
         """bool [n]: a synset and all that stands below it."""

@@ -16,9 +16,9 @@ import numpy as np
 from labelgen.arrays.ragged import Rows, contains, offsets, rank_in_row, spans
 from labelgen.dictionary.wordnet import Pos
 from labelgen.meaning.corpus import Corpus, Word
-from labelgen.meaning.relatives import Relatives
+from labelgen.meaning.relatives import Relatives, Weighted
 from labelgen.meaning.senses import Senses
-from labelgen.meaning.topics import Topics, Vectors, joined
+from labelgen.meaning.topics import Topics, joined
 from labelgen.mentions.terms import Role, Term
 
 # Weights in nats; fitted like those of senses.py.
@@ -62,7 +62,7 @@ class Company:
         blended = self._blended(likely, len(corpus.words) + len(everyday))
         # Rows of one length are gathered by one call, which is worth the room that short ones waste.
         self._word_topics = _padded(blended, len(corpus.words), topics.glosses.num_words - 1)
-        background = blended.span(len(corpus.words)).start
+        background = int(blended.starts[len(corpus.words)])
         self._background = blended.words[background:]
         self._background_weights = blended.weights[background:] / np.float32(max(1, len(everyday)))
         is_judged = [pos is Pos.NOUN and bool(senses.cues(text)) for text, pos in corpus.words]
@@ -131,15 +131,15 @@ class Company:
         distinct, first = np.unique(synsets, return_index=True)
         vectors = self._topics.of_synsets(distinct)
         for number, (start, end) in enumerate(_blocks(company.starts, first)):
-            span = vectors.span(number)
-            spread[vectors.words[span]] = vectors.weights[span]
+            own, strength = vectors.row(number)
+            spread[own] = strength
             of_company = company.values[start:end]
             spoken[start:end] = spread[self._own[of_company]]
             spread_there = spread.take(words.take(of_company, axis=0))
             np.einsum("cw,cw->c", spread_there, weights.take(of_company, axis=0), out=alike[start:end])
             usual[start:end] = spread[self._background] @ self._background_weights
             # Not all of it: a sense speaks of some hundred words, and there are tens of thousands.
-            spread[vectors.words[span]] = 0
+            spread[own] = 0
         return spoken, np.log((alike + _ALIKE_FLOOR) / (usual + _ALIKE_FLOOR))
 
     def _information(self, words: np.ndarray, synsets: np.ndarray, company: Rows) -> np.ndarray:
@@ -193,7 +193,7 @@ class Company:
         synsets = np.fromiter((each.synset for own in candidates for each in own), np.int64, len(rows))
         return _Likely(rows[order], synsets[order], shares[order])
 
-    def _blended(self, likely: "_Likely", num_words: int) -> Vectors:
+    def _blended(self, likely: "_Likely", num_words: int) -> Weighted:
         """The topics of words: those of their likely senses, by how likely each is."""
         batches = []
         for first in range(0, num_words, _BLENDED):
@@ -245,7 +245,7 @@ def _blocks(starts: np.ndarray, first: np.ndarray) -> Iterator[tuple[int, int]]:
     yield from zip(starts[first].tolist(), [*starts[first[1:]].tolist(), int(starts[-1])], strict=True)
 
 
-def _padded(vectors: Vectors, num: int, no_word: int) -> tuple[np.ndarray, np.ndarray]:
+def _padded(vectors: Weighted, num: int, no_word: int) -> tuple[np.ndarray, np.ndarray]:
     """(int32, float32) [num, longest]: the first vectors as a table, filled up with a word of no weight."""
     starts = vectors.starts[: num + 1]
     lengths = np.diff(starts)

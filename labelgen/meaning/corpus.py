@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from labelgen.arrays.ragged import Rows, distinct, offsets, rank_in_row, spans
+from labelgen.arrays.ragged import Rows, offsets, rank_in_row, spans
 from labelgen.arrays.tally import Tally
 from labelgen.dictionary.wordnet import Pos
 from labelgen.mentions.terms import Form, Term
@@ -104,10 +104,3 @@ class Corpus:
         halves = self._pairs.above(0, _MAX_PAIRS)
         self._pairs = Tally()
         return Pairs.of_halves(*halves, len(self.words))
-
-
-def unique_rows(rows: np.ndarray, values: np.ndarray, num_rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """(row, value) pairs → (offsets int64 [N+1], values int64): each row's values, unique and rising."""
-    width = int(values.max(initial=0)) + 1
-    rows, values = np.divmod(distinct(rows * width + values), width)
-    return offsets(np.bincount(rows, minlength=num_rows)), values

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from labelgen.arrays.ragged import Rows, offsets, rank_in_row
+from labelgen.arrays.ragged import Rows, offsets, rank_in_row, unique_rows
 from labelgen.dictionary.wordnet import Pos
 from labelgen.meaning.company import Company
-from labelgen.meaning.corpus import Corpus, unique_rows, word_of
+from labelgen.meaning.corpus import Corpus, word_of
 from labelgen.meaning.senses import Candidate, Part, Senses
 from labelgen.meaning.topics import Topics
 from labelgen.mentions.terms import Role, Term

@@ -16,7 +16,7 @@ _ITSELF, _KIND, _ABOVE, _KIN, _PART, _OF_ABOVE = 1.0, 0.9, 0.8, 0.7, 0.8, 0.4
 
 
 class Weighted(NamedTuple):
-    """Words with weights, packed by synset: row i is words[starts[i]:starts[i+1]], with weights[…], float64."""
+    """Words with weights, packed: row i is words[starts[i]:starts[i+1]], with weights[…]. starts: int64 [n+1]."""
 
     starts: np.ndarray
     words: np.ndarray
@@ -28,7 +28,7 @@ class Weighted(NamedTuple):
         return np.diff(self.starts)
 
     def row(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """(int64 [n] words, float64 [n] weights) of one synset, views both."""
+        """(words [n], weights [n]) of one row, views both."""
         span = slice(int(self.starts[number]), int(self.starts[number + 1]))
         return self.words[span], self.weights[span]
 
@@ -44,6 +44,7 @@ class Relatives:
     def of_synsets(self, synsets: np.ndarray) -> Weighted:
         """Words whose main sense is near each synset, int64 [n]: kinds, siblings, parts, what it is a kind of.
 
+        Words are int64, weights float64.
         A word that is related in two ways is as near as the nearer one says.
         """
         places = self._relations.places(synsets)

@@ -1,19 +1,19 @@
 """Terms of a candidate shard → synsets, family by family: where the sense policy and the choice of families act."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
-from labelgen.arrays.ragged import distinct_pairs, rank_in_row
+from labelgen.arrays.ragged import distinct_pairs, offsets, rank_in_row, unique_rows
 from labelgen.candidates import Mentions
 from labelgen.dictionary.hypernyms import Hypernyms
 from labelgen.dictionary.lexicon import Lexicon
 from labelgen.dictionary.synsets import Synsets
 from labelgen.meaning import stoplist
-from labelgen.meaning.corpus import Corpus, unique_rows, word_of
+from labelgen.meaning.corpus import Corpus, word_of
 from labelgen.meaning.policies import NONE, Chooser
 from labelgen.meaning.senses import Pins, Senses
 from labelgen.mentions.terms import Role, Term
@@ -95,31 +95,29 @@ def make_resolver(
     for of_shard in entries:
         table.add(of_shard)
     terms = table.terms()
-    corpus = Corpus(word for term in terms if (word := word_of(term)) is not None)
-    words = words_of(terms, corpus)
-    for shard in told:
-        count_words(corpus, words[table.numbers(shard.entries)], shard)
+    corpus = count_corpus(table, told)
     senses = Senses(language.lexicon, language.synsets, language.pins)
     # Compounds are made of the senses of both words, which need not be labels themselves.
-    families = set(choice.families) if COMPOUNDS not in choice.families else {NOUNS, ATTRIBUTES}
-    roles = {role for role, family in FAMILY_OF.items() if family in families | set(choice.families)}
+    families = set(choice.families) | ({NOUNS, ATTRIBUTES} if COMPOUNDS in choice.families else set())
+    roles = {role for role, family in FAMILY_OF.items() if family in families}
     if not choice.modifiers and COMPOUNDS not in choice.families:
         roles.discard(Role.MODIFIER)
     return Resolver(choice, Chooser(choice.senses, senses, terms, corpus, roles), table, language.synsets)
 
 
-def words_of(terms: Sequence[Term], corpus: Corpus) -> np.ndarray:
-    """int64 [T+1]: the corpus's number of each term's word, or -1; the last one is for terms that are unknown."""
+def count_corpus(table: TermTable, told: Iterable[Mentions], more: Iterable[Term] = ()) -> Corpus:
+    """The statistics of the samples `told`, whose terms `table` has. It knows the words of `more` terms, too."""
+    terms = table.terms()
+    corpus = Corpus(word for term in (*more, *terms) if (word := word_of(term)) is not None)
     words = [-1 if (word := word_of(term)) is None else corpus.words[word] for term in terms]
-    return np.array([*words, -1], np.int64)
-
-
-def count_words(corpus: Corpus, words: np.ndarray, shard: Mentions) -> None:
-    """Add the samples of a shard to the statistics of a corpus. words: int64 [E], those of its entries, or -1."""
-    numbers = np.where(shard.entries.heads < 0, words, -1)[shard.values]
-    num_rows = len(shard.offsets) - 1
-    rows = np.repeat(np.arange(num_rows), np.diff(shard.offsets))[numbers >= 0]
-    corpus.add(*unique_rows(rows, numbers[numbers >= 0], num_rows))
+    of_term = np.array([*words, -1], np.int64)  # the last one is for terms that are unknown
+    for shard in told:
+        of_entry = np.where(shard.entries.heads < 0, of_term[table.numbers(shard.entries)], -1)
+        numbers = of_entry[shard.values]
+        num_rows = len(shard.offsets) - 1
+        rows = np.repeat(np.arange(num_rows), np.diff(shard.offsets))[numbers >= 0]
+        corpus.add(*unique_rows(rows, numbers[numbers >= 0], num_rows))
+    return corpus
 
 
 class Resolver:
@@ -144,9 +142,9 @@ class Resolver:
         terms = self._table.numbers(entries)
         alone = (entries.heads < 0)[mentions]
         chosen = np.full(len(mentions), NONE, np.int64)
-        offsets = np.concatenate([[0], np.cumsum(np.bincount(rows[alone], minlength=num_rows))])
+        starts = offsets(np.bincount(rows[alone], minlength=num_rows))
         # Pairs wait until their words have senses.
-        chosen[alone] = self._chooser.choose(offsets, terms[mentions[alone]])
+        chosen[alone] = self._chooser.choose(starts, terms[mentions[alone]])
         if COMPOUNDS in self._choice.families:
             self._pair(terms, entries.heads, rows, mentions, chosen)
         families = self._families_of(terms, entries.heads)[mentions]

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from labelgen import candidates
 from labelgen.arrays import packed
 from labelgen.arrays.ragged import Rows, offsets
 from labelgen.meaning.resolve import Choice, Labels, Produced
@@ -62,6 +63,13 @@ def key_of(choice: Choice, family: str, fingerprints: Sequence[tuple[str, str]])
     if family == HYPERNYMS:
         decides.append(choice.hypernym_depth)
     return storage.digest(msgspec.json.encode(decides))
+
+
+def keys_of(folder: str, names: Sequence[str], choice: Choice) -> dict[str, str]:
+    """Family → its key, for shards `names` in the candidates' `folder`, as they are there now."""
+    reports = ((name, candidates.read_report(folder, name)) for name in names)
+    fingerprints = [(name, report.fingerprint if report else "") for name, report in reports]
+    return {family: key_of(choice, family, fingerprints) for family in choice.families}
 
 
 def write(folder: str, name: str, family: str, key: str, shard: ResolvedShard) -> None:

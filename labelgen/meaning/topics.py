@@ -15,6 +15,7 @@ from labelgen.arrays.ragged import Rows, contains, distinct, offsets, rank_in_ro
 from labelgen.dictionary.glosses import Glosses, read_glosses
 from labelgen.dictionary.relations import Relations
 from labelgen.dictionary.wordnet import Pos, synset_id
+from labelgen.meaning.relatives import Weighted
 from labelgen.meaning.senses import Senses
 
 # Weights of a relative's lemmas and gloss words, by what kind of relative it is.
@@ -31,21 +32,6 @@ _BACKGROUND_WORDS = 200
 _NOUNS_END = synset_id(Pos.VERB, 0)
 # So many synsets at once: their sums stay in the processor's cache.
 _BATCH = 4_096
-
-
-class Vectors(NamedTuple):
-    """Sparse vectors, packed. Vector i has weights[starts[i]:starts[i+1]] at words[…], which rise.
-
-    starts: int64 [n+1]; words: int32; weights: float32.
-    """
-
-    starts: np.ndarray
-    words: np.ndarray
-    weights: np.ndarray
-
-    def span(self, number: int) -> slice:
-        """Where one vector lies."""
-        return slice(int(self.starts[number]), int(self.starts[number + 1]))
 
 
 class _Spoken(NamedTuple):
@@ -65,13 +51,16 @@ class Topics:
         self.relations = Relations(senses.synsets)
         self.glosses: Glosses = read_glosses(senses.lexicon, senses.synsets)
 
-    def of_synsets(self, synsets: np.ndarray) -> Vectors:
-        """Vectors of length 1, of n synsets given by number, int64 [n]; empty where nothing is spoken of one."""
+    def of_synsets(self, synsets: np.ndarray) -> Weighted:
+        """Vectors of length 1, of n synsets given by number, int64 [n]; empty where nothing is spoken of one.
+
+        Words are int32 and rise, weights float32.
+        """
         places = self.relations.places(synsets)
         batches = [self._of_places(places[at : at + _BATCH]) for at in range(0, len(places), _BATCH)]
         return joined(batches)
 
-    def blend(self, vectors: Vectors, rows: np.ndarray, parts: np.ndarray, shares: np.ndarray, num: int) -> Vectors:
+    def blend(self, vectors: Weighted, rows: np.ndarray, parts: np.ndarray, shares: np.ndarray, num: int) -> Weighted:
         """`num` weighted sums: row rows[i] has shares[i] of vector parts[i]; [n] each. Not of length 1."""
         asked, words = Rows(vectors.starts, vectors.words).expand(parts)
         weights = Rows(vectors.starts, vectors.weights).expand(parts)[1] * shares.astype(np.float32)[asked]
@@ -88,7 +77,7 @@ class Topics:
         seen = (term for term, _ in ordered if self._senses.share_seen(term, Pos.NOUN) > 0.5)
         return [term for _, term in zip(range(_BACKGROUND_WORDS), seen, strict=False)]  # no more are looked at
 
-    def _of_places(self, places: np.ndarray) -> Vectors:
+    def _of_places(self, places: np.ndarray) -> Weighted:
         rows: list[np.ndarray] = []
         words: list[np.ndarray] = []
         weights: list[np.ndarray] = []
@@ -166,7 +155,7 @@ def _summed(
     return of_row, of_word, np.bincount(places, weights, len(keys))
 
 
-def _strongest(rows: np.ndarray, words: np.ndarray, weights: np.ndarray, num_rows: int, at_most: int) -> Vectors:
+def _strongest(rows: np.ndarray, words: np.ndarray, weights: np.ndarray, num_rows: int, at_most: int) -> Weighted:
     """The entries with the largest weights of each row, in the order of the words; of equals the first words.
 
     `rows` rise, and no weight is negative.
@@ -183,13 +172,13 @@ def _strongest(rows: np.ndarray, words: np.ndarray, weights: np.ndarray, num_row
     room = at_most - np.bincount(rows[kept], minlength=num_rows)
     equal = np.flatnonzero(keys == last_of_row)
     kept[equal[rank_in_row(rows[equal]) < room[rows[equal]]]] = True
-    return Vectors(offsets(np.bincount(rows[kept], minlength=num_rows)), words[kept], weights[kept])
+    return Weighted(offsets(np.bincount(rows[kept], minlength=num_rows)), words[kept], weights[kept])
 
 
-def joined(batches: Sequence[Vectors]) -> Vectors:
+def joined(batches: Sequence[Weighted]) -> Weighted:
     """The vectors of all batches, one after another."""
     lengths = [np.diff(batch.starts) for batch in batches]
-    return Vectors(
+    return Weighted(
         offsets(np.concatenate([np.empty(0, np.int64), *lengths])),
         np.concatenate([np.empty(0, np.int32), *(batch.words for batch in batches)]),
         np.concatenate([np.empty(0, np.float32), *(batch.weights for batch in batches)]),

@@ -3,7 +3,7 @@
 Senses are chosen for the families that are not there yet, and only for those.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from threading import Lock
 from typing import TypeVar
@@ -14,6 +14,7 @@ import numpy as np
 from labelgen import candidates
 from labelgen.arrays.memory import collections_spared
 from labelgen.arrays.ragged import Rows, distinct_pairs
+from labelgen.candidates import Mentions
 from labelgen.dictionary.hypernyms import Hypernyms
 from labelgen.meaning import policies, resolved
 from labelgen.meaning.resolve import NOTHING, Choice, Labels, Language, Produced, Resolver, make_resolver
@@ -27,14 +28,22 @@ _STATISTICS_SAMPLES = 1 << 20
 _Part = TypeVar("_Part")
 
 
+def counted_samples(folder: str, names: Sequence[str]) -> Iterator[Mentions]:
+    """What tells which words a corpus has, and together: of so many shards as are told, so many samples of each.
+
+    Raises CatlipError if candidates are gone or broken.
+    """
+    told = names[:: max(1, len(names) // _STATISTICS_SHARDS)]
+    for name in told:
+        yield candidates.read_mentions(folder, name).first(_STATISTICS_SAMPLES // len(told) + 1)
+
+
 class Unpruned:
     """Shards `names` in the candidates' `folder`. Every method raises CatlipError if candidates are gone or broken."""
 
     def __init__(self, folder: str, names: Sequence[str], language: Language, choice: Choice) -> None:
         self._folder, self._names, self._language, self._choice = folder, names, language, choice
-        reports = [candidates.read_report(folder, name) for name in names]
-        prints = [(name, report.fingerprint if report else "") for name, report in zip(names, reports, strict=True)]
-        self._keys = {family: resolved.key_of(choice, family, prints) for family in choice.families}
+        self._keys = resolved.keys_of(folder, names, choice)
         self._hypernyms = Hypernyms(language.synsets, choice.hypernym_depth)
         self._resolver = cache(self._make_resolver)
         self._is_making = Lock()  # of the resolver, which threads share
@@ -102,15 +111,10 @@ class Unpruned:
         return pack_labels(num_rows, Labels(*distinct_pairs(*both)), NOTHING)
 
     def _make_resolver(self, families: frozenset[str]) -> Resolver:
-        of_context = self._choice.senses == policies.CONTEXT
-        told = self._names[:: max(1, len(self._names) // _STATISTICS_SHARDS)] if of_context else []
         with collections_spared():
             return make_resolver(
                 (candidates.read_entries(self._folder, name) for name in self._names),
-                (
-                    candidates.read_mentions(self._folder, name).first(_STATISTICS_SAMPLES // len(told) + 1)
-                    for name in told
-                ),
+                counted_samples(self._folder, self._names) if self._choice.senses == policies.CONTEXT else (),
                 self._language,
                 # Thresholds prune later, and decide nothing here.
                 msgspec.structs.replace(self._choice, families=dict.fromkeys(sorted(families), 0)),

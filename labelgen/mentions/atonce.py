@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from labelgen.arrays.ragged import distinct, offsets, rank_in_row
-from labelgen.candidates import terms_table
+from labelgen.arrays.ragged import distinct, offsets, rank_in_row, unique_rows
 from labelgen.mentions.gather import EXAMPLES_PER_ENTRY, Gathered
 from labelgen.mentions.reader import NONE, Captions, Found, Reader
+from labelgen.mentions.termtable import terms_table
 from labelshards import schema
 
 _OF_STEP = 1 << 31  # above any number of a term
@@ -54,8 +54,9 @@ class AllAtOnce:
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
         numbers = rank[numbers]
+        starts, own = unique_rows(rows[captions], numbers, num_rows)
         return Gathered(
-            _lists(rows[captions], numbers, num_rows, len(keys_once)),
+            pa.ListArray.from_arrays(pa.array(starts, pa.int32()), pa.array(own, pa.uint32())).cast(schema.LABELS),
             terms_table(
                 *self._entries(keys_once, order, rank), *self._examples(captions, numbers, len(keys_once), rows)
             ),
@@ -87,12 +88,3 @@ class AllAtOnce:
         starts = offsets(np.bincount(entries[kept], minlength=num_entries))
         told = pa.array(self._texts, pa.string()).take(pa.array(captions[kept]))
         return starts, (pa.array(rows[captions[kept]].astype(np.uint32)), told)
-
-
-def _lists(rows: np.ndarray, numbers: np.ndarray, num_rows: int, num_entries: int) -> pa.ListArray:
-    """The distinct numbers of each row, rising."""
-    pairs = distinct(rows * max(1, num_entries) + numbers)
-    rows, numbers = np.divmod(pairs, max(1, num_entries))
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=num_rows))]).astype(np.int32)
-    values = pa.array(numbers.astype(np.uint32))
-    return pa.ListArray.from_arrays(pa.array(offsets), values).cast(schema.LABELS)

@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from labelgen.arrays.ragged import any_in
 from labelgen.mentions.mending import (
     AFTER_OPENING,
     COUNTS,
@@ -59,7 +60,7 @@ class ChunkKinds(NamedTuple):
     tails: np.ndarray
 
 
-def kinds_of(mended: Parses, facts: np.ndarray, captions: np.ndarray, asks: Asks) -> ChunkKinds:
+def look_at(mended: Parses, facts: np.ndarray, captions: np.ndarray, asks: Asks) -> ChunkKinds:
     """What has to be looked at for each chunk of `mended`.
 
     facts: int64 [N], of each word, as in mending.FACTS; captions: int64 [C], that each chunk is in.
@@ -82,7 +83,7 @@ def kinds_of(mended: Parses, facts: np.ndarray, captions: np.ndarray, asks: Asks
     may_be_taken = starts < np.append(0, reach)[: len(starts)]
     (several,) = np.nonzero(_begins_several(facts, starts, stops, asks))
     next_several = np.append(several, len(facts))[np.searchsorted(several, starts)]  # len(facts): none follows
-    counted, determined = (_any_in(facts & bit != 0, starts, stops) for bit in (COUNTS, DT))
+    counted, determined = (any_in(facts & bit != 0, starts, stops) for bit in (COUNTS, DT))
     return ChunkKinds(
         firsts=firsts,
         lasts=lasts,
@@ -115,11 +116,4 @@ def _before_another(num_words: int, starts: np.ndarray, stops: np.ndarray) -> np
     steps[starts] += 1
     steps[stops - 1] -= 1  # at most one chunk starts at a word, and at most one ends
     found: np.ndarray = np.cumsum(steps) > 0
-    return found
-
-
-def _any_in(words: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
-    """bool [C]: chunks in which one of the words is true."""
-    counts = np.append(0, np.cumsum(words))
-    found: np.ndarray = counts[stops] > counts[starts]
     return found

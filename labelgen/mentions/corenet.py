@@ -18,7 +18,7 @@ from urllib.parse import unquote
 
 import ftfy
 
-from labelgen.dictionary.wordnet import Folder, Pos, lines, synset_id
+from labelgen.dictionary.wordnet import Folder, lines
 
 # NLTK's noun endings. The lexicon's morphology may learn; this rule stays as it was published.
 _ENDINGS = (
@@ -55,7 +55,7 @@ class Reading(NamedTuple):
 
 
 class CoreNet:
-    """The rule over the WordNet in `folder`. `tokenizer`: "punkt" or "treebank" (`find_tokenizer`)."""
+    """The rule over the WordNet in `folder`."""
 
     def __init__(self, folder: Folder) -> None:
         # Out of WordNet's files, under NLTK's spelling ("new_york"): the lexicon's tables hold more than WordNet does.
@@ -67,21 +67,10 @@ class CoreNet:
         # Where a plural has two lines, NLTK keeps the last.
         self._exceptions = {plural: forms for plural, *forms in map(str.split, lines(folder, "noun.exc"))}
         self._read = lru_cache(maxsize=200_000)(self._reading)
-        self.tokenizer, self._tokenize = find_tokenizer()
-
-    def words(self, caption: str) -> list[str]:
-        """The labels of a raw caption, in its order, repeated where it repeats: `w` means the first sense of `w`.
-
-        Lower case; the underscores of a token such as "new_york" are spaces, as in all terms.
-        """
-        return [reading.lemma.replace("_", " ") for reading in self.readings(caption) if reading.is_label]
-
-    def synset(self, word: str) -> int:
-        """The synset id of a label. Raises KeyError for a word that is no noun."""
-        return synset_id(Pos.NOUN, int(self._senses[word.replace(" ", "_")][0]))
+        _, self._tokenize = find_tokenizer()
 
     def readings(self, caption: str) -> list[Reading]:
-        """What becomes of each token of a raw caption, in its order."""
+        """What becomes of each token of a raw caption, in its order, repeated where it repeats."""
         return [self._read(token) for token in self._tokens(self.clean(caption))]
 
     def clean(self, caption: str) -> str:

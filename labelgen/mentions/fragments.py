@@ -68,7 +68,7 @@ class Mender:
 
     def mend_each(self, parses: Sequence[Parse]) -> list[Parse]:
         """The same of many parses at once; it does not matter with which others a parse is mended."""
-        return one_by_one(self.mend_all(numbered(parses, self.facts)), self.facts.words)
+        return one_by_one(self.mend_all(numbered(parses, self.facts)), self.facts.known)
 
     def mend_all(self, parses: Parses) -> Parses:
         """The same as arrays; words are numbered as in `facts`."""

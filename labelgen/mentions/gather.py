@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from labelgen.arrays.memory import Memory
 from labelgen.arrays.ragged import offsets
-from labelgen.candidates import terms_table
 from labelgen.mentions.reader import Captions, Labeler
 from labelgen.mentions.terms import Mention, Phrase, Role, Term
+from labelgen.mentions.termtable import terms_table
 from labelshards import schema
 
 # So many captions of a shard are kept for each term: enough that each of its senses finds an example among them. They
@@ -138,7 +138,7 @@ class OneByOne:
 
 
 def terms_of(entries: Iterable[Entry], examples: Sequence[Sequence[Example]]) -> pa.Table:
-    """Entries, and a few examples of each, as candidates.TERMS has them."""
+    """Entries, and a few examples of each, as termtable.TERMS has them."""
     terms, heads = zip(*entries, strict=True) if examples else ((), ())
     texts, roles, forms = zip(*terms, strict=True) if examples else ((), (), ())
     rows, captions = zip(*chain.from_iterable(examples), strict=True) if any(examples) else ((), ())

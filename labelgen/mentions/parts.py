@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from labelgen.arrays.growing import Growing
 from labelgen.arrays.memory import Memory, NumberMemory
+from labelgen.arrays.numbers import Numbers
 from labelgen.arrays.ragged import Rows, spans
 from labelgen.mentions.chunkkinds import (
     BEFORE_OF,
@@ -21,13 +22,13 @@ from labelgen.mentions.chunkkinds import (
     Asked,
     Asks,
     ChunkKinds,
-    kinds_of,
+    look_at,
 )
 from labelgen.mentions.mending import ADJECTIVE, AROUND, AT_THE_END, FACTS, IN_CHUNK, NOUN, TEXT, VERB
 from labelgen.mentions.reader import NONE, Found
 from labelgen.mentions.terms import REACH, Mention, Phrase, Role, Term, TermFinder, plain
 from labelgen.mentions.wordfacts import STANDS_FOR
-from labelgen.parsing.parse import Numbers, Parses, Word
+from labelgen.parsing.parse import Parses, Word
 
 # Parts that are remembered at most, some 80 MB; captions say the same again and again ("a man", "a white dog").
 _MAX_PARTS = 300_000
@@ -38,7 +39,7 @@ _OF = Word("of", "IN", True)
 class Parser(Protocol):
     """What reads texts: nouns.ChunkParser."""
 
-    def parse_all(self, texts: Sequence[str], numbers: Numbers) -> Parses:
+    def parse_all(self, texts: Sequence[str], numbers: Numbers[Word]) -> Parses:
         """The words, by these numbers, and the chunks of each."""
 
 
@@ -68,7 +69,7 @@ class Parts:
     def _begin(self) -> None:
         self._finder.mender.forget()
         self.words = self._finder.mender.facts
-        self._terms: dict[Term, int] = {}
+        self._terms = Numbers[Term]()
         self._starts, self._mentions = Growing(np.int64), Growing(np.int64, (2,))
         self._starts.append([0, 0])  # part 0, which gives nothing
         self._new: list[tuple[int, int]] = []
@@ -96,13 +97,13 @@ class Parts:
 
     def names(self, terms: np.ndarray) -> tuple[pa.Array, pa.Array, pa.Array]:
         """Texts, roles and forms, string [n] each, of terms by their numbers, int64 [n]."""
-        known = list(self._terms)  # in the order in which they were numbered
-        texts, roles, forms = zip(*map(known.__getitem__, terms.tolist()), strict=True) if len(terms) else ((), (), ())
+        named = map(self._terms.known.__getitem__, terms.tolist())
+        texts, roles, forms = zip(*named, strict=True) if len(terms) else ((), (), ())
         return pa.array(texts, pa.string()), pa.array(roles, pa.string()), pa.array(forms, pa.string())
 
     def is_head(self, terms: np.ndarray) -> np.ndarray:
         """bool [n]: those whose role is that of a head."""
-        known = np.fromiter((term.role is Role.HEAD for term in self._terms), np.bool_, len(self._terms))
+        known = np.fromiter((term.role is Role.HEAD for term in self._terms.known), np.bool_, len(self._terms))
         found: np.ndarray = known[terms]
         return found
 
@@ -114,7 +115,7 @@ class Parts:
         starts, stops = mended.chunks[:, 0], mended.chunks[:, 1]
         captions = np.repeat(np.arange(len(ends)), mended.num_chunks)
         texts = columns[:, TEXT]
-        kinds = kinds_of(mended, facts, captions, Asks(*(_asked(memory, texts) for memory in self._of_pairs)))
+        kinds = look_at(mended, facts, captions, Asks(*(_asked(memory, texts) for memory in self._of_pairs)))
         of_chunks = np.empty(len(starts), np.int64)
         of_chunks[kinds.alone] = self._of_tails(columns, stops, kinds)
         of_chunks[~kinds.alone] = self._of_others(columns, mended.chunks, kinds)
@@ -201,7 +202,7 @@ class Parts:
         return across, self._add(phrase)
 
     def _of_word(self, word: int) -> int:
-        return self._add(self._finder.outside(self.words.words[word]))
+        return self._add(self._finder.outside(self.words.known[word]))
 
     def _of_texts(self, ask: Callable[[str, str], bool]) -> Callable[[tuple[int, int]], bool]:
         """`ask` two words, by the numbers of their texts."""
@@ -214,7 +215,7 @@ class Parts:
         """The number of a new part that gives this."""
         for each in phrase:
             if isinstance(each, Mention):  # the others are for explanations, which take one caption at a time
-                self._new.append((self._number(each.term), NONE if each.of is None else self._number(each.of)))
+                self._new.append((self._terms[each.term], NONE if each.of is None else self._terms[each.of]))
         self._new_ends.append(len(self._mentions) + len(self._new))
         # `_starts` has one more than there are parts, and the new one's end is among `_new_ends` already.
         return len(self._starts) + len(self._new_ends) - 2
@@ -229,9 +230,6 @@ class Parts:
             self._mentions.append(self._new)
             self._new = []
         return Rows(self._starts.rows, self._mentions.rows)
-
-    def _number(self, term: Term) -> int:
-        return self._terms.setdefault(term, len(self._terms))
 
 
 def _before_tails(facts: np.ndarray, starts: np.ndarray, kinds: ChunkKinds) -> tuple[np.ndarray, np.ndarray]:

@@ -22,10 +22,15 @@ class Labeler(Protocol):
     """Captions → mentions, in two steps, so that a batch is parsed at once.
 
     slow: why captions are parsed by spaCy's ordinary pipeline and not by the fast one; None where that is not so.
+    reader: the same for many captions at once, if the labeler has one.
     """
 
     @property
     def slow(self) -> str | None:
+        """See above."""
+
+    @property
+    def reader(self) -> "Reader | None":
         """See above."""
 
     def parse(self, captions: Captions) -> Sequence[Any]:

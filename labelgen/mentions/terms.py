@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Iterator
 from enum import StrEnum
 from itertools import chain
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from labelgen.dictionary.lexicon import Lexicon
 from labelgen.dictionary.wordnet import Pos
@@ -17,7 +17,7 @@ from labelgen.mentions.fragments import (
     VERB_TAGS,
     Mender,
 )
-from labelgen.parsing.nouns import Parse, Word
+from labelgen.parsing.parse import Parse, Word
 
 
 class Role(StrEnum):
@@ -76,7 +76,7 @@ class Dropped(NamedTuple):
 
 
 _CURLY = "\u2019"
-_PLURAL_TAGS = frozenset({"NNS", "NNPS"})
+PLURAL_TAGS = frozenset({"NNS", "NNPS"})
 _COUNTING_TAGS = frozenset({"CD", "PRP$"})
 COUNTING_WORDS = frozenset({"a", "an", "another", "each", "every", "this", "that", "these", "those", "one"})
 # Determiners, pronouns and numbers take no part in a term: "the street" is a lemma of Wall Street, "us" is not "u".
@@ -98,10 +98,8 @@ PARTITIVES = frozenset(_PARTITIVES_TEXT.split())
 # A term that goes on after "of" ends so many words behind its first chunk: "of", and three more.
 REACH = 4
 
-Found: TypeAlias = "Mention | Dropped"
 
-
-class Phrase(tuple[Found, ...]):
+class Phrase(tuple[Mention | Dropped, ...]):
     """What one part of a caption gives; where that part comes again, mostly the same object.
 
     It is equal to itself alone: that is found out at once, and what was made of it before with it.
@@ -119,7 +117,7 @@ class TermFinder:
         self._lexicon = lexicon
         self.mender = Mender(lexicon)
 
-    def find(self, parse: Parse) -> list[Found]:
+    def find(self, parse: Parse) -> list[Mention | Dropped]:
         """Chunk by chunk: the head's term, its modifiers and attributes; then adjectives and verbs elsewhere.
 
         The longest term that WordNet knows wins: "a large polar bear" → polar bear; "a hot dog stand" → stand, with
@@ -127,7 +125,7 @@ class TermFinder:
         """
         return list(chain.from_iterable(self.phrases(parse)))
 
-    def find_in(self, mended: Parse) -> list[Found]:
+    def find_in(self, mended: Parse) -> list[Mention | Dropped]:
         """The same of a parse that needs no mending."""
         return list(chain.from_iterable(self.phrases_in(mended)))
 
@@ -171,7 +169,9 @@ class TermFinder:
         """What a word before the head gives that is in no term of several; whose head it is remains to be said."""
         return Phrase(self._before((word,), 0, 1))
 
-    def _chunk(self, words: tuple[Word, ...], start: int, end: int, across: int, opens: bool) -> Iterator[Found]:
+    def _chunk(
+        self, words: tuple[Word, ...], start: int, end: int, across: int, opens: bool
+    ) -> Iterator[Mention | Dropped]:
         """One chunk; see `part`."""
         if words[end - 1].tag not in NOUN_TAGS:
             if words[end - 1].tag not in NEVER_IN_A_TERM:
@@ -193,7 +193,9 @@ class TermFinder:
         """True for "group", and for "lots", which is a term beside "lot"."""
         return not PARTITIVES.isdisjoint((text, *self._lexicon.singulars(text)))
 
-    def _before(self, words: tuple[Word, ...], start: int, end: int, head: Term | None = None) -> Iterator[Found]:
+    def _before(
+        self, words: tuple[Word, ...], start: int, end: int, head: Term | None = None
+    ) -> Iterator[Mention | Dropped]:
         """What stands between `start` and the head's term."""
         while end > start:
             word = words[end - 1]
@@ -213,7 +215,7 @@ class TermFinder:
         self, words: tuple[Word, ...], start: int, end: int, chunk: tuple[Word, ...], opens: bool = False
     ) -> tuple[int, Mention | None]:
         """(where it begins, the longest term that ends before `end`); no term begins before `start`."""
-        plural = words[end - 1].tag in _PLURAL_TAGS
+        plural = words[end - 1].tag in PLURAL_TAGS
         for first in self._beginnings(words, start, end):
             span = words[first:end]
             surface = _surface(span)

@@ -12,10 +12,24 @@ import pyarrow as pa
 
 from labelgen.mentions.terms import Form, Role, Term
 
-_ROLES, _FORMS = tuple(Role), tuple(Form)
-_KINDS = len(_ROLES) * len(_FORMS)  # of one text
-_ROLE_CODES = {role.value: code for code, role in enumerate(_ROLES)}
-_FORM_CODES = {form.value: code for code, form in enumerate(_FORMS)}
+ROLES, FORMS = tuple(Role), tuple(Form)
+KINDS = len(ROLES) * len(FORMS)  # of one text: role and form in one number
+_ROLE_CODES = {role.value: code for code, role in enumerate(ROLES)}
+_FORM_CODES = {form.value: code for code, form in enumerate(FORMS)}
+
+
+# The terms of a shard, and pairs of them: its entries. head: that of a pair, by its number, else -1. rows, captions: a
+# few captions that have it, with the rows of their samples.
+TERMS = pa.schema(
+    [
+        pa.field("text", pa.string(), nullable=False),
+        pa.field("role", pa.string(), nullable=False),
+        pa.field("form", pa.string(), nullable=False),
+        pa.field("head", pa.int32(), nullable=False),
+        pa.field("rows", pa.list_(pa.field("element", pa.uint32(), nullable=False)), nullable=False),
+        pa.field("captions", pa.list_(pa.field("element", pa.string(), nullable=False)), nullable=False),
+    ]
+)
 
 
 class Entries(NamedTuple):
@@ -32,7 +46,7 @@ class Entries(NamedTuple):
 
 def kinds_of(roles: pa.Array, forms: pa.Array) -> np.ndarray:
     """int64: role and form, given by their values (string [E]), in one number."""
-    kinds: np.ndarray = _codes(roles, _ROLE_CODES) * len(_FORMS) + _codes(forms, _FORM_CODES)
+    kinds: np.ndarray = _codes(roles, _ROLE_CODES) * len(FORMS) + _codes(forms, _FORM_CODES)
     return kinds
 
 
@@ -41,6 +55,22 @@ def _codes(values: pa.Array, codes: Mapping[str, int]) -> np.ndarray:
     of_value = np.array([codes[value] for value in encoded.dictionary.to_pylist()], np.int64)
     found: np.ndarray = of_value[encoded.indices.to_numpy()]
     return found
+
+
+def terms_table(
+    names: tuple[pa.Array, pa.Array, pa.Array],
+    heads: np.ndarray,
+    starts: np.ndarray,
+    examples: tuple[pa.Array, pa.Array],
+) -> pa.Table:
+    """TERMS [E] of its columns. names: text, role and form, string [E]. heads: int [E].
+
+    examples: row and caption of each; those of entry i stand from starts[i] to starts[i+1].
+    """
+    told = [pa.ListArray.from_arrays(pa.array(starts, pa.int32()), column) for column in examples]
+    columns = [*names, pa.array(heads, pa.int32()), *told]
+    typed = [column.cast(field.type) for column, field in zip(columns, TERMS, strict=True)]
+    return pa.Table.from_arrays(typed, schema=TERMS)
 
 
 class TermTable:
@@ -60,9 +90,9 @@ class TermTable:
         alone = np.flatnonzero(entries.heads < 0)
         texts = self._texts
         numbers = [texts.setdefault(entries.texts[at], len(texts)) for at in alone.tolist()]
-        codes = np.array(numbers, np.int64) * _KINDS + entries.kinds[alone]
-        if len(texts) * _KINDS > len(self._numbers):
-            grown = np.full(2 * len(texts) * _KINDS, -1, np.int64)
+        codes = np.array(numbers, np.int64) * KINDS + entries.kinds[alone]
+        if len(texts) * KINDS > len(self._numbers):
+            grown = np.full(2 * len(texts) * KINDS, -1, np.int64)
             grown[: len(self._numbers)] = self._numbers
             self._numbers = grown
         # A shard has each term once, so none is new twice here.
@@ -77,16 +107,16 @@ class TermTable:
         texts = np.array([get(text, -1) for text in entries.texts], np.int64)
         if not len(self._numbers):
             return np.full(len(texts), -1, np.int64)
-        found: np.ndarray = np.where(texts < 0, -1, self._numbers[texts * _KINDS + entries.kinds])
+        found: np.ndarray = np.where(texts < 0, -1, self._numbers[texts * KINDS + entries.kinds])
         return found
 
     def terms(self) -> list[Term]:
         """All of them."""
         texts = list(self._texts)
         codes = np.concatenate([np.empty(0, np.int64), *self._codes])
-        number, kind = np.divmod(codes, _KINDS)
-        roles, forms = np.divmod(kind, len(_FORMS))
+        number, kind = np.divmod(codes, KINDS)
+        roles, forms = np.divmod(kind, len(FORMS))
         return [
-            Term(texts[text], _ROLES[role], _FORMS[form])
+            Term(texts[text], ROLES[role], FORMS[form])
             for text, role, form in zip(number.tolist(), roles.tolist(), forms.tolist(), strict=True)
         ]

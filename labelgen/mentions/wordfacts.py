@@ -7,6 +7,7 @@ import numpy as np
 
 from labelgen.arrays.growing import Growing
 from labelgen.arrays.memory import Memory
+from labelgen.arrays.numbers import Numbers
 from labelgen.dictionary.lexicon import Lexicon
 from labelgen.mentions.beginnings import Beginnings
 from labelgen.mentions.fragments import (
@@ -62,7 +63,7 @@ from labelgen.mentions.mending import (
     VERB,
 )
 from labelgen.mentions.terms import NEVER_IN_A_TERM, is_counting, plain
-from labelgen.parsing.parse import Numbers, Word
+from labelgen.parsing.parse import Word
 
 _BARE_VERB_TAGS = frozenset({"VB", "VBP"})
 _PAST_TAGS = frozenset({"VBD", "VBN"})
@@ -102,7 +103,7 @@ STANDS_FOR = {
 }
 
 
-class WordFacts(Numbers):
+class WordFacts(Numbers[Word]):
     """Words by number, and what is known of each. `columns()`: int64 [words, 7], see mending.FACTS and its neighbours.
 
     alike: words that stand for those that give the same terms there (IN_CHUNK, AT_THE_END, AROUND).
@@ -115,10 +116,9 @@ class WordFacts(Numbers):
         self.beginnings = Beginnings(lexicon)
         self._bits_of_text = Memory(self._about)
         self._bits_of_tag = Memory(_bits_of_tag)
-        self.texts: list[str] = []
-        self._texts: dict[str, int] = {}
-        self.alike: list[Word] = []
-        self._alike: dict[Word, int] = {}
+        self._texts = Numbers[str]()
+        self._alike = Numbers[Word]()
+        self.texts, self.alike = self._texts.known, self._alike.known
         self._columns = Growing(np.int64, (7,))
 
     def columns(self) -> np.ndarray:
@@ -126,7 +126,7 @@ class WordFacts(Numbers):
         rows = []
         # No range: `_row` may number more words while they are gone through.
         for number in count(len(self._columns)):
-            if number == len(self.words):
+            if number == len(self.known):
                 break
             rows.append(self._row(number))
         if rows:
@@ -135,7 +135,7 @@ class WordFacts(Numbers):
 
     def _row(self, number: int) -> tuple[int, ...]:
         """May number words that follow from it."""
-        word = self.words[number]
+        word = self.known[number]
         text = word.text.lower()
         facts = self._facts(word, text)
         as_noun = as_deed = number
@@ -152,20 +152,8 @@ class WordFacts(Numbers):
         if word.tag in NEVER_IN_A_TERM and word.space_after:  # it takes part in no term, but may count
             facts &= ~(MAY_BE_FIRST | MAY_BE_SECOND)
             in_chunk = STANDS_FOR[counts, word.tag == "DT"]
-        alike = map(self._number_alike, (in_chunk, at_the_end, around))
-        return facts, as_noun, as_deed, self._number(text), *alike
-
-    def _number(self, text: str) -> int:
-        number = self._texts.setdefault(text, len(self.texts))
-        if number == len(self.texts):
-            self.texts.append(text)
-        return number
-
-    def _number_alike(self, word: Word) -> int:
-        number = self._alike.setdefault(word, len(self.alike))
-        if number == len(self.alike):
-            self.alike.append(word)
-        return number
+        alike = map(self._alike.__getitem__, (in_chunk, at_the_end, around))
+        return facts, as_noun, as_deed, self._texts[text], *alike
 
     def _facts(self, word: Word, text: str) -> int:
         """What a word is and may need, whatever stands around it."""

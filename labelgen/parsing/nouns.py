@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from labelgen.arrays.numbers import Numbers
 from labelgen.parsing.fastparse import tag_chunks
-from labelgen.parsing.parse import Numbers, Parse, Parses, Word, numbered, one_after_another, one_by_one
+from labelgen.parsing.parse import Parse, Parses, Word, numbered, one_after_another, one_by_one
 from labelshards import storage
-
-__all__ = ["CHUNKS", "DISTILLED", "NOUNS", "TAGS", "TEXTS_PER_ZONE", "ChunkParser", "Parse", "Word", "model_provenance"]
 
 # Where the noun chunks come from: spaCy's parse, its tags alone, or a table that learns from the parse (distill/).
 CHUNKS = "chunks"
@@ -41,7 +40,7 @@ _UNUSED = ("ner", "lemmatizer")
 class ChunkParser:
     """A spaCy model, loaded once per process.
 
-    nouns: CHUNKS or TAGS. ordinary: why spaCy's own pipeline does the work, at a quarter of the speed; else None.
+    nouns: CHUNKS or TAGS. slow: why spaCy's own pipeline does the work, at a quarter of the speed; else None.
     """
 
     def __init__(self, model: str, nouns: str = CHUNKS) -> None:
@@ -54,23 +53,24 @@ class ChunkParser:
         self._nlp = spacy.load(model, exclude=list(_UNUSED))
         # spaCy's own small BLAS falls to a generic kernel on many CPUs; NumPy's is up to half as fast again.
         for _, component in self._nlp.pipeline:
-            for layer in getattr(component, "model", _NO_MODEL).walk():
-                layer.ops.use_blis = False
+            if hasattr(component, "model"):
+                for layer in component.model.walk():
+                    layer.ops.use_blis = False
         self._nouns = nouns
-        self._numbers = Numbers()  # of what is parsed one by one
-        self.ordinary: str | None = None
+        self._numbers = Numbers[Word]()  # of what is parsed one by one
+        self.slow: str | None = None
         try:
             self._fast: FastParser | None = FastParser(self._nlp, with_arcs=nouns == CHUNKS)
         except UnknownModelError as error:
-            self._fast, self.ordinary = None, str(error)
+            self._fast, self.slow = None, str(error)
 
     def parse(self, texts: Sequence[str]) -> list[Parse]:
         """Words and noun chunks of each text, in order."""
         if len(self._numbers) > _MAX_NUMBERS:
-            self._numbers = Numbers()
-        return one_by_one(self.parse_all(texts, self._numbers), self._numbers.words)
+            self._numbers = Numbers[Word]()
+        return one_by_one(self.parse_all(texts, self._numbers), self._numbers.known)
 
-    def parse_all(self, texts: Sequence[str], numbers: Numbers) -> Parses:
+    def parse_all(self, texts: Sequence[str], numbers: Numbers[Word]) -> Parses:
         """The same as arrays."""
         found = numbered([], numbers)
         for start in range(0, len(texts), TEXTS_PER_ZONE):
@@ -79,7 +79,7 @@ class ChunkParser:
             found = one_after_another(found, zone) if start else zone
         return found
 
-    def _parse(self, texts: list[str], numbers: Numbers) -> Parses:
+    def _parse(self, texts: list[str], numbers: Numbers[Word]) -> Parses:
         if self._fast is None:
             docs = self._nlp.pipe(texts, batch_size=TEXTS_PER_BATCH)
             return numbered([self._ordinarily(doc) for doc in docs], numbers)
@@ -142,12 +142,3 @@ def _sentence_case(text: str) -> str:
             capitals += 1
     # One word alone ("Dog") has its capital because it comes first.
     return text.lower() if capitals >= _HEADLINE_WORDS or capitals == 1 else text
-
-
-class _NoModel:
-    @staticmethod
-    def walk() -> tuple[()]:
-        return ()
-
-
-_NO_MODEL = _NoModel()

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from labelgen.arrays.numbers import Numbers
 from labelgen.arrays.ragged import Rows, offsets
 
 
@@ -54,19 +55,7 @@ class Parses(NamedTuple):
         return Parses(words, starts[1:], chunks, chunk_starts[1:])
 
 
-class Numbers(dict[Word, int]):
-    """Words → their numbers, growing. words: by number."""
-
-    def __init__(self) -> None:
-        self.words: list[Word] = []
-
-    def __missing__(self, word: Word) -> int:
-        number = self[word] = len(self.words)
-        self.words.append(word)
-        return number
-
-
-def numbered(parses: Sequence[Parse], numbers: Numbers) -> Parses:
+def numbered(parses: Sequence[Parse], numbers: Numbers[Word]) -> Parses:
     """Parses as arrays."""
     starts = offsets(np.fromiter((len(parse.words) for parse in parses), np.int64, len(parses)))
     chunk_starts = offsets(np.fromiter((len(parse.chunks) for parse in parses), np.int64, len(parses)))

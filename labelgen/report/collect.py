@@ -7,6 +7,7 @@ from importlib.metadata import version
 import numpy as np
 import pyarrow as pa
 
+from labelgen.audit.associates import read_pairs
 from labelgen.audit.classes import class_table
 from labelgen.audit.flags import FLAG_TEXTS, FLAGS
 from labelgen.audit.totals import Totals, read_totals, support_here
@@ -60,8 +61,9 @@ def collect(
         # Pictures are counted through all label sets.
         shown = [[len(pictures) + each for each in of_class] for of_class in found.of_class]
         pictures += found.pictures
-        facts.append(set_facts(label_set, name, totals, support, places, found.problem))
-        told.append(details(label_set, table, support, places, shown, room.caption_bytes))
+        pairs = read_pairs(label_set, support)
+        facts.append(set_facts(label_set, name, totals, pairs, places, found.problem))
+        told.append(details(label_set, table, pairs, places, shown, room.caption_bytes))
     cells, tree, lexnames, families = columns(label_sets, tables, together, atlas)
     core = Core(
         sets=facts,

@@ -2,17 +2,16 @@
 
 import numpy as np
 
-from labelgen.audit.associates import top_matrix
+from labelgen.audit.associates import Pairs, top_matrix
 from labelgen.report.data import Company
-from labelshards.labelset import LabelSet
 
 _CLASSES = 48
 _RAREST = 1 / 64
 
 
-def company(label_set: LabelSet, support: np.ndarray, places: np.ndarray) -> Company:
-    """Of one label set. support: [K] in this corpus; places: int64 [K], where its classes stand in the report."""
-    lift = top_matrix(label_set, support, _CLASSES).astype(np.float64)
+def company(pairs: Pairs, places: np.ndarray) -> Company:
+    """Of one label set with K classes. places: int64 [K], where they stand in the report."""
+    lift = top_matrix(pairs, min(_CLASSES, len(places))).astype(np.float64)
     order = _order(lift)
     shown = [
         [None if np.isnan(value) or value == 0 else round(max(value, _RAREST), 3) for value in row]

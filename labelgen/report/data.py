@@ -2,8 +2,10 @@
 
 import msgspec
 
+from labelgen.audit.flags import META, ODD, UNSEEABLE
+
 # Flags of classes that do not mean what captions mean, or that a picture cannot show: these are marked.
-GRAVE = ("odd sense", "meta", "unseeable")
+GRAVE = (ODD, META, UNSEEABLE)
 
 
 class Company(msgspec.Struct, frozen=True):

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from labelgen.audit.associates import all_associates
+from labelgen.audit.associates import Pairs, all_associates
 from labelgen.report.data import Details
-from labelshards import schema
 from labelshards.labelset import LabelSet
 
 _TERMS = 8
@@ -20,17 +19,17 @@ _ASSOCIATES = 12
 def details(
     label_set: LabelSet,
     table: pa.Table,
-    support: np.ndarray,
+    pairs: Pairs,
     places: np.ndarray,
     pictures: Sequence[Sequence[int]],
     caption_bytes: int,
 ) -> list[Details]:
-    """Of each class of one label set. table: audit.classes.class_table; support: [K] in this corpus; places: int64 [K],
-    where its classes stand in the report; pictures: of each class, places among the report's pictures;
-    caption_bytes: no more in all captions of a class; where its first is longer, that one is cut.
+    """Of each class of one label set. table: audit.classes.class_table; pairs: all of its pairs; places: int64 [K],
+    where its classes stand in the report; pictures: of each class, places among the report's pictures; caption_bytes:
+    no more in all captions of a class; where its first is longer, that one is cut.
     """
     terms, captions = _terms(label_set, caption_bytes)
-    near = all_associates(label_set, support, _ASSOCIATES)
+    near = all_associates(pairs, len(places), _ASSOCIATES)
     found = []
     others = table["other_sense"].to_pylist()
     at_end = np.append(places, -1)  # where there is no associate, all_associates has K
@@ -58,14 +57,11 @@ def _terms(label_set: LabelSet, most_bytes: int) -> tuple[list[list[tuple[str, i
     num_classes = len(label_set.vocabulary)
     terms: list[list[tuple[str, int]]] = [[] for _ in range(num_classes)]
     told: list[list[tuple[str, list[str]]]] = [[] for _ in range(num_classes)]
-    if schema.EXAMPLES_NAME in label_set.manifest.files:
-        table = label_set.examples()
-        for class_id, term, count, of_term in zip(
-            *(table[name].to_pylist() for name in table.column_names), strict=True
-        ):
-            terms[class_id].append((term, count))
-            if len(told[class_id]) < _CAPTIONS:
-                told[class_id].append((term, of_term))
+    table = label_set.examples()
+    for class_id, term, count, of_term in zip(*(table[name].to_pylist() for name in table.column_names), strict=True):
+        terms[class_id].append((term, count))
+        if len(told[class_id]) < _CAPTIONS:
+            told[class_id].append((term, of_term))
     return terms, [_dealt(of_class, most_bytes) for of_class in told]
 
 

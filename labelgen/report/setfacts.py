@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from labelgen.audit.associates import Pairs
 from labelgen.audit.totals import Totals
 from labelgen.report.company import company
 from labelgen.report.data import SetFacts
@@ -11,9 +12,9 @@ _SHOWN_THRESHOLDS = 3
 
 
 def set_facts(
-    label_set: LabelSet, name: str, totals: Totals, support: np.ndarray, places: np.ndarray, pictures_note: str | None
+    label_set: LabelSet, name: str, totals: Totals, pairs: Pairs, places: np.ndarray, pictures_note: str | None
 ) -> SetFacts:
-    """Of one label set. support: [K] in this corpus; places: int64 [K], where its classes stand in the report."""
+    """Of one label set with K classes. places: int64 [K], where they stand in the report."""
     manifest = label_set.manifest
     return SetFacts(
         name=name,
@@ -25,7 +26,7 @@ def set_facts(
         threshold=manifest.threshold,
         support_of=manifest.vocabulary_from,
         labels_per_sample=totals.labels_per_sample.tolist(),
-        company=company(label_set, support, places),
+        company=company(pairs, places),
         notes=_notes(manifest, totals),
         pictures_note=pictures_note,
     )

@@ -73,7 +73,7 @@ class InputShard:
     """One unit of work: a file, or a range of a big one.
 
     `name`: of its label shard; while planning, `{stem}` stands for the file's unique name. `identity` changes when
-    the file does (size and modification time, or a remote store's tag). `size` weighs the progress, in bytes.
+    the file does (size and modification time, or a remote store's tag). `size`: in bytes.
     `first_row`, `num_rows`, `offset` (with `size`): the range, for formats that cut files. `beside`: (URI, identity)
     of other files that decide what is read. `members`: paths below `uri`, where that is a folder.
     """

@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from catlip_cli import rules
 from catlip_cli.main import run
 from labelgen import labelers
-from labelgen.meaning import policies
+from labelgen.meaning import policies, unpruned
+from labelgen.meaning.corpus import Corpus
 from labelgen.parsing import nouns
 from labelshards.labelset import LabelSet
 from labelshards.schema import FAMILIES, NOUNS
@@ -186,7 +188,9 @@ def test_build__published_rule(tmp_path: Path, captions: Path, capsys: pytest.Ca
     for arguments in (["--policy", "context"], ["--families", "actions"], ["--modifiers"]):
         capsys.readouterr()
         assert build(tmp_path / "labels", captions, "--labeler", "corenet", *arguments) == 1
-        assert "is the published rule" in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert "is the published rule" in said
+        assert f"Leave out {arguments[0]}, or" in said
 
 
 def test_explain__labelers_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
@@ -228,3 +232,36 @@ def test_explain__agrees_with_the_label_set(tmp_path: Path, captions: Path, caps
 def test_explain__nothing_to_label(caption: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["labels", "explain", caption, "--labeler", "noun-chunks"]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_explain__asks_the_samples_that_the_build_counted(
+    tmp_path: Path, captions: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = tmp_path / "more.txt"
+    more.write_text("a crane in shallow water\n")
+    assert build(tmp_path / "labels", captions, more) == 0
+    monkeypatch.setattr(unpruned, "_STATISTICS_SHARDS", 1)
+    monkeypatch.setattr(unpruned, "_STATISTICS_SAMPLES", 3)
+    counted = []
+    add = Corpus.add
+
+    def watched(corpus: Corpus, offsets: np.ndarray, words: np.ndarray) -> None:
+        counted.append(len(offsets) - 1)
+        add(corpus, offsets, words)
+
+    monkeypatch.setattr(Corpus, "add", watched)
+    assert run(["labels", "explain", "a crane", "--labels", str(tmp_path / "labels")]) == 0
+    of_caption = 1
+    assert counted == [4, of_caption, of_caption, of_caption]  # only the first labeler asks the corpus
+
+
+def test_explain__label_set_without_candidates(
+    tmp_path: Path, captions: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert build(tmp_path / "labels", captions) == 0
+    assert run(["vocab", "prune", str(tmp_path / "labels"), "--out", str(tmp_path / "few"), "--max-classes", "3"]) == 0
+    assert build(tmp_path / "labels", captions, "--no-keep-candidates") == 0
+    for name, says in (("few", "Take the label set that it came from"), ("labels", "without --no-keep-candidates")):
+        capsys.readouterr()
+        assert run(["labels", "explain", "a crane", "--labels", str(tmp_path / name)]) == 1
+        assert says in capsys.readouterr().err

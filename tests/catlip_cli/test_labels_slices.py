@@ -123,7 +123,7 @@ def test_finish__list_of_senses_that_changed_is_refused(folder: Folder, tmp_path
     assert folder.build("--slice", "0/1", "--senses", tmp_path / "senses") == 0
     (tmp_path / "senses").write_text("dog\tfrump.n.01\n")
     assert folder.finish() == 1
-    assert "senses changed after the slices began." in folder.stderr
+    assert "senses changed after the build began." in folder.stderr
     (tmp_path / "senses").write_text("dog\tdog.n.01\n")
     assert folder.finish() == 0
 

@@ -5,14 +5,15 @@ from itertools import pairwise
 
 from hypothesis import strategies as st
 
+from labelgen.arrays.numbers import Numbers
 from labelgen.parsing.fastparse.parser import FastParser
-from labelgen.parsing.parse import Numbers, Parse, Word, one_by_one
+from labelgen.parsing.parse import Parse, Word, one_by_one
 
 
 def parses_of(parser: FastParser, texts: Sequence[str]) -> list[Parse]:
     """What it makes of texts, one by one."""
-    numbers = Numbers()
-    return one_by_one(parser.parse_all(texts, numbers), numbers.words)
+    numbers = Numbers[Word]()
+    return one_by_one(parser.parse_all(texts, numbers), numbers.known)
 
 
 def tagged(text: str) -> Parse:

@@ -19,7 +19,7 @@ from labelgen.inmemory import Labelling
 from labelgen.labelers import NounChunks, PosNouns, Published, Tools
 from labelgen.meaning import stoplist
 from labelgen.mentions.reader import Captions, Labeler
-from labelgen.mentions.terms import Found, Mention
+from labelgen.mentions.terms import Dropped, Mention
 from labelgen.parsing.normalize import normalize
 from labelgen.parsing.nouns import ChunkParser
 
@@ -47,7 +47,7 @@ def captions_of(texts: list[str]) -> Captions:
     return Captions(texts, [normalize(text)[0] for text in texts])
 
 
-def found_by(labeler: Labeler, parsed: Any) -> list[Found]:  # noqa: ANN401  (what its own `parse` gave)
+def found_by(labeler: Labeler, parsed: Any) -> list[Mention | Dropped]:  # noqa: ANN401  (what its own `parse` gave)
     return list(chain.from_iterable(labeler.phrases(parsed)))
 
 

@@ -198,10 +198,17 @@ class TestRefusals:
     def test_prune__no_label_set(self, tmp_path: Path) -> None:
         self.refused(str(tmp_path), str(tmp_path / "out"), "not a finished label set")
 
+    def test_prune__list_of_senses_that_changed(self, tmp_path: Path, build_labels: Callable[..., str]) -> None:
+        senses = tmp_path / "senses"
+        senses.write_text("dog\tdog.n.01\n")
+        folder = build_labels(tmp_path, ["a dog", "a cat"], threshold=0, pins=str(senses))
+        senses.write_text("dog\tfrump.n.01\n")
+        self.refused(folder, str(tmp_path / "out"), "senses changed after the build began. Run the build again")
+
     def test_prune__candidates_are_gone(self, tmp_path: Path, build_labels: Callable[..., str]) -> None:
         folder = build_labels(tmp_path, ["a dog", "a cat"], threshold=0)
         storage.remove(candidates.folder_of(folder))
-        self.refused(folder, str(tmp_path / "out"), "has no candidates to be pruned.*--no-keep-candidates")
+        self.refused(folder, str(tmp_path / "out"), "has no candidates: .*--no-keep-candidates")
 
     def test_prune__pruned_before(self, source: str, tmp_path: Path) -> None:
         prune(source, str(tmp_path / "once"), Edit(max_classes=3), None)

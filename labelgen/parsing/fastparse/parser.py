@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from labelgen.arrays.memory import NumberMemory
+from labelgen.arrays.numbers import Numbers
 from labelgen.parsing.fastparse import tag_chunks
 from labelgen.parsing.fastparse.arithmetic import product
 from labelgen.parsing.fastparse.chunks import noun_chunks
@@ -17,7 +18,7 @@ from labelgen.parsing.fastparse.encoder import Encoder
 from labelgen.parsing.fastparse.recognise import recognise
 from labelgen.parsing.fastparse.transitions import Arcs, TransitionParser
 from labelgen.parsing.fastparse.words import WordTable
-from labelgen.parsing.parse import Numbers, Parses, Word
+from labelgen.parsing.parse import Parses, Word
 
 _BLOCK = 64  # rows of the tagger's products; see arithmetic.product
 # Distinct words, with and without a space behind them, after which all are forgotten; each takes 4.2 KB.
@@ -44,7 +45,7 @@ class FastParser:
         self._transitions = TransitionParser(model.parser) if with_arcs else None
         self._kinds = tag_chunks.kinds(model.tags)
 
-    def parse_all(self, texts: Sequence[str], numbers: Numbers) -> Parses:
+    def parse_all(self, texts: Sequence[str], numbers: Numbers[Word]) -> Parses:
         """A thousand texts or so, in spaCy's `memory_zone`. None is empty; white space in them is single spaces."""
         if len(self._table) > self._max_words:
             self._table.forget()
@@ -65,7 +66,7 @@ class FastParser:
             rare |= self._table.unsure[rows] & self._model.rule.nominal[tags, arcs.labels]
             for text in np.unique(np.searchsorted(ends, np.flatnonzero(rare), side="right")).tolist():
                 own = slice(int(ends[text] - lengths[text]), int(ends[text]))
-                chunks = self._with_spacys(chunks, own, [numbers.words[number] for number in words[own]], arcs)
+                chunks = self._with_spacys(chunks, own, [numbers.known[number] for number in words[own]], arcs)
         of_texts = np.searchsorted(ends, chunks[:, 0], side="right")
         return Parses(words, ends, chunks, np.cumsum(np.bincount(of_texts, minlength=len(ends))))
 
@@ -111,14 +112,14 @@ class _Words:
     def __init__(self, table: WordTable, tags: Sequence[str]) -> None:
         self._table = table
         self._tags = tags
-        self._numbers = Numbers()
+        self._numbers = Numbers[Word]()
         self.forget()
 
     def forget(self) -> None:
         """Rows mean something else from now on."""
         self._known = NumberMemory(self._number)
 
-    def in_numbers(self, numbers: Numbers, rows: np.ndarray, tags: np.ndarray) -> np.ndarray:
+    def in_numbers(self, numbers: Numbers[Word], rows: np.ndarray, tags: np.ndarray) -> np.ndarray:
         """int64 [N]: the words with these rows and tags, int64 [N] both."""
         if numbers is not self._numbers:
             self._numbers = numbers

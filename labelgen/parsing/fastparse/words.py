@@ -6,18 +6,11 @@ special cases ("it's", ":)") are also found across a space. Where that may be, t
 
 from collections.abc import Sequence
 from itertools import chain, pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from labelgen.parsing.fastparse.encoder import Encoder
-
-
-class Rows(NamedTuple):
-    """Of D texts: words int64 [N], rows of the table; lengths int64 [D]."""
-
-    words: np.ndarray
-    lengths: np.ndarray
 
 
 class WordTable:
@@ -55,14 +48,14 @@ class WordTable:
     def __len__(self) -> int:
         return len(self.texts)
 
-    def rows(self, texts: Sequence[str]) -> Rows:
-        """The words of texts as FastParser.parse takes them."""
+    def rows(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """(int64 [N] words of D texts, rows of the table; int64 [D] how many each has), as the encoder takes them."""
         found = [self._rows_of_pieces(text.split(" ")) for text in texts]
         self._note_new()
         for number in self._joined(*_flat(found)):
             found[number] = self._rows_of_pieces(self._grouped(texts[number].split(" ")))
         self._note_new()
-        return Rows(*_flat(found))
+        return _flat(found)
 
     def _rows_of_pieces(self, pieces: list[str]) -> list[int]:
         *inner, last = pieces
@@ -104,9 +97,7 @@ class WordTable:
 
     def piece(self, piece: str, *, before_space: bool) -> list[int]:
         """The rows of a piece of text."""
-        return self._rows_of(self._tokenizer(piece), before_space=before_space)
-
-    def _rows_of(self, doc: Any, *, before_space: bool = False) -> list[int]:  # noqa: ANN401
+        doc = self._tokenizer(piece)
         array = doc.to_array(self._columns)
         if before_space:
             array[-1, self._spaced_column] = 1

@@ -15,8 +15,9 @@ from labelgen.distill.labeler import Distilled
 from labelgen.distill.lookup import Lookup
 from labelgen.distill.pieces import Pieces
 from labelgen.distill.tagset import CLASSES, NUM_CLASSES, TAG_OF, chunks_of
+from labelgen.mentions.reader import Captions
 from labelgen.mentions.terms import Dropped, Mention, Term, TermFinder
-from labelgen.parsing.nouns import Parse, Word
+from labelgen.parsing.parse import Parse, Word
 
 # Words that meet in terms of several words, across "of", hyphens and spaces, and that count or place others.
 _WORDS_TEXT = """
@@ -41,20 +42,22 @@ def by_caption(labeler: Distilled, texts: list[str]) -> list[Found]:
 
 
 def test_read__finds_what_the_term_finder_finds(labeler: Distilled, captions: list[str]) -> None:
-    expected = [mentions(chain.from_iterable(labeler.phrases(parse))) for parse in labeler.parse(captions)]
+    expected = [
+        mentions(chain.from_iterable(labeler.phrases(parse))) for parse in labeler.parse(Captions(captions, captions))
+    ]
     assert by_caption(labeler, captions) == expected
     assert sum(map(len, expected)) > 3 * len(captions)
-
-
-@pytest.fixture(scope="module")
-def lookup_of(lexicon: Lexicon) -> tuple[Pieces, Lookup]:
-    pieces = Pieces()
-    return pieces, Lookup(lexicon, pieces)
 
 
 @lru_cache
 def finder(lexicon: Lexicon) -> TermFinder:
     return TermFinder(lexicon)
+
+
+@pytest.fixture(scope="module")
+def lookup_of(lexicon: Lexicon) -> tuple[Pieces, Lookup]:
+    pieces = Pieces()
+    return pieces, Lookup(lexicon, finder(lexicon), pieces)
 
 
 @given(
@@ -93,9 +96,8 @@ def as_parse(pieces: Pieces, numbers: np.ndarray, classes: np.ndarray) -> Parse:
         Word(text.strip(" "), TAG_OF[number], space)
         for text, number, space in zip(texts, classes.tolist(), followed, strict=True)
     ]
-    inside, ends = chunks_of(classes)
-    starts = [int(np.flatnonzero(inside == chunk)[0]) for chunk in range(len(ends))]
-    return Parse(tuple(words), tuple(zip(starts, ends.tolist(), strict=True)))
+    _, starts, ends = chunks_of(classes)
+    return Parse(tuple(words), tuple(zip(starts.tolist(), ends.tolist(), strict=True)))
 
 
 def test_classes__first_is_outside_without_a_tag() -> None:

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from labelgen.dictionary.lexicon import Lexicon
 from labelgen.distill.labeler import Distilled
 from labelgen.distill.table import Table
-from labelgen.labelers import FromTable
 from labelgen.mentions.atonce import AllAtOnce
 from labelgen.mentions.gather import Example, Gathered, Gatherer, OneByOne
 from labelgen.mentions.reader import Captions
@@ -33,8 +32,8 @@ def named(found: Gathered) -> tuple[list[set[Pair]], dict[Pair, list[Example]]]:
 
 def test_all_at_once__finds_what_one_by_one_finds(lexicon: Lexicon, small_table: Table, captions: list[str]) -> None:
     samples = [captions[start : start + start % 3] for start in range(0, 600, 3)] + [["of the", "of the"], []]
-    labeler = FromTable(lexicon, small_table.weights)
-    ours = gathered(AllAtOnce(labeler.reader), samples, [50, 70])
+    labeler = Distilled(lexicon, small_table.weights)
+    ours = gathered(AllAtOnce(labeler), samples, [50, 70])
     theirs = gathered(OneByOne(labeler), samples, [])
     assert named(ours) == named(theirs)
     assert ours.num_without_noun == theirs.num_without_noun > 0
@@ -67,8 +66,8 @@ def test_all_at_once__does_not_depend_on_batches_or_on_the_past(
 
 def test_all_at_once__examples_are_those_of_one_by_one(lexicon: Lexicon, small_table: Table) -> None:
     samples = [["a dog", "a dog", "a cat"], ["a dog"], ["the dog"], [], ["his dog", "a dog"], ["two cats", "a dog"]]
-    labeler = FromTable(lexicon, small_table.weights)
-    ours = gathered(AllAtOnce(labeler.reader), samples, [1, 3])
+    labeler = Distilled(lexicon, small_table.weights)
+    ours = gathered(AllAtOnce(labeler), samples, [1, 3])
     assert examples_of(ours.terms) == examples_of(gathered(OneByOne(labeler), samples, []).terms)
 
 

@@ -6,7 +6,7 @@ from labelgen.distill.lessons import align
 from labelgen.distill.pieces import cut
 from labelgen.distill.tagset import CLASSES, HEAD, INSIDE, NUM_CLASSES
 from labelgen.distill.weights import Weights
-from labelgen.parsing.nouns import Parse, Word
+from labelgen.parsing.parse import Parse, Word
 from labelshards.errors import CatlipError
 
 

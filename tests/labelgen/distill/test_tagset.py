@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from labelgen.distill.tagset import CLASSES, HEAD, INSIDE, OUTSIDE, chunks_of, classes_of
-from labelgen.parsing.nouns import Parse, Word
+from labelgen.parsing.parse import Parse, Word
 
 PLACES = {".": OUTSIDE, "i": INSIDE, "H": HEAD}
 
@@ -21,8 +21,8 @@ PLACES = {".": OUTSIDE, "i": INSIDE, "H": HEAD}
 )
 def test_chunks_of__ends_them_at_nouns(tags: str, places: str, chunks: list[tuple[int, int]]) -> None:
     classes = [CLASSES.index((tag, PLACES[place])) for tag, place in zip(tags.split(" "), places, strict=True)]
-    inside, ends = chunks_of(np.array(classes))
-    assert ends.tolist() == [end for _, end in chunks]
+    inside, starts, ends = chunks_of(np.array(classes))
+    assert list(zip(starts.tolist(), ends.tolist(), strict=True)) == chunks
     expected = np.full(len(classes), -1)
     for number, (start, end) in enumerate(chunks):
         expected[start:end] = number

@@ -9,6 +9,7 @@ from labelgen.distill import table, teach
 from labelgen.distill.agreement import agreement
 from labelgen.distill.labeler import Distilled
 from labelgen.distill.table import Agreement, Table, Taught
+from labelgen.mentions.reader import Captions
 from labelgen.parsing.nouns import ChunkParser
 from labelgen.sources.fields import Fields
 from labelgen.sources.sample import InputShard
@@ -53,13 +54,13 @@ def test_teach__the_same_captions_make_the_same_file(
 
 
 def test_agreement__of_the_teacher_with_itself_is_perfect(labeler: Distilled, captions: list[str]) -> None:
-    found = [list(chain.from_iterable(labeler.phrases(parse))) for parse in labeler.parse(captions)]
+    found = [list(chain.from_iterable(labeler.phrases(parse))) for parse in labeler.parse(Captions(captions, captions))]
     assert agreement(labeler, captions, found) == (PERFECT, PERFECT)
 
 
 def test_agreement__counts_what_is_missing(labeler: Distilled) -> None:
     texts = ["a dog on a beach"]
-    (right,) = [list(chain.from_iterable(labeler.phrases(parse))) for parse in labeler.parse(texts)]
+    (right,) = [list(chain.from_iterable(labeler.phrases(parse))) for parse in labeler.parse(Captions(texts, texts))]
     labels, _ = agreement(labeler, texts, [right[:1]])
     assert (labels.precision, labels.recall) == (0.5, 1)
 

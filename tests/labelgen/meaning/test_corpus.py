@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labelgen.arrays.ragged import unique_rows
 from labelgen.dictionary.wordnet import Pos
 from labelgen.meaning import corpus
-from labelgen.meaning.corpus import Corpus, unique_rows, word_of
-from labelgen.meaning.resolve import count_words, words_of
+from labelgen.meaning.corpus import Corpus, word_of
+from labelgen.meaning.resolve import count_corpus
 from labelgen.mentions.terms import Form, Role, Term
-from tests.labelgen.shards import entries_of, shard
+from labelgen.mentions.termtable import TermTable
+from tests.labelgen.shards import shard
 
 WORDS = [(text, Pos.NOUN) for text in "abcdefgh"]
 ROWS = st.lists(st.sets(st.integers(0, len(WORDS) - 1)).map(sorted), max_size=10)
@@ -100,17 +102,19 @@ def test_word_of__forms_are_one_word_and_partitives_none() -> None:
     assert word_of(Term("group", Role.HEAD, Form.PARTITIVE)) is None
 
 
-def test_count_words__each_once_a_sample() -> None:
-    corpus = Corpus([("dog", Pos.NOUN), ("red", Pos.ADJECTIVE), ("house", Pos.NOUN)])
+def test_count_corpus__each_once_a_sample() -> None:
     found = shard(
         [["dog", "dog::counted", "group::partitive"], [("red:attribute", "dog")], [], [("dog:modifier", "house")]]
     )
-    count_words(corpus, words_of([entry.term for entry in entries_of(found.terms)], corpus)[:-1], found.mentioned())
+    mentions = found.mentioned()
+    table = TermTable()
+    table.add(mentions.entries)
+    corpus = count_corpus(table, [mentions])
     assert corpus.num_samples == 4
     assert dict(zip(corpus.words, corpus.support.tolist(), strict=True)) == {
         ("dog", Pos.NOUN): 3,
         ("red", Pos.ADJECTIVE): 1,
         ("house", Pos.NOUN): 1,
     }
-    others, counts = corpus.pairs().row(0)
-    assert (others.tolist(), counts.tolist()) == ([1, 2], [1, 1])
+    others, counts = corpus.pairs().row(corpus.words["dog", Pos.NOUN])
+    assert (len(others), counts.tolist()) == (2, [1, 1])

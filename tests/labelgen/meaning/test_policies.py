@@ -1,7 +1,7 @@
 """One sense for each term: what holds whatever the weights are."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,17 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labelgen.arrays.ragged import unique_rows
 from labelgen.dictionary.lexicon import Lexicon
 from labelgen.dictionary.synsets import Synsets
 from labelgen.dictionary.wordnet import Pos
 from labelgen.extract import Seconds
 from labelgen.inmemory import Labelling
 from labelgen.meaning import company, policies
-from labelgen.meaning.corpus import Corpus, unique_rows, word_of
+from labelgen.meaning.corpus import Corpus, word_of
 from labelgen.meaning.policies import CONTEXT, FIRST, NAMES, NONE, VISUAL, Chooser, share_seen
-from labelgen.meaning.resolve import count_words, words_of
+from labelgen.meaning.resolve import count_corpus
 from labelgen.meaning.senses import Pins, Senses, Use
 from labelgen.mentions.terms import Role, Term
+from labelgen.mentions.termtable import TermTable
 from labelgen.sources.sample import Sample
 from tests.labelgen.shards import entries_of, term
 
@@ -34,6 +36,13 @@ SAMPLES = [
 @pytest.fixture(scope="module")
 def senses(lexicon: Lexicon, synsets: Synsets) -> Senses:
     return Senses(lexicon, synsets)
+
+
+@pytest.fixture(scope="module")
+def decided(labelling: Labelling) -> Senses:
+    """With the senses decided by hand that are built in."""
+    language = labelling.language
+    return Senses(language.lexicon, language.synsets, language.pins)
 
 
 @pytest.fixture(scope="module")
@@ -126,8 +135,12 @@ def test_choose__other_samples_have_no_say(choosing: Choosing, data: st.DataObje
         ("orange", ["fruit", "apple", "banana"], "orange.n.01"),
     ],
 )
-def test_context__company_decides(labelling: Labelling, lemma: str, company: list[str], synset: str) -> None:
-    assert labelling.choose([(lemma, company)]) == [synset]
+def test_context__company_decides(
+    decided: Senses, by_name: dict[str, int], lemma: str, company: list[str], synset: str
+) -> None:
+    sample = [term(text) for text in (lemma, *company)]
+    [chosen] = Choosing(CONTEXT, decided, [sample]).choose([sample])
+    assert chosen[term(lemma)] == by_name[synset]
 
 
 def test_context__says_the_same_in_whatever_parts_it_is_made(
@@ -142,13 +155,13 @@ def test_context__says_the_same_in_whatever_parts_it_is_made(
     assert np.array_equal(in_parts.chooser._priors, choosing.chooser._priors)
 
 
-def test_visual__has_no_company(make_labelling: Callable[..., Labelling]) -> None:
-    visual = make_labelling(senses=VISUAL)
-    assert len(set(visual.choose([("mouse", ["keyboard", "computer"]), ("mouse", ["cheese", "rat"])]))) == 1
+def test_visual__has_no_company(decided: Senses) -> None:
+    samples = terms_of(["mouse keyboard computer", "mouse cheese rat"])
+    assert len({chosen[term("mouse")] for chosen in Choosing(VISUAL, decided, samples).choose(samples)}) == 1
 
 
 @pytest.fixture(scope="module")
-def of_captions(labelling: Labelling, test_data: Path) -> Choosing:
+def of_captions(labelling: Labelling, decided: Senses, test_data: Path) -> Choosing:
     """Some hundred real samples, and the chooser of their corpus."""
     annotations = json.loads((test_data / "coco-captions-val2017.json").read_text())["annotations"]
     by_image: dict[int, list[str]] = {}
@@ -163,11 +176,13 @@ def of_captions(labelling: Labelling, test_data: Path) -> Choosing:
         [entries[entry].term for entry in mentioned.values[start:end] if entries[entry].head < 0]
         for start, end in pairwise(mentioned.offsets)
     ]
-    language = labelling.language
-    choosing = Choosing(CONTEXT, Senses(language.lexicon, language.synsets, language.pins), samples)
-    again = Corpus(choosing.corpus.words)
-    count_words(again, words_of([entry.term for entry in entries], again)[:-1], mentioned)
-    assert again.support.tolist() == choosing.corpus.support.tolist()
+    choosing = Choosing(CONTEXT, decided, samples)
+    table = TermTable()
+    table.add(mentioned.entries)
+    again = count_corpus(table, [mentioned])
+    assert dict(zip(again.words, again.support.tolist(), strict=True)) == dict(
+        zip(choosing.corpus.words, choosing.corpus.support.tolist(), strict=True)
+    )
     return choosing
 
 

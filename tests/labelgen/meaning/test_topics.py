@@ -37,7 +37,7 @@ class Vector(NamedTuple):
 def of(topics: Topics, *synsets: int) -> list[Vector]:
     """The vectors of synsets, one by one."""
     vectors = topics.of_synsets(np.array(synsets, np.int64))
-    return [Vector(vectors.words[vectors.span(at)], vectors.weights[vectors.span(at)]) for at in range(len(synsets))]
+    return [Vector(*vectors.row(at)) for at in range(len(synsets))]
 
 
 def likeness(one: Vector, other: Vector) -> float:
@@ -131,5 +131,6 @@ def test_strongest__of_equals_the_first(weights: list[list[float]], at_most: int
     for number, row in enumerate(weights):
         # As float32, half and a hair more than half are the same.
         expected = sorted(sorted(range(len(row)), key=lambda word: -np.float32(row[word]))[:at_most])
-        assert found.words[found.span(number)].tolist() == expected
-        assert found.weights[found.span(number)].tolist() == [row[word] for word in expected]
+        chosen, strength = found.row(number)
+        assert chosen.tolist() == expected
+        assert strength.tolist() == [row[word] for word in expected]

@@ -23,7 +23,7 @@ from nltk.tokenize.punkt import PunktTrainer, save_punkt_params
 
 from labelgen.dictionary.synsets import Synsets
 from labelgen.dictionary.wordnet import Folder, Pos, lines
-from labelgen.mentions.corenet import CoreNet, Reading
+from labelgen.mentions.corenet import CoreNet, Reading, find_tokenizer
 
 Tokenize = Callable[[str], list[str]]
 Published = Callable[[str], list[str]]
@@ -100,8 +100,12 @@ def captions(test_data: Path) -> list[str]:
     return found
 
 
+def labels_of(corenet: CoreNet, caption: str) -> list[str]:
+    return [reading.lemma.replace("_", " ") for reading in corenet.readings(caption) if reading.is_label]
+
+
 def different(corenet: CoreNet, published: Published, captions: list[str]) -> dict[str, tuple[list[str], list[str]]]:
-    pairs = {caption[:200]: (corenet.words(caption), published(caption)) for caption in captions}
+    pairs = {caption[:200]: (labels_of(corenet, caption), published(caption)) for caption in captions}
     return {caption: (ours, theirs) for caption, (ours, theirs) in pairs.items() if ours != theirs}
 
 
@@ -112,7 +116,7 @@ def test_words__are_the_published_codes(corenet: CoreNet, treebank: Published, c
 
 @given(caption=CAPTIONS)
 def test_words__are_the_published_codes_for_any_text(corenet: CoreNet, treebank: Published, caption: str) -> None:
-    assert corenet.words(caption) == treebank(caption)
+    assert labels_of(corenet, caption) == treebank(caption)
 
 
 def test_words__are_the_published_codes_for_all_forms(
@@ -142,7 +146,7 @@ def test_words__are_the_published_codes_for_all_forms(
     ids=lambda caption: repr(caption[:9]),
 )
 def test_words__are_the_published_codes_for_nasty_text(corenet: CoreNet, treebank: Published, caption: str) -> None:
-    assert corenet.words(caption) == treebank(caption)
+    assert labels_of(corenet, caption) == treebank(caption)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +174,7 @@ def test_words__are_the_published_codes_for_nasty_text(corenet: CoreNet, treeban
     ids=lambda value: repr(value)[:30],
 )
 def test_words__cases(corenet: CoreNet, caption: str, words: list[str]) -> None:
-    assert corenet.words(caption) == words
+    assert labels_of(corenet, caption) == words
 
 
 @pytest.mark.parametrize(
@@ -190,14 +194,10 @@ def test_clean__cases(corenet: CoreNet, raw: str, clean: str) -> None:
     assert corenet.clean(raw) == clean
 
 
-def test_synset__is_the_first_sense_and_named_after_the_word(
-    corenet: CoreNet, synsets: Synsets, captions: list[str]
-) -> None:
-    words = {word for caption in captions for word in corenet.words(caption)} | {"new york"}
+def test_words__are_what_a_first_sense_is_named_after(corenet: CoreNet, synsets: Synsets, captions: list[str]) -> None:
+    words = {word for caption in captions for word in labels_of(corenet, caption)}
     assert len(words) > 1_000
-    assert {word for word in words if synsets[corenet.synset(word)].name != f"{word.replace(' ', '_')}.n.01"} == set()
-    with pytest.raises(KeyError):
-        corenet.synset("of")
+    assert {f"{word.replace(' ', '_')}.n.01" for word in words} <= set(synsets.names)
 
 
 def test_readings__say_why(corenet: CoreNet) -> None:
@@ -220,7 +220,7 @@ def test_words__reach(corenet: CoreNet, synsets: Synsets) -> None:
     firsts = (synset.name.removesuffix(".n.01") for synset in synsets.values() if synset.name.endswith(".n.01"))
     own = {word for word in firsts if "_" not in word}
     assert (len(own), sum(synset.pos is Pos.NOUN for synset in synsets.values())) == (38_343, 82_115)
-    reached = set(corenet.words(" ".join(form for lemma in own for form in (lemma, lemma + "s", lemma + "es"))))
+    reached = set(labels_of(corenet, " ".join(form for lemma in own for form in (lemma, lemma + "s", lemma + "es"))))
     # The first and the last are torn apart by the tokenizer; the exception list makes "cry" of "crying".
     assert own - reached == {"'hood", "crying", "shoot-'em-up"}
 
@@ -229,7 +229,8 @@ def test_words__reach(corenet: CoreNet, synsets: Synsets) -> None:
     assert timm.origin is not None
     wnids = (Path(timm.origin).parent / "data" / "_info" / "imagenet_synsets.txt").read_text().split()
     assert len(wnids) == 1_000
-    assert len({synsets[corenet.synset(word)].wnid for word in reached & own} & set(wnids)) == 395
+    named = {synset.name: synset.wnid for synset in synsets.values()}
+    assert len({named[f"{word}.n.01"] for word in reached & own} & set(wnids)) == 395
 
 
 def assert_tokens_are_nltks(corenet: CoreNet, caption: str) -> None:
@@ -250,10 +251,10 @@ def test_readings__tokens_are_nltks(corenet: CoreNet, caption: str, word: str) -
     assert_tokens_are_nltks(corenet, caption.replace("{}", word))
 
 
-def test_tokenizer__treebank_without_punkt(corenet: CoreNet, nltk_data: Path) -> None:
+def test_tokenizer__treebank_without_punkt(nltk_data: Path) -> None:
     with pytest.raises(LookupError, match="punkt"):
         word_tokenize("a dog. a cat.")
-    assert corenet.tokenizer == "treebank"
+    assert find_tokenizer()[0] == "treebank"
 
 
 @pytest.fixture
@@ -272,17 +273,15 @@ def test_tokenizer__punkt_where_it_is_installed(
     punkt: Path, wordnet_folder: Folder, published: Callable[[Tokenize], Published], captions: list[str]
 ) -> None:
     corenet = CoreNet(wordnet_folder)
-    assert corenet.tokenizer == "punkt"
-    assert corenet.words("a dog. a cat.") == ["dog", "cat"]
+    assert find_tokenizer()[0] == "punkt"
+    assert labels_of(corenet, "a dog. a cat.") == ["dog", "cat"]
     assert different(corenet, published(word_tokenize), captions[::2]) == {}
 
 
-def test_tokenizer__broken_punkt_is_none(
-    wordnet_folder: Folder, nltk_data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_tokenizer__broken_punkt_is_none(nltk_data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
     (tmp_path / "tokenizers").mkdir()
     (tmp_path / "tokenizers" / "punkt_tab.zip").write_bytes(b"no zip at all")
     with pytest.raises(zipfile.BadZipFile):
         word_tokenize("")
-    assert CoreNet(wordnet_folder).tokenizer == "treebank"
+    assert find_tokenizer()[0] == "treebank"

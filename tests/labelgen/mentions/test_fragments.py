@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from labelgen.dictionary.lexicon import Lexicon
 from labelgen.mentions.fragments import Mender
-from labelgen.parsing.nouns import ChunkParser, Parse, Word
+from labelgen.parsing.nouns import ChunkParser
+from labelgen.parsing.parse import Parse, Word
 from tests.labelgen.tagged import tagged, written
 
 

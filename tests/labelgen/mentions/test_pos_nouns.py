@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 
 from labelgen.dictionary.lexicon import Lexicon
 from labelgen.dictionary.synsets import Synsets
-from labelgen.mentions.pos_nouns import pos_nouns
-from labelgen.parsing.nouns import Word
+from labelgen.mentions.pos_nouns import pos_noun
+from labelgen.parsing.parse import Word
 
 
 def words(tagged: str) -> list[Word]:
@@ -33,29 +33,26 @@ def words(tagged: str) -> list[Word]:
         ("", []),
     ],
 )
-def test_pos_nouns__terms(lexicon: Lexicon, tagged: str, terms: list[str]) -> None:
-    assert [term for term, _ in pos_nouns(words(tagged), lexicon)] == terms
+def test_pos_noun__terms(lexicon: Lexicon, tagged: str, terms: list[str]) -> None:
+    assert [term for word in words(tagged) if (term := pos_noun(word, lexicon))] == terms
 
 
-def test_pos_nouns__first_sense_and_its_word(lexicon: Lexicon, synsets: Synsets) -> None:
-    found = pos_nouns(words("Couches/NNS face/VBP the/DT sofa/NN"), lexicon)
-    assert found == [("couch", Word("Couches", "NNS", True)), ("sofa", Word("sofa", "NN", True))]
-    assert {synsets[lexicon.senses(term)[0]].name for term, _ in found} == {"sofa.n.01"}
+def test_pos_noun__first_sense(lexicon: Lexicon, synsets: Synsets) -> None:
+    found = [pos_noun(word, lexicon) for word in words("Couches/NNS sofa/NN")]
+    assert found == ["couch", "sofa"]
+    assert {synsets[lexicon.senses(term)[0]].name for term in found if term} == {"sofa.n.01"}
 
 
 @given(
-    caption=st.lists(
-        st.builds(
-            Word,
-            st.sampled_from(["dogs", "Dog", "MEN", "us", "the", "red", "t-shirt", "狗", "", " ", "new york", "s"]),
-            st.sampled_from(["NN", "NNS", "NNP", "NNPS", "DT", "JJ", "PRP", "CD", "VBG", "_SP"]),
-            st.booleans(),
-        )
+    word=st.builds(
+        Word,
+        st.sampled_from(["dogs", "Dog", "MEN", "us", "the", "red", "t-shirt", "狗", "", " ", "new york", "s"]),
+        st.sampled_from(["NN", "NNS", "NNP", "NNPS", "DT", "JJ", "PRP", "CD", "VBG", "_SP"]),
+        st.booleans(),
     )
 )
-def test_pos_nouns__words_count_alone_and_only_as_nouns(lexicon: Lexicon, caption: list[Word]) -> None:
-    found = pos_nouns(caption, lexicon)
-    assert found == [pair for word in caption for pair in pos_nouns([word], lexicon)]
-    for term, word in found:
+def test_pos_noun__only_nouns_that_wordnet_has(lexicon: Lexicon, word: Word) -> None:
+    term = pos_noun(word, lexicon)
+    if term is not None:
         assert word.tag.startswith("NN")
         assert lexicon.senses(term)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from labelgen.dictionary.lexicon import Lexicon
 from labelgen.mentions.terms import PARTITIVES, Dropped, Form, Mention, Role, Term, TermFinder
 from labelgen.parsing.normalize import normalize
-from labelgen.parsing.nouns import ChunkParser, Parse, Word
+from labelgen.parsing.nouns import ChunkParser
+from labelgen.parsing.parse import Parse, Word
 from tests.labelgen.tagged import tagged
 
 

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from labelgen.audit.associates import read_pairs
 from labelgen.meaning.atlas import Atlas
 from labelgen.report.collect import collect
 from labelgen.report.company import company
@@ -62,7 +63,7 @@ def test_company__like_stands_beside_like(write_real: Callable[..., Path], tmp_p
     lift = np.where(np.add.outer(np.arange(6), np.arange(6)) % 2, 1, 40)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("labelgen.report.company.top_matrix", lambda *_: np.where(np.eye(6) > 0, np.nan, lift))
-        found = company(label_set, np.full(6, 100), np.arange(6))
+        found = company(read_pairs(label_set, np.full(6, 100)), np.arange(6))
     assert sorted(found.classes[:3]) in ([0, 2, 4], [1, 3, 5])
     assert found.lift[0][0] is None
     assert found.lift[0][1] == 40

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from labelgen.audit.associates import read_pairs
 from labelgen.audit.classes import class_table
 from labelgen.meaning.atlas import Atlas
 from labelgen.report.data import Details
@@ -43,7 +44,7 @@ def tell(tmp_path: Path, atlas: Atlas) -> Callable[..., Details]:
         )
         label_set = LabelSet.open(str(root))
         table = class_table(label_set, atlas)
-        (found,) = details(label_set, table, np.array([50]), np.array([0]), [[4, 2]], most_bytes)
+        (found,) = details(label_set, table, read_pairs(label_set, np.array([50])), np.array([0]), [[4, 2]], most_bytes)
         return found
 
     return of

@@ -89,7 +89,7 @@ def test_evaluation__a_set_that_cannot_serve_is_refused(labels: Path, tmp_path: 
     shards = [[Item(key="a", image=picture(COLOURS[0]))]] if case == "nothing" else coloured(1, 4)
     prefix = "shade" if case == "vocabulary" else "colour"
     heldout = tmp_path / "none" if case == "missing" else write_label_set(tmp_path, shards, prefix=prefix)
-    said = {"vocabulary": "another vocabulary", "nothing": "no sample with", "missing": "not a finished label set"}
+    said = {"vocabulary": "another vocabulary", "nothing": "no sample with", "missing": "none does not exist"}
     with pytest.raises(CatlipError, match=said[case]):
         go(labels, tmp_path / "run", f"eval.labels={heldout}")
     assert not (tmp_path / "run").exists()

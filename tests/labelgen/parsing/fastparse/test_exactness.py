@@ -13,7 +13,8 @@ import pytest
 
 from labelgen import language_data
 from labelgen.parsing.fastparse.parser import FastParser
-from labelgen.parsing.nouns import ChunkParser, Parse, Word
+from labelgen.parsing.nouns import ChunkParser
+from labelgen.parsing.parse import Parse, Word
 from tests.labelgen.tagged import parses_of
 
 _CAPTIONS = 1_500

@@ -102,7 +102,7 @@ def test_chunk_parser__goes_on_with_a_model_it_does_not_know(
     if "torch" not in sys.modules:
         monkeypatch.setitem(sys.modules, "torch", None)
     slow = ChunkParser(language_data.spacy_model())
-    assert (slow.ordinary, chunk_parser.ordinary) == ("its beam: 4 instead of 1", None)
+    assert (slow.slow, chunk_parser.slow) == ("its beam: 4 instead of 1", None)
     assert slow.parse(texts[:50]) == chunk_parser.parse(texts[:50])
     of_tags = ChunkParser(language_data.spacy_model(), TAGS).parse(["a man's red hat"])[0]
     assert [of_tags.words[start:end][-1].text for start, end in of_tags.chunks] == ["hat"]

@@ -20,9 +20,13 @@ def test_overridden__this_tasks_settings_alone() -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("finetune.rate=1", "--set finetune.rate: finetune has no such setting. Known: epochs, batch_size, lr"),
-        ("finetune.lr=-1", "--set finetune.lr: expected `float` > 0"),
-        ("finetune.epochs=many", "--set finetune.epochs: expected `float`, got `str`"),
+        (
+            "finetune.rate=1",
+            "--set: unknown key finetune.rate. Known keys: finetune.epochs, finetune.batch_size",
+        ),
+        ("finetune.lr=-1", "--set finetune.lr: this should be a number > 0."),
+        ("finetune.epochs=many", "--set finetune.epochs: this should be a number"),
+        ("finetune.epoch=3", "--set: unknown key finetune.epoch; did you mean finetune.epochs?"),
         ("finetune.lr", "write it as key=value"),
     ],
 )
