@@ -1,5 +1,6 @@
 """MODEL as people name it → a frozen encoder: a run, an exported folder, a model of timm, a tower of open_clip."""
 
+import json
 import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -22,10 +23,11 @@ from trainer.corenet import vit as _corenet_vit  # noqa: F401  (timm knows the i
 from trainer.encoders import clip_towers, models
 from trainer.encoders.encoder import Encoder, PictureInput
 from trainer.export.config import origin_of
-from trainer.naming import OPEN_CLIP, ModelFacts, folder_of, kind_of_model
+from trainer.naming import CONFIG_NAME, OPEN_CLIP, ModelFacts, folder_of, kind_of_model
 from trainer.objectives.kinds import kind_of
 from trainer.objectives.texts import TextSide
 
+_MOST_BLOCKS = 1_000
 RANDOM = "random"
 PRETRAINED = "pretrained"
 
@@ -69,7 +71,22 @@ def open_model(name: str, weights: str, device: torch.device, *, best: bool = Fa
         raise CatlipError(f"--weights is for models of timm; {folder} has weights of its own.")
     if kind == "run":
         return _open_run(folder, device, best)
+    _refuse_endless(folder / CONFIG_NAME)
     return _open_timm(f"local-dir:{folder}", folder.resolve().name, weights, device, folder)
+
+
+def _refuse_endless(config: Path) -> None:
+    """Raise CatlipError for a config.json that would have timm make blocks for minutes."""
+    try:
+        arguments = json.loads(config.read_bytes())["model_args"]
+        depths = [arguments.get(name) for name in ("depth", "depths", "layers", "num_layers")]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return  # timm says what is wrong with it, if anything is
+    numbers = [each for depth in depths for each in (depth if isinstance(depth, list) else [depth])]
+    if any(isinstance(each, int) and each > _MOST_BLOCKS for each in numbers):
+        raise CatlipError(
+            f"{config} asks for more than {_MOST_BLOCKS:,} blocks; no encoder has those. Mend its model_args."
+        )
 
 
 def _unknown(name: str) -> str:

@@ -148,3 +148,13 @@ def test_open_model__a_folder_named_as_an_option_keeps_its_weights(
         opened = open_model(name, "pretrained", CPU)
         assert opened.encoder.model.state_dict()["norm.bias"][0] == 7
         assert opened.facts.weights == name
+
+
+@pytest.mark.parametrize("arguments", [{"depth": 65_536}, {"depths": [2, 2_000_000, 2]}])
+def test_open_model__a_folder_that_asks_for_thousands_of_blocks_is_refused(
+    arguments: dict[str, object], tmp_path: Path
+) -> None:
+    """Found by fuzzing: timm makes them, one by one."""
+    (tmp_path / "config.json").write_text(json.dumps({"architecture": "test_vit", "model_args": arguments}))
+    with pytest.raises(CatlipError, match=r"config\.json asks for more than 1,000 blocks"):
+        open_model(str(tmp_path), "pretrained", CPU)
