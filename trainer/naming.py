@@ -49,7 +49,7 @@ def _kind_of(name: str) -> ModelKind:
     if name.startswith(OPEN_CLIP):
         return "open_clip"
     folder = folder_of(name)
-    if folder.exists() or name.startswith(_LOCAL) or len(folder.parts) > 1:
+    if folder.exists() or name.startswith(_LOCAL) or "/" in name:
         return kind_of_folder(folder)
     return "timm"
 

@@ -32,6 +32,7 @@ def test_kind_of_model__paths_without_a_model(labels: Path, tmp_path: Path) -> N
     (tmp_path / "step-00000040.safetensors").touch()
     for name, message in (
         (str(tmp_path / "no"), "no does not exist. Give the folder of a run, or of an exported model"),
+        ("no/", "no does not exist"),
         ("local-dir:no", "no does not exist"),
         (str(tmp_path / "step-00000040.safetensors"), "is a file. Give the folder of the run"),
         (str(labels), "is a label set, no model. Give what `catlip train --labels"),
