@@ -62,7 +62,8 @@ def _fitting(labeler: str, rules: dict[str, Any], *, alone: bool) -> dict[str, A
     """The rules for one labeler: beside others, each keeps its own way where the published rule knows no other."""
     if alone or labeler == LABELERS[0]:
         return rules
-    own: dict[str, Any] = {"senses": None, "families": {}, "modifiers": False} if labeler == "corenet" else {}
+    published: dict[str, Any] = {"senses": None, "families": {}, "modifiers": False, "terms": None}
+    own = published if labeler == "corenet" else {}
     return {**rules, **own, "nouns": NOUNS[0]}
 
 

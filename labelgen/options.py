@@ -103,6 +103,7 @@ def choice_for(options: Options) -> Choice:
         "--policy": senses != kind.senses,
         "--families": bool(options.families),
         "--modifiers": options.modifiers,
+        "--terms": options.terms is not None,
     }
     if not kind.parses and any(asked.values()):
         raise CatlipError(

@@ -185,7 +185,7 @@ def test_build__published_rule(tmp_path: Path, captions: Path, capsys: pytest.Ca
     provenance = LabelSet.open(str(tmp_path / "labels")).manifest.provenance
     assert provenance.tools["nltk"]["tokenizer"] in ("punkt", "treebank")
     assert "spacy" not in provenance.tools
-    for arguments in (["--policy", "context"], ["--families", "actions"], ["--modifiers"]):
+    for arguments in (["--policy", "context"], ["--families", "actions"], ["--modifiers"], ["--terms", captions]):
         capsys.readouterr()
         assert build(tmp_path / "labels", captions, "--labeler", "corenet", *arguments) == 1
         said = capsys.readouterr().err
