@@ -51,6 +51,7 @@ def build(options: Options, on_progress: Watcher = lambda _: None) -> Result:
     extracted. Raises CatlipError; whatever was extracted before stays, and the same call goes on from there.
     """
     engines.require(options.engine)
+    choice_for(options)  # a choice that cannot be is told before a folder is made
     if options.vocabulary_from and storage.absolute(options.vocabulary_from) == storage.absolute(options.out):
         raise CatlipError(f"{options.out} cannot take its vocabulary from itself. Choose another --out.")
     refuse_strangers(options.out)
@@ -90,6 +91,7 @@ def build_slice(options: Options, part: Slice, on_progress: Watcher = lambda _: 
     Raises CatlipError like `build`. `finish` makes the label set when all slices are done.
     """
     engines.require(options.engine)
+    choice_for(options)  # a choice that cannot be is told before a folder is made
     if stdin.NAME in options.sources:
         raise CatlipError("Standard input cannot be cut into slices. Save it to a file that all of them read.")
     refuse_strangers(options.out)
