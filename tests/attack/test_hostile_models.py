@@ -140,9 +140,18 @@ def test_feature_table__a_header_that_is_no_python_begins_anew(tmp_path: Path) -
     np.save(tmp_path / "f.status.npy", np.ones(3, np.int8))
     whole = (tmp_path / "f.npy").read_bytes()
     assert FeatureTable.open(tmp_path / "f", 3).is_complete
-    for old, new in ((b"{'descr'", b"{'descr("), (b"(3, 4)", b"(3,-4)"), (b"(3, 4)", b"3     "), (b"<f2", b"|O8")):
+    for old, new in (
+        (b"{'descr'", b"{'descr("), (b"(3, 4)", b"(3,-4)"), (b"(3, 4)", b"3     "), (b"<f2", b"|O8"), (b"<f2", b"<i2"),
+    ):  # fmt: skip
         (tmp_path / "f.npy").write_bytes(whole.replace(old, new))
         assert FeatureTable.open(tmp_path / "f", 3).num_done == 0
+    (tmp_path / "f.npy").write_bytes(whole)
+    for old, new in ((b"'|i1'", b"'|i,'"), (b"|i1", b"|u1")):  # the first is a record with a field that has no name
+        status = (tmp_path / "f.status.npy").read_bytes()
+        (tmp_path / "f.status.npy").write_bytes(status.replace(old, new))
+        assert FeatureTable.open(tmp_path / "f", 3).num_done == 0
+        (tmp_path / "f.status.npy").write_bytes(status)
+    assert FeatureTable.open(tmp_path / "f", 3).is_complete
 
 
 def test_feature_table__a_file_does_not_grow_to_what_its_header_says(tmp_path: Path) -> None:

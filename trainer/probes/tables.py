@@ -38,7 +38,11 @@ class FeatureTable:
             features_ND = np.load(_features_file(name), mmap_mode="r")
         except Exception:  # headers of NumPy's files are Python, and raise as a parser of it does
             return cls(name, num_rows, None)
-        whole = status_N.shape == (num_rows,) and features_ND.ndim == 2 and len(features_ND) == num_rows
+        whole = (
+            (status_N.dtype, status_N.shape) == (np.int8, (num_rows,))
+            and (features_ND.dtype, features_ND.ndim) == (np.float16, 2)
+            and len(features_ND) == num_rows
+        )
         return cls(name, num_rows, np.load(_status_file(name), mmap_mode="r+") if whole else None)
 
     @property
