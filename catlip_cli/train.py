@@ -73,12 +73,12 @@ def train(
     from trainer.naming import require_place
 
     # What is mistyped is told before torch is there, which takes seconds.
-    given = dict(settings.read_overrides(overrides))
     written = settings.flatten(settings.read_recipe(recipe)) if recipe else {}
-    held_out = given.get("eval.labels", written.get("eval.labels"))
-    for label_set in (*labels, *([held_out] if isinstance(held_out, str) else [])):
+    held_out = (written | dict(settings.read_overrides(overrides))).get("eval.labels")
+    reads = not (plan or print_recipe)
+    for label_set in (*labels, *([held_out] if reads and isinstance(held_out, str) else [])):
         labelset.require_manifest(label_set)
-    if out is not None:
+    if out is not None and reads and not dry_run:
         require_place(out)
     from trainer import distributed
     from trainer.config import load

@@ -77,7 +77,8 @@ def load(recipe: Path | None, overrides: Sequence[str] = ()) -> Config:
     unknown (with the nearest known one) or has a value of the wrong type.
     """
     tree = settings.read_recipe(recipe) if recipe else {}
-    refuse_unknown(flatten(tree), str(recipe))
+    # In a recipe a table may stand empty; what else is given for one is told by its type.
+    refuse_unknown((key for key in flatten(tree) if key not in _tables()), str(recipe))
     for key, value in settings.read_overrides(overrides):
         refuse_unknown([key], "--set")
         settings.assign(tree, key, value)
@@ -87,10 +88,15 @@ def load(recipe: Path | None, overrides: Sequence[str] = ()) -> Config:
 
 def refuse_unknown(keys: Iterable[str], where: str) -> None:
     """Raise CatlipError for the first dotted key that no setting has, with the nearest one; `where`: it was given."""
-    known = flatten(msgspec.to_builtins(Config()))
-    tables = [key.rpartition(".")[0] for key in known if "." in key]  # one may be given whole, or stand empty
-    named = (key for key in keys if key not in tables and not key.startswith("model.kwargs."))
-    settings.refuse_unknown(named, known, where)
+    settings.refuse_unknown((key for key in keys if not key.startswith("model.kwargs.")), _known(), where)
+
+
+def _known() -> list[str]:
+    return list(flatten(msgspec.to_builtins(Config())))
+
+
+def _tables() -> set[str]:
+    return {key.rpartition(".")[0] for key in _known() if "." in key}
 
 
 def differences(old: Config, new: Config) -> list[tuple[str, Any, Any]]:

@@ -49,7 +49,7 @@ def _kind_of(name: str) -> ModelKind:
     if name.startswith(OPEN_CLIP):
         return "open_clip"
     folder = folder_of(name)
-    if folder.exists() or name.startswith(_LOCAL) or "/" in name:
+    if folder.is_dir() or name.startswith(_LOCAL) or "/" in name:
         return kind_of_folder(folder)
     return "timm"
 
@@ -63,8 +63,9 @@ def kind_of_folder(folder: Path) -> Literal["run", "folder"]:
     """Whether a run or an exported model is in `folder`. Raises CatlipError if neither is."""
     if (folder / CONFIG_NAME).is_file():
         return "folder"
-    require_run(folder)
-    return "run"
+    if is_run(folder):
+        return "run"
+    raise _holds_none(folder, "a run (`catlip train --out`) or an exported model (`catlip export --out`)")
 
 
 def is_run(folder: Path) -> bool:
@@ -74,19 +75,21 @@ def is_run(folder: Path) -> bool:
 
 def require_run(folder: Path) -> None:
     """Raise CatlipError if there is no run in `folder`."""
-    if is_run(folder):
-        return
+    if not is_run(folder):
+        raise _holds_none(folder, "a run (`catlip train --out`)")
+
+
+def _holds_none(folder: Path, wanted: str) -> CatlipError:
+    give = f"Give the folder of {wanted}."
     if not folder.exists():
-        raise CatlipError(f"{folder} does not exist. Give the folder of a run, or of an exported model.")
+        return CatlipError(f"{folder} does not exist. {give} Names of timm's models have no slash.")
     if not folder.is_dir():
-        raise CatlipError(f"{folder} is a file. Give the folder of the run, or of the exported model.")
+        return CatlipError(f"{folder} is a file. {give}")
     if (folder / MANIFEST_NAME).is_file():
-        raise CatlipError(
-            f"{folder} is a label set, no model. Give what `catlip train --labels {folder} --out DIR` writes to DIR."
-        )
-    raise CatlipError(
-        f"{folder} holds neither a run (`catlip train --out`) nor an exported model (`catlip export --out`)."
-    )
+        return CatlipError(f"{folder} is a label set. {give}")
+    if (folder / CONFIG_NAME).is_file():
+        return CatlipError(f"{folder} is an exported model. {give}")
+    return CatlipError(f"{folder} holds nothing of the kind. {give}")
 
 
 def require_place(folder: Path) -> None:

@@ -86,21 +86,29 @@ def as_toml(value: object) -> str:
 def refuse_unknown(keys: Iterable[str], known: Iterable[str], where: str) -> None:
     """Raise CatlipError for the first of `keys` that is not `known`, with those that are near; where: it was given."""
     known = list(known)
-    names = [_last(each) for each in known]
     for key in keys:
         if key in known:
             continue
-        # By its last part: tables are much alike, and people mistake them for one another.
-        likely = difflib.get_close_matches(_last(key), names, n=1)
-        near = [each for each, name in zip(known, names, strict=True) if name in likely]
-        if near:
+        if within := next((each for each in known if each.startswith(f"{key}.")), None):
+            raise CatlipError(f"{where}: {key} is a table. Name one of its settings, as {within}.")
+        if near := _near(key, known):
             raise CatlipError(f"{where}: unknown key {key}; did you mean {' or '.join(near)}?")
         there_are = f"Known keys: {', '.join(known)}." if len(known) <= _MANY_KEYS else _ADVICE
         raise CatlipError(f"{where}: unknown key {key}. {there_are}")
 
 
-def _last(key: str) -> str:
-    return key.rpartition(".")[2]
+def _near(key: str, known: Sequence[str]) -> list[str]:
+    """What was meant, probably: one of the same name in another table, or one that is alike, first in its own table."""
+    table, _, name = key.rpartition(".")
+    if same := [each for each in known if each.rpartition(".")[2] == name]:
+        return same
+    beside = {each.rpartition(".")[2]: each for each in known if each.rpartition(".")[0] == table}
+    alike = difflib.get_close_matches(name, beside, n=1) or [each for each in beside if name in each]
+    if alike:
+        return [beside[each] for each in alike]
+    names = [each.rpartition(".")[2] for each in known]
+    alike = difflib.get_close_matches(name, names, n=1, cutoff=0.8)
+    return [each for each, its_name in zip(known, names, strict=True) if its_name in alike]
 
 
 def refuse_impossible(settings: dict[str, Any]) -> None:
@@ -124,7 +132,8 @@ def convert(tree: dict[str, Any], kind: type[T], prefix: str = "") -> T:
         what, _, path = str(error).partition(" - at `$.")
         key = path.rstrip("`")
         wanted = _wanted(inspect.type_info(kind), re.findall(r"[^.\[\]]+", key))
-        said = wanted if wanted and "unknown field" not in what else f"{what[:1].lower()}{what[1:]}"
+        of_a_field = "unknown field" in what or "missing required field" in what
+        said = wanted if wanted and not of_a_field else f"{what[:1].lower()}{what[1:]}"
         raise CatlipError(f"{prefix}{key}: {said}.") from error
 
 

@@ -10,6 +10,8 @@ import ftfy
 MAX_CHARACTERS = 2_000
 
 _TAG = re.compile(r"<[a-zA-Z/!][^<>]{0,200}>")  # longer ones are text with a "<" in it
+# No character has such a number, and Python reads none of more than 4,300 digits.
+_ENDLESS_NUMBER = re.compile(r"&#[0-9]{4000,};?")
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
 # How many layers of quoting are taken off ("&amp;amp;" has two); more is no text any more.
 _MAX_LAYERS = 10
@@ -58,7 +60,7 @@ def _cleaned(text: str) -> str:
     if "%" in text and " " not in text.strip() and _PERCENT.search(text):
         text = unquote(text.replace("+", " "))  # as forms quote a space
     if "&" in text:
-        text = html.unescape(text)
+        text = html.unescape(_ENDLESS_NUMBER.sub("\ufffd", text))
     if "<" in text:
         text = _TAG.sub(" ", text)
     if not text.isascii():

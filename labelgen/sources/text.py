@@ -182,6 +182,9 @@ def _opened(uri: str) -> Iterator[io.BufferedIOBase]:
         try:
             file = decompress(raw) if decompress else io.BufferedReader(raw, HEAD_BYTES)
         except lzma.LZMAError as error:
-            raise SourceError(f"{uri} cannot be decompressed: {error}.") from error
+            raise SourceError(
+                f"{uri} cannot be decompressed: {error}. It should be xz, with a dictionary of at most "
+                f"{_MAX_XZ_BYTES >> 20} MiB; `xz -9` takes 64."
+            ) from error
         with file:
             yield file

@@ -40,7 +40,7 @@ def test_paths__those_that_are_wrong_are_told_before_torch_is_there(tmp_path: Pa
     mistyped = [
         ["train", "--labels", "no", "--out", "run"],
         ["train", "--print-recipe", "--recipe", "no.toml"],
-        ["train", "--plan", "--set", "plan.steps=3", "--set", "eval.labels=no"],
+        ["train", "--labels", "no", "--dry-run"],
         ["probe", "no/run", "--data", "."],
         ["probe", "test_vit", "--data", "no"],
         ["probe", "compare", "no.json"],

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from labelshards.errors import CatlipError
-from trainer.naming import kind_of_folder, kind_of_model, require_place
+from trainer.naming import kind_of_folder, kind_of_model, require_place, require_run
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +31,12 @@ def test_kind_of_model__all_of_them(trained: Path, folder: Path) -> None:
 def test_kind_of_model__paths_without_a_model(labels: Path, tmp_path: Path) -> None:
     (tmp_path / "step-00000040.safetensors").touch()
     for name, message in (
-        (str(tmp_path / "no"), "no does not exist. Give the folder of a run, or of an exported model"),
+        (str(tmp_path / "no"), r"no does not exist\. Give the folder of a run .* or an exported model"),
         ("no/", "no does not exist"),
         ("local-dir:no", "no does not exist"),
-        (str(tmp_path / "step-00000040.safetensors"), "is a file. Give the folder of the run"),
-        (str(labels), "is a label set, no model. Give what `catlip train --labels"),
-        (str(tmp_path), "holds neither a run .* nor an exported model"),
+        (str(tmp_path / "step-00000040.safetensors"), r"is a file\. Give the folder of a run"),
+        (str(labels), r"is a label set\. Give the folder of a run"),
+        (str(tmp_path), r"holds nothing of the kind\. Give the folder of a run"),
     ):
         with pytest.raises(CatlipError, match=message):
             kind_of_model(name)
@@ -68,3 +68,19 @@ def test_require_place__a_run_overwrites_nothing_but_a_run(
     ):
         with pytest.raises(CatlipError, match=message):
             require_place(place)
+
+
+def test_require_run__an_exported_model_is_none(trained: Path, folder: Path) -> None:
+    require_run(trained)
+    with pytest.raises(
+        CatlipError, match=r"is an exported model\. Give the folder of a run \(`catlip train --out`\)\.$"
+    ):
+        require_run(folder)
+
+
+def test_kind_of_model__a_file_that_is_named_as_a_model_hides_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "resnet18").touch()
+    assert kind_of_model("resnet18") == "timm"

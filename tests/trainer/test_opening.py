@@ -88,7 +88,7 @@ def test_open_model__mistakes_are_named(trained: Path, tmp_path: Path) -> None:
     for name, weights, message in (
         ("vit_nonsense", "random", "neither a folder"),
         (str(tmp_path / "no"), "random", "does not exist"),
-        (str(tmp_path), "pretrained", "holds neither a run"),
+        (str(tmp_path), "pretrained", "holds nothing of the kind"),
         (str(trained), "random", "has weights of its own"),
         ("test_vit", str(tmp_path / "no.pth"), "there is no such file"),
         ("test_vit", str(broken), "is no checkpoint"),

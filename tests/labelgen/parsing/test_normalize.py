@@ -105,3 +105,10 @@ def test_normalize__what_shrinks_is_not_cut() -> None:
 
 def test_normalize__a_hundred_layers_of_quoting_end() -> None:
     assert normalize("%" + "25" * 8_000)[0].startswith("%25")
+
+
+def test_normalize__a_number_of_thousands_of_digits_is_no_character() -> None:
+    """Found by fuzzing: html.unescape asks Python for the number, which refuses to read it."""
+    for digits in (8, 3_999, 4_000, 4_301, 15_000):
+        assert normalize(f"a dog &#{'9' * digits}; runs") == ("a dog \ufffd runs", False)
+        assert normalize(f"a dog &amp;#{'9' * digits} runs") == ("a dog \ufffd runs", False)

@@ -163,7 +163,7 @@ def test_write__replaces_an_export_and_nothing_else(trained: Path, exported: Pat
 
 
 def test_open_exportable__mistakes_are_named(exported: Path, tmp_path: Path) -> None:
-    for model, averaged, message in ((tmp_path, True, "holds neither a run"), (exported, False, "are for runs")):
+    for model, averaged, message in ((tmp_path, True, "holds nothing of the kind"), (exported, False, "are for runs")):
         with pytest.raises(CatlipError, match=message):
             opened(model, averaged=averaged)
 

@@ -210,7 +210,7 @@ def test_train__interrupted_twice_by_hand_ends_at_once(labels: Path, tmp_path: P
 
 
 def test_open_run__nothing_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CatlipError, match="holds neither a run"):
+    with pytest.raises(CatlipError, match="holds nothing of the kind"):
         run.open_run(tmp_path)
 
 
