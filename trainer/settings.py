@@ -98,17 +98,15 @@ def refuse_unknown(keys: Iterable[str], known: Iterable[str], where: str) -> Non
 
 
 def _near(key: str, known: Sequence[str]) -> list[str]:
-    """What was meant, probably: one of the same name in another table, or one that is alike, first in its own table."""
+    """What was meant, probably: what is alike in the same table, and what has the name in another one."""
     table, _, name = key.rpartition(".")
-    if same := [each for each in known if each.rpartition(".")[2] == name]:
-        return same
     beside = {each.rpartition(".")[2]: each for each in known if each.rpartition(".")[0] == table}
     alike = difflib.get_close_matches(name, beside, n=1) or [each for each in beside if name in each]
-    if alike:
-        return [beside[each] for each in alike]
-    names = [each.rpartition(".")[2] for each in known]
-    alike = difflib.get_close_matches(name, names, n=1, cutoff=0.8)
-    return [each for each, its_name in zip(known, names, strict=True) if its_name in alike]
+    same = [each for each in known if each.rpartition(".")[2] == name]
+    if alike or same:
+        return [*(beside[each] for each in alike), *same]
+    names = {each.rpartition(".")[2]: each for each in known}
+    return [names[each] for each in difflib.get_close_matches(name, names, n=1, cutoff=0.8)]
 
 
 def refuse_impossible(settings: dict[str, Any]) -> None:
