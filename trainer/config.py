@@ -78,7 +78,8 @@ def load(recipe: Path | None, overrides: Sequence[str] = ()) -> Config:
     """
     tree = settings.read_recipe(recipe) if recipe else {}
     # In a recipe a table may stand empty; what else is given for one is told by its type.
-    refuse_unknown((key for key in flatten(tree) if key not in _tables()), str(recipe))
+    tables = {key.rpartition(".")[0] for key in _known() if "." in key}
+    refuse_unknown([key for key in flatten(tree) if key not in tables], str(recipe))
     for key, value in settings.read_overrides(overrides):
         refuse_unknown([key], "--set")
         settings.assign(tree, key, value)
@@ -93,10 +94,6 @@ def refuse_unknown(keys: Iterable[str], where: str) -> None:
 
 def _known() -> list[str]:
     return list(flatten(msgspec.to_builtins(Config())))
-
-
-def _tables() -> set[str]:
-    return {key.rpartition(".")[0] for key in _known() if "." in key}
 
 
 def differences(old: Config, new: Config) -> list[tuple[str, Any, Any]]:

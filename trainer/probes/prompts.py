@@ -11,7 +11,7 @@ import torch
 
 from labelshards.errors import CatlipError
 from trainer.objectives.texts import PROMPT, TextSide, classifier
-from trainer.settings import read_overrides
+from trainer.settings import read_overrides, refuse_unknown
 
 _TASK, _SETTING = "zeroshot", "templates"
 # Ids of ImageNet, and senses of WordNet, whose words stand in front.
@@ -27,10 +27,9 @@ def templates(overrides: Sequence[str]) -> tuple[str, list[str]]:
     """
     found: Any = PROMPT
     for key, value in read_overrides(overrides):
-        owner, _, name = key.partition(".")
-        if owner == _TASK and name != _SETTING:
-            raise CatlipError(f"--set {key}: {_TASK} has no such setting. Known: {_SETTING}.")
-        found = value if owner == _TASK else found
+        if key.partition(".")[0] == _TASK:
+            refuse_unknown([key], [f"{_TASK}.{_SETTING}"], "--set")
+            found = value
     if found in ("simple", "imagenet"):
         import open_clip
 

@@ -60,7 +60,7 @@ def test_templates__by_name_are_clips() -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("zeroshot.template=simple", r"zeroshot has no such setting\. Known: templates"),
+        ("zeroshot.template=simple", r"unknown key zeroshot\.template; did you mean zeroshot\.templates\?"),
         ("zeroshot.templates=a photo", r"'a photo' has no single \{\} for a class's name"),
         ("zeroshot.templates=[]", r"has no single \{\}"),
         ("zeroshot.templates=['{} or {}']", r"'\{\} or \{\}' has no single"),
