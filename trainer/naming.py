@@ -1,4 +1,4 @@
-"""MODEL as people name it → which kind of model it is, from the name and the files there alone.
+"""MODEL as people name it → which kind of model it is, from the name and the files there alone; what is said of one.
 
 Nothing here imports torch, which takes seconds: a mistyped path is told before it.
 """
@@ -17,6 +17,8 @@ RECORD_NAME = "run.json"  # of a run
 PROBE_FOLDER = "probes"  # in a run, its results
 CONFIG_NAME = "config.json"  # of a folder that timm loads
 _LOCAL = "local-dir:"  # as timm calls a folder
+_RUN = "a run (`catlip train --out`)"
+_MODEL = f"{_RUN} or an exported model (`catlip export --out`)"
 
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,9 +51,13 @@ def _kind_of(name: str) -> ModelKind:
     if name.startswith(OPEN_CLIP):
         return "open_clip"
     folder = folder_of(name)
-    if folder.is_dir() or name.startswith(_LOCAL) or "/" in name:
+    if folder.is_dir() or name.startswith(_LOCAL):
         return kind_of_folder(folder)
-    return "timm"
+    if "/" not in name:
+        return "timm"
+    if not folder.exists():
+        raise CatlipError(f"{folder} does not exist. Give the folder of {_MODEL}. Names of timm have no slash.")
+    return kind_of_folder(folder)
 
 
 def folder_of(name: str) -> Path:
@@ -65,7 +71,7 @@ def kind_of_folder(folder: Path) -> Literal["run", "folder"]:
         return "folder"
     if is_run(folder):
         return "run"
-    raise _holds_none(folder, "a run (`catlip train --out`) or an exported model (`catlip export --out`)")
+    raise _holds_none(folder, _MODEL)
 
 
 def is_run(folder: Path) -> bool:
@@ -76,13 +82,13 @@ def is_run(folder: Path) -> bool:
 def require_run(folder: Path) -> None:
     """Raise CatlipError if there is no run in `folder`."""
     if not is_run(folder):
-        raise _holds_none(folder, "a run (`catlip train --out`)")
+        raise _holds_none(folder, _RUN)
 
 
 def _holds_none(folder: Path, wanted: str) -> CatlipError:
     give = f"Give the folder of {wanted}."
     if not folder.exists():
-        return CatlipError(f"{folder} does not exist. {give} Names of timm's models have no slash.")
+        return CatlipError(f"{folder} does not exist. {give}")
     if not folder.is_dir():
         return CatlipError(f"{folder} is a file. {give}")
     if (folder / MANIFEST_NAME).is_file():

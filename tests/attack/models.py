@@ -27,7 +27,7 @@ from trainer.export import config as export_config
 from trainer.export import folder as export_folder
 from trainer.export.sources import Exportable, open_exportable
 from trainer.metrics import Metrics
-from trainer.naming import RECORD_NAME, ModelFacts
+from trainer.naming import CONFIG_NAME, RECORD_NAME, ModelFacts
 from trainer.pictures import output
 from trainer.pictures.summary import Summary
 from trainer.probes import compare, results
@@ -205,7 +205,7 @@ READERS = (
            shapes=(of_safetensors,)),
     Reader(name="corenet-checkpoint", file="vit.pt", seeds=[_saved(random_state(64, 1, 3))], call=_corenet,
            shapes=(of_state,)),
-    _of_export(export_config.NAME, "exported-config", of_json),
+    _of_export(CONFIG_NAME, "exported-config", of_json),
     _of_export(_WEIGHTS_NAME, "exported-weights", of_safetensors),
     _of_export("vocabulary.parquet", "exported-vocabulary", of_table),
     Reader(name="run-record", file=RECORD_NAME, seeds=[msgspec.json.encode(_RECORD)], call=_run_record,

@@ -17,8 +17,6 @@ from trainer.encoders import models
 from trainer.encoders.encoder import PictureInput
 from trainer.naming import CONFIG_NAME
 
-NAME = CONFIG_NAME
-
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """Where weights come from. weights: the average (EMA) or the last step's. loss: what the head's logits were for.
@@ -106,7 +104,7 @@ def make(
 
 def read(folder: Path) -> ExportConfig:
     """config.json of a folder that `catlip export` wrote. Raises CatlipError for another one."""
-    path = folder / NAME
+    path = folder / CONFIG_NAME
     try:
         return msgspec.json.decode(path.read_bytes(), type=ExportConfig)
     except (OSError, ValueError, RecursionError) as error:

@@ -22,6 +22,7 @@ from labelshards.flock import locked
 from labelshards.schema import VOCABULARY_NAME
 from trainer.export import card, config
 from trainer.export.sources import Exportable
+from trainer.naming import CONFIG_NAME
 
 if TYPE_CHECKING:
     from trainer.export.onnx import Converted
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 TIMM, ONNX, SAFETENSORS = FORMATS = ("timm", "onnx", "safetensors")
 WEIGHTS_NAME = "model.safetensors"
 ONNX_NAME = "model.onnx"
-_NAMES = {config.NAME, card.NAME, VOCABULARY_NAME, WEIGHTS_NAME, ONNX_NAME, f"{ONNX_NAME}.data"}
+_NAMES = {CONFIG_NAME, card.NAME, VOCABULARY_NAME, WEIGHTS_NAME, ONNX_NAME, f"{ONNX_NAME}.data"}
 _METADATA_KEY = "catlip"
 
 
@@ -99,7 +100,7 @@ def _fill(exportable: Exportable, folder: Path, form: str) -> Written:
         _sort_metadata(folder / WEIGHTS_NAME)
         (folder / WEIGHTS_NAME).chmod(0o644)  # safetensors lets nobody else read it
     if form != SAFETENSORS:
-        (folder / config.NAME).write_bytes(exportable.config.to_bytes())
+        (folder / CONFIG_NAME).write_bytes(exportable.config.to_bytes())
         (folder / card.NAME).write_text(exportable.card, encoding="utf-8")
         if exportable.vocabulary:
             (folder / VOCABULARY_NAME).write_bytes(exportable.vocabulary.to_bytes())
